@@ -1,0 +1,106 @@
+// What the engine sees of stored data: sources to plan with, leaves to run.
+//
+//     SourceCatalog --find--> TableSource --scan--> Leaf --open(partition)--> BatchStream
+//
+// A SourceCatalog is one transaction's view: every source it gives out reads the same snapshot. The engine
+// asks a source for its schema, its statistics and which filters it understands; scan() then fixes
+// projection, filters and limit into a Leaf, which is immutable, prints itself for EXPLAIN, and is opened
+// once per partition, from any thread.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arrow/array.h"
+#include "plan/expr.h"
+#include "trefoil/status.h"
+
+namespace trefoil::access {
+
+// A stream of batches, used by one thread at a time. After the end or an error, next() is not called.
+class BatchStream {
+public:
+    virtual ~BatchStream() = default;
+    virtual const arrow::SchemaPtr& schema() const = 0;
+    // The next batch, never empty of rows; nullopt at the end. 57014 if cancelled.
+    virtual Result<std::optional<arrow::Batch>> next() = 0;
+};
+
+// Set from any thread to stop a running statement.
+using CancelFlag = std::atomic<bool>;
+
+struct ColumnStatistics {
+    std::optional<uint64_t> null_count;      // exact
+    std::optional<uint64_t> distinct_count;  // an estimate
+    Value min, max;                          // exact bounds; NULL if not known
+};
+
+struct Statistics {
+    std::optional<uint64_t> row_count;  // exact under the snapshot
+    std::optional<uint64_t> byte_size;
+    std::vector<ColumnStatistics> columns;  // by table column
+};
+
+// How a source answers a filter. kExact: rows that come out satisfy it, nobody need look again.
+enum class FilterSupport : uint8_t { kNone, kInexact, kExact };
+
+struct ScanRequest {
+    std::vector<uint32_t> projection;  // table columns wanted, in this order; may be empty (count only)
+    std::vector<plan::Expr> filters;   // all must hold; only ones answered kInexact or kExact
+    std::optional<uint64_t> limit;     // after filters; only if all filters are exact
+};
+
+// One counter or time of a leaf, for EXPLAIN ANALYZE, e.g. {"model_searches", 3}.
+using Metric = std::pair<std::string, uint64_t>;
+
+class Leaf {
+public:
+    virtual ~Leaf() = default;
+    // "NodeScan", "PointLookup", ...: the operator's name in EXPLAIN.
+    virtual std::string name() const = 0;
+    // The rest of its line: "person_pkey (learned): id = 7".
+    virtual std::string explain() const = 0;
+    virtual const arrow::SchemaPtr& schema() const = 0;
+    virtual uint32_t partitions() const = 0;
+    // `cancel` outlives the stream.
+    virtual Result<std::unique_ptr<BatchStream>> open(uint32_t partition,
+                                                      const CancelFlag* cancel) const = 0;
+    // Of the output, after filters and limit: row count exact only if it is certain.
+    virtual Statistics statistics() const = 0;
+    virtual bool row_count_is_exact() const = 0;
+    // What has been counted so far by all streams of this leaf.
+    virtual std::vector<Metric> metrics() const = 0;
+};
+
+class TableSource {
+public:
+    virtual ~TableSource() = default;
+    virtual const arrow::SchemaPtr& schema() const = 0;
+    virtual Statistics statistics() const = 0;
+    virtual FilterSupport supports(const plan::Expr& filter) const = 0;
+    // Column indexes of the primary key, empty if there is none.
+    virtual std::vector<uint32_t> primary_key() const = 0;
+    // SQL text of a column's default; nullopt if it has none.
+    virtual std::optional<std::string> column_default(uint32_t column) const = 0;
+    virtual Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const = 0;
+};
+
+class SourceCatalog {
+public:
+    virtual ~SourceCatalog() = default;
+    // The table or view of this name, null if there is none. With `row_ids` the schema has one more
+    // column at its end, kRowIdColumn (UBIGINT, never null): the read side of UPDATE and DELETE.
+    virtual Result<std::shared_ptr<TableSource>> find(std::string_view name, bool row_ids) const = 0;
+    virtual std::vector<std::string> table_names() const = 0;
+};
+
+inline constexpr std::string_view kRowIdColumn = "_rowid";
+
+}  // namespace trefoil::access

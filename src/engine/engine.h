@@ -1,0 +1,117 @@
+// Engine: relational algebra, by Apache DataFusion behind the border of bridge.h.
+//
+//     Engine (one per database: threads, memory pool, spill folder)
+//       EngineSession (one per conversation: settings, functions)
+//         parse    text -> Statement
+//         plan     Statement + SourceCatalog -> QueryPlan   (optimised logical plan, reusable)
+//         run      QueryPlan + parameters + SourceCatalog -> BatchStream
+//
+// A QueryPlan may be run many times, each time with the SourceCatalog of the moment: tables are looked up
+// again by name, so it reads the snapshot it is given. It must be planned again after DDL.
+//
+// Of DML the engine plans the read side. What comes out of the stream:
+//     INSERT   one row per new row, all columns of the table in its order, defaults filled in, cast to the
+//              columns' types; not-null, length and key checks are the writer's
+//     UPDATE   kRowIdColumn, then all columns of the table with their new values, cast likewise
+//     DELETE   kRowIdColumn
+// UPDATE ... FROM and DELETE ... USING may yield a row id more than once; the first one counts.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "access/source.h"
+#include "arrow/array.h"
+#include "engine/statement.h"
+#include "plan/expr.h"
+#include "trefoil/value.h"
+
+namespace trefoil::engine {
+
+struct EngineOptions {
+    uint32_t threads = 0;        // 0: one per core
+    uint64_t memory_bytes = 0;   // of the pool for joins, sorts, aggregates; beyond it they spill or fail
+    std::string spill_path;      // folder for spilled runs; "" for the system's temporary folder
+};
+
+// A statement that needs no algebra: one table, conditions, columns. The fast path runs it in C++ alone.
+struct AccessQuery {
+    std::string table;
+    std::vector<uint32_t> projection;      // table columns, one per output column
+    std::vector<plan::Expr> filters;       // all must hold; no opaque parts
+    std::optional<plan::Expr> limit;       // literal or parameter
+    std::optional<plan::Expr> offset;      // literal or parameter
+};
+
+struct QueryPlan {
+    arrow::SchemaPtr schema;                         // of the rows that come out
+    std::vector<std::optional<arrow::Type>> parameters;  // $1, $2, ...; nullopt if not inferred
+    std::optional<AccessQuery> access;               // set if the statement is that simple
+    std::vector<std::string> tables;                 // every table it reads, by name
+    std::shared_ptr<void> handle;                    // the engine's own
+};
+
+class EngineSession {
+public:
+    virtual ~EngineSession() = default;
+
+    // Exactly one statement; a trailing semicolon is fine. Errors: 42601 with position and, for a
+    // misspelt keyword, a hint; 42601 "multiple statements" ; 0A000 for what we do not do yet, by name.
+    virtual Result<Statement> parse(std::string_view sql) = 0;
+
+    // REQUIRES: the statement is a Query, Insert, Update, Delete or CopyTo (with or without EXPLAIN).
+    // Errors: 42P01, 42703 with position and did-you-mean hint, 42804, ...
+    virtual Result<QueryPlan> plan(const Statement& statement,
+                                   const access::SourceCatalog& catalog) = 0;
+
+    // Runs the plan. `catalog` must live as long as the stream; `cancel` too. A query that runs out of
+    // memory in a hash join before its first row is planned again with sort-merge joins.
+    // Errors: 53200 out of memory, 57014 cancelled, 22012, 22P02, 22003, ... as evaluated.
+    virtual Result<std::unique_ptr<access::BatchStream>> run(const QueryPlan& plan,
+                                                             std::span<const Value> parameters,
+                                                             const access::SourceCatalog& catalog,
+                                                             const access::CancelFlag* cancel) = 0;
+
+    // EXPLAIN [ANALYZE] of a planned statement, as the lines of the plan. ANALYZE runs it.
+    virtual Result<std::vector<std::string>> explain(const QueryPlan& plan, const Explain& how,
+                                                     std::span<const Value> parameters,
+                                                     const access::SourceCatalog& catalog,
+                                                     const access::CancelFlag* cancel) = 0;
+
+    // Evaluates one constant SQL expression (a DEFAULT) to a value of `type`.
+    virtual Result<Value> evaluate(std::string_view expression, const arrow::Type& type) = 0;
+
+    // A source over rows that somebody else streams (bulk append): INSERT INTO table SELECT * FROM rows,
+    // i.e. casts each column of `rows` to the table's types by position. Takes the stream over.
+    virtual Result<std::unique_ptr<access::BatchStream>> cast_stream(
+        ArrowArrayStream* rows, const arrow::SchemaPtr& target, const access::CancelFlag* cancel) = 0;
+
+    // Reads a Parquet file as a stream of batches, columns in the file's order.
+    virtual Result<std::unique_ptr<access::BatchStream>> read_parquet(
+        const std::string& path, const access::CancelFlag* cancel) = 0;
+    // Writes a stream to a Parquet file (to `path`, replacing it); answers the number of rows.
+    virtual Result<uint64_t> write_parquet(access::BatchStream& rows, const std::string& path,
+                                           const CopyOptions& options) = 0;
+
+    // Settings that are the engine's ("datafusion.*", "timezone", "batch_size", "target_partitions").
+    // kNotFound if the engine has no such setting.
+    virtual Status set(std::string_view name, std::string_view value) = 0;
+    virtual Result<std::string> get(std::string_view name) = 0;
+};
+
+class Engine {
+public:
+    virtual ~Engine() = default;
+    static Result<std::unique_ptr<Engine>> create(const EngineOptions& options);
+    virtual Result<std::unique_ptr<EngineSession>> open_session() = 0;
+    // Bytes that running queries hold now.
+    virtual uint64_t memory_used() const = 0;
+};
+
+}  // namespace trefoil::engine

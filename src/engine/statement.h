@@ -1,0 +1,104 @@
+// Statement: what a piece of SQL asks for, after it was parsed once.
+//
+// Queries and the read side of DML stay in the engine as a parsed tree that this object holds; everything
+// that is ours to do (tables, transactions, settings, COPY) is spelled out here as plain values.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "arrow/type.h"
+
+namespace trefoil::engine {
+
+struct Name {
+    std::string text;       // folded to lower case unless it was quoted
+    uint32_t position = 0;  // byte offset in the statement
+};
+
+struct ColumnSpec {
+    Name name;
+    arrow::Type type;                          // of the store's canon
+    std::optional<int32_t> char_length;        // VARCHAR(n), CHAR(n)
+    bool not_null = false;
+    bool primary_key = false;
+    std::optional<std::string> default_sql;    // the text of the expression
+};
+
+struct CreateTable {
+    Name table;
+    bool if_not_exists = false;
+    std::vector<ColumnSpec> columns;
+    std::vector<Name> primary_key;             // from the table-level clause; empty if there is none
+    std::optional<std::string> constraint_name;
+};
+struct DropTable {
+    std::vector<Name> tables;
+    bool if_exists = false;
+};
+struct Begin {
+    bool read_only = false;
+};
+struct Commit {};
+struct Rollback {};
+struct SetVariable {
+    std::string name;               // "memory_limit", "trefoil.use_indexes", lower case
+    std::optional<std::string> value;  // nullopt: RESET / SET x TO DEFAULT
+};
+struct ShowVariable {
+    std::string name;  // "all" for SHOW ALL
+};
+struct ShowTables {};
+struct Describe {
+    Name table;
+};
+using CopyOptions = std::vector<std::pair<std::string, std::string>>;  // lower-case name, value as text
+struct CopyFrom {
+    Name table;
+    std::vector<Name> columns;  // empty: all
+    std::string file;
+    CopyOptions options;
+};
+struct CopyTo {
+    // The rows to write are the query of the Statement (SELECT, or the whole table).
+    std::string file;
+    CopyOptions options;
+};
+struct Checkpoint {};
+
+struct Query {};  // SELECT, VALUES, WITH ..., TABLE t
+struct Insert {
+    Name table;
+};
+struct Update {
+    Name table;
+};
+struct Delete {
+    Name table;
+};
+struct Explain {
+    bool analyze = false;
+    bool verbose = false;
+    // "" or "indent", "tree": as written in FORMAT.
+    std::string format;
+};
+
+using StatementKind =
+    std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, Begin, Commit, Rollback,
+                 SetVariable, ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, Checkpoint>;
+
+struct Parsed;  // the engine's own tree
+
+struct Statement {
+    StatementKind kind;
+    std::optional<Explain> explain;  // EXPLAIN in front of `kind`
+    std::shared_ptr<Parsed> parsed;  // never null
+};
+
+}  // namespace trefoil::engine
