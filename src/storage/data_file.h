@@ -1,0 +1,153 @@
+// DataFile and FileWriter: bulk bytes beside the root, in files that are written once.
+//
+//     ASSIGN_OR_RETURN(auto writer, store.create_file(FileKind::kSegment));
+//     ASSIGN_OR_RETURN(uint64_t offset, writer->append(column));       // 64-byte aligned
+//     RETURN_IF_ERROR(writer->finish(directory));                      // durable, under its final
+//     name
+//     ... name writer->id() in the manifest, in one WriteTransaction ...
+//
+//     ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, id));
+//     ASSIGN_OR_RETURN(Bytes column, file->read(offset, length));      // a view into the mapped
+//     file
+//
+// A file that no committed manifest names is garbage: the owner lets Store::sweep_orphans() delete
+// it. Each block of 64 KiB carries a checksum that is verified when it is first touched in this
+// process; damage is kCorruption naming file and block, never wrong data. Format: file_format.h.
+//
+// Threads: a DataFile may be read by many; a FileWriter belongs to one thread at a time.
+// Tested by data_file_test.cpp.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "storage/file_format.h"
+#include "storage/vfs.h"
+#include "trefoil/status.h"
+
+namespace trefoil {
+
+class Store;
+
+using Uuid = std::array<uint8_t, 16>;
+
+// The numbers are stored: append, never reorder.
+enum class FileKind : uint32_t {
+    kSegment = 1,      // seg/<id>.seg
+    kIndexRun = 2,     // idx/<id>.run
+    kAdjacency = 3,    // gph/<id>.csr
+    kVectorGraph = 4,  // vec/<id>.hnsw
+};
+inline constexpr FileKind kFileKinds[] = {FileKind::kSegment, FileKind::kIndexRun,
+                                          FileKind::kAdjacency, FileKind::kVectorGraph};
+std::string_view directory_of(FileKind kind);  // "seg"
+std::string_view suffix_of(FileKind kind);     // ".seg"
+
+// Ids are unique in a database over all kinds and are not used again while a file of that id
+// exists.
+using FileId = uint64_t;
+
+struct FileName {
+    FileKind kind;
+    FileId id;
+    auto operator<=>(const FileName&) const = default;
+};
+// "seg/0000000000000007.seg"
+std::string to_string(const FileName& name);
+
+class DataFile {
+public:
+    ~DataFile();
+    DataFile(const DataFile&) = delete;
+    DataFile& operator=(const DataFile&) = delete;
+
+    // `length` bytes from `offset`, as FileWriter::append() placed them. Verifies each block that
+    // is touched for the first time. The view lives as long as this object; its address is 64-byte
+    // aligned where `offset` is. A range outside the sections is kCorruption.
+    Result<Bytes> read(uint64_t offset, uint64_t length) const;
+
+    // What was given to FileWriter::finish().
+    Result<Bytes> directory() const { return read(directory_offset_, directory_bytes_); }
+
+    // Starts reading a range into memory ahead of a scan. Its errors will show again in read().
+    Status populate(uint64_t offset, uint64_t length) const;
+
+    // Reads and verifies every block again, also those verified before.
+    Status verify_all() const;
+
+    const FileName& name() const { return name_; }
+    const std::string& path() const { return path_; }
+    // Bytes of the whole file on disk.
+    uint64_t size() const { return map_->size(); }
+
+private:
+    friend class Store;
+    DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map);
+    // Checks header, trailer and hash table, and learns the layout from them.
+    Status load(const Uuid& database);
+    Status verify_block(uint64_t block) const;
+    Status damaged(std::string_view what) const;
+
+    FileName name_;
+    std::string path_;
+    std::shared_ptr<const FileMap> map_;
+    uint64_t body_bytes_ = 0;
+    uint64_t directory_offset_ = 0;
+    uint64_t directory_bytes_ = 0;
+    uint64_t blocks_ = 0;
+    std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit per block
+};
+
+class FileWriter {
+public:
+    // Removes the file unless finish() succeeded.
+    ~FileWriter();
+    FileWriter(const FileWriter&) = delete;
+    FileWriter& operator=(const FileWriter&) = delete;
+
+    // Writes `data` as the next section; the answer is its offset, a multiple of 64.
+    // After an error the file is gone; call nothing but the destructor. A full disk (53100) or any
+    // other failed write does not stop the store; a failed sync does.
+    Result<uint64_t> append(Bytes data);
+
+    // Adds to the section that append() began last: its bytes follow without a gap.
+    Status extend(Bytes data);
+
+    // Writes `directory`, checksums and trailer, makes the file durable and gives it its final
+    // name.
+    Status finish(Bytes directory);
+
+    FileId id() const { return name_.id; }
+    const FileName& name() const { return name_; }
+    // Bytes so far; after finish(), bytes of the file.
+    uint64_t size() const { return size_; }
+
+private:
+    friend class Store;
+    FileWriter(Store& store, FileName name);
+    Status begin();
+    Status put(Bytes data);
+    Status align();
+    Status write_buffer(size_t bytes);
+    Status publish();
+    void discard();
+
+    Store& store_;
+    FileName name_;
+    std::string tmp_path_;
+    std::unique_ptr<VfsFile> file_;
+    std::string buffer_;  // from written_ on, whole blocks are hashed as they are written
+    uint64_t written_ = 0;
+    uint64_t size_ = 0;
+    std::vector<uint64_t> hashes_;
+    bool finished_ = false;
+};
+
+}  // namespace trefoil
