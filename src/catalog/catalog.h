@@ -1,0 +1,95 @@
+// Catalog: what exists. Tables by name and by id, as immutable values.
+//
+// A Catalog is one version of the whole and never changes; with_table and without_table give the
+// next one. A transaction that creates a table sees its own version at once, others see it after
+// the commit, and a reader keeps the one it started with: DDL follows the same snapshots as rows
+// do.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrow/type.h"
+#include "base/bytes.h"
+#include "trefoil/status.h"
+
+namespace trefoil::catalog {
+
+struct ColumnDef {
+    uint32_t id = 0;  // never reused within its table
+    std::string name;
+    arrow::Type type;                    // of the store's canon, see is_storage_type
+    std::optional<int32_t> char_length;  // VARCHAR(n): characters, not bytes
+    bool not_null = false;
+    std::optional<std::string> default_sql;  // the text of the expression
+
+    // "VARCHAR(20)", "BIGINT"
+    std::string sql_type() const;
+};
+
+struct TableDef {
+    uint32_t id = 0;  // never reused
+    std::string name;
+    std::vector<ColumnDef> columns;
+    std::vector<uint32_t>
+        primary_key;               // positions in `columns`, in key order; empty if there is none
+    std::string primary_key_name;  // of the constraint and its index: "person_pkey"
+    uint32_t next_column_id = 0;
+
+    std::optional<uint32_t> find_column(std::string_view name) const;
+    arrow::SchemaPtr schema() const;  // built once, by finish()
+    // The CREATE TABLE statement that makes this table.
+    std::string create_sql() const;
+
+    // Builds what is derived. Call after the last change.
+    void finish();
+
+private:
+    arrow::SchemaPtr schema_;
+};
+
+using TablePtr = std::shared_ptr<const TableDef>;
+
+class Catalog {
+public:
+    // Null if there is none.
+    TablePtr find(std::string_view name) const;
+    TablePtr find(uint32_t id) const;
+    // Rises with every change, so that whoever cached something can see that it is old.
+    uint64_t version() const { return version_; }
+    std::vector<TablePtr> tables() const;  // by name
+
+    // REQUIRES: no table of that name or id.
+    Catalog with_table(TablePtr table) const;
+    // REQUIRES: the table exists.
+    Catalog without_table(uint32_t id) const;
+
+private:
+    uint64_t version_ = 0;
+    std::map<std::string, TablePtr, std::less<>> by_name_;
+    std::map<uint32_t, TablePtr> by_id_;
+};
+
+using CatalogPtr = std::shared_ptr<const Catalog>;
+
+// Checks what every table must satisfy: names unique, at least one column, types that the store
+// keeps, key columns that exist, are used once and have an order. Errors: 42701 duplicate column,
+// 42703 key column missing, 0A000 type, 42P16 bad key.
+Status validate(const TableDef& table);
+
+// True if the store keeps columns of this type.
+bool is_storage_type(const arrow::Type& type);
+// True if a key may contain it.
+bool is_key_type(const arrow::Type& type);
+
+// The stored form; see catalog_format.h.
+std::string encode(const TableDef& table);
+Result<TableDef> decode(Bytes data);
+
+}  // namespace trefoil::catalog
