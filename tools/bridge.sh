@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Builds the Rust bridge (bridge/) and prints the path of libtrefoil_bridge.so, or puts it where asked.
+# Builds the Rust bridge (bridge/) and prints the path of libtrefoil_bridge.so, or puts it where
+# asked.
 #
 #     tools/bridge.sh                   builds if needed; prints where the library is
 #     tools/bridge.sh --output FILE     ... and copies it to FILE, if FILE is not the same already
 #
-# A cold build compiles Apache DataFusion and takes long, so its results are kept outside the clone and
-# shared by all clones of one user:
+# A cold build compiles Apache DataFusion and takes long, so its results are kept outside the clone
+# and shared by all clones of one user:
 #
-#     <cache>/trefoil/bridge-<key>/                  cargo's target folder; key: lock file, Cargo.toml, rustc
-#     <cache>/trefoil/bridge-<key>/out/<source>/     the finished library of one state of bridge/
+#     <cache>/trefoil/bridge-<key>/                cargo's; key: lock file, Cargo.toml, rustc
+#     <cache>/trefoil/bridge-<key>/out/<source>/   the finished library of one state of bridge/
 #
 # When the library of this very source is there, cargo is not started at all: the answer takes
-# milliseconds. A folder with a new key starts as a copy of the newest one of the same compiler, so that a
-# changed dependency costs what it costs and not everything. Tested by tests/tools/bridge_sh_test.py.
+# milliseconds. A folder with a new key starts as a copy of the newest one of the same compiler, so
+# that a changed dependency costs what it costs and not everything. Tested by
+# tests/tools/bridge_sh_test.py.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,7 +48,7 @@ library="$target/out/$source/libtrefoil_bridge.so"
 seed_target() {
     local old newest=""
     for old in $(ls -td "$cache"/bridge-*/ 2>/dev/null); do
-        if [ -d "$old/release/deps" ] && [ "$(cat "$old/compiler" 2>/dev/null)" = "$compiler" ]; then
+        if [ -d "$old/release/deps" ] && echo "$compiler" | cmp -s - "$old/compiler"; then
             newest=${old%/}
             break
         fi

@@ -3,7 +3,7 @@
 #
 #     tools/setup.sh            what building and testing need
 #     tools/setup.sh --dev      and what `make check`, `make asan` and `make bench` need beside it
-#     tools/setup.sh --bench    and the rivals that benchmarks and recorded answers are compared with
+#     tools/setup.sh --bench    and the rivals that benchmarks and recorded answers are held against
 #     tools/setup.sh --check    installs nothing: says what is missing, exit code 1 if anything is
 #
 # It says what it installs and why before it does so. It works as root and through sudo. Rust is not
@@ -28,7 +28,8 @@ done
 missing=() # Debian packages to install, in order
 missing_count=0
 
-# need PACKAGE WHY [PROBE]: notes the package as missing unless PROBE succeeds (default: dpkg knows it).
+# need PACKAGE WHY [PROBE]: notes the package as missing unless PROBE succeeds (default: dpkg knows
+# it).
 need() {
     local package=$1 why=$2 probe=${3:-}
     if [ -n "$probe" ]; then
@@ -51,7 +52,7 @@ list_needs() {
     need python3-venv "keeps Python tools out of the system" "python3 -c 'import venv, ensurepip'"
     need liblmdb-dev "the B+tree at the root of the store" "test -f /usr/include/lmdb.h"
     need libxxhash-dev "checksums of stored blocks" "test -f /usr/include/xxhash.h"
-    need libedit-dev "line editing and history in the shell" "test -f /usr/include/editline/readline.h"
+    need libedit-dev "line editing in the shell" "test -f /usr/include/editline/readline.h"
     need doctest-dev "the unit test framework" "test -f /usr/include/doctest/doctest.h"
     need ccache "makes a second build fast" "command -v ccache"
     if [ "$want_dev" = yes ]; then
@@ -68,7 +69,7 @@ install_packages() {
     local become=()
     if [ "$(id -u)" -ne 0 ]; then
         if ! command -v sudo >/dev/null; then
-            echo "setup: not root and there is no sudo; as root, run: apt-get install ${missing[*]}" >&2
+            echo "setup: neither root nor sudo; as root, run: apt-get install ${missing[*]}" >&2
             exit 1
         fi
         become=(sudo)
@@ -87,9 +88,10 @@ install_packages() {
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 check_rust() {
-    local found how="install Rust $RUST_MIN or newer with rustup (see rustup.rs), then run this again"
+    local found
+    local how="install Rust $RUST_MIN or newer with rustup (see rustup.rs), then run this again"
     if ! command -v cargo >/dev/null || ! found=$(rustc -V 2>/dev/null | cut -d' ' -f2); then
-        echo "setup: there is no Rust toolchain on PATH; the SQL engine is a Rust library: $how." >&2
+        echo "setup: there is no Rust toolchain on PATH, which the SQL engine needs: $how." >&2
         return 1
     fi
     if ! at_least "${found%%-*}" "$RUST_MIN"; then
@@ -98,7 +100,8 @@ check_rust() {
     fi
 }
 
-# pip_need MODULE VERSION WHY: installs one Python package into our own environment in the cache folder.
+# pip_need MODULE VERSION WHY: installs one Python package into our own environment in the cache
+# folder.
 pip_need() {
     local package=$1 version=$2 why=$3
     if "$VENV/bin/python" -c "

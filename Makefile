@@ -1,0 +1,106 @@
+# The commands of this repository. CMake builds (see CMakeLists.txt and CMakePresets.json); this file says
+# what people want to do.
+#
+#     make run       set the machine up, build, load your package manager's index and ask it questions
+#     make test      set up, build, run all tests; the last line is "N passed, N failed"
+#     make           build; the program is build/trefoil
+#     make check     what must hold before a change lands: format, layers, tidy, build, test
+#     make golden    record the answers of tests/golden anew; read the diff before you commit it
+#     make asan      the C++ tests under address and undefined-behaviour sanitizers; also make tsan
+#     make bench     benchmarks, and the comparison with other databases
+#     make format    bring all sources into form
+#     make install PREFIX=/usr/local
+#     make clean     remove the build folders (the Rust bridge stays in your cache folder)
+
+PREFIX ?= /usr/local
+BUILD := build
+SOURCES = $(shell git ls-files -- 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.cpp' 'tests/*.c' \
+    'tests/*.h' 'examples/*.cpp' 'examples/*.c' 'bench/*.cpp' 'bench/*.h')
+say = @echo "== $(1)"
+
+.PHONY: all build setup setup-dev run test check format check-format layers tidy lint headers golden \
+    asan tsan bench install clean
+
+all: build
+
+setup:
+	$(call say,looking for what the build needs)
+	@tools/setup.sh
+
+setup-dev:
+	$(call say,looking for what the checks need)
+	@tools/setup.sh --dev
+
+build:
+	$(call say,building $(BUILD)/trefoil)
+	@cmake --preset default --log-level=WARNING >/dev/null
+	@cmake --build $(BUILD)
+
+run: setup
+	$(call say,building the program and the example)
+	@cmake --preset default --log-level=WARNING >/dev/null
+	@cmake --build $(BUILD) --target trefoil_program example_packages
+	$(call say,your package manager as a database)
+	@$(BUILD)/examples/packages
+
+test: setup build
+	$(call say,running the tests)
+	@python3 tools/test.py $(BUILD)
+
+check: setup-dev check-format layers tidy build headers lint
+	$(call say,running the tests)
+	@python3 tools/test.py $(BUILD)
+
+format: setup-dev
+	$(call say,bringing $(words $(SOURCES)) files into form)
+	@clang-format-19 -i $(SOURCES)
+	@cd bridge && cargo fmt
+
+check-format: setup-dev
+	$(call say,checking the form of $(words $(SOURCES)) files)
+	@clang-format-19 --dry-run -Werror $(SOURCES) || { echo "cure: make format"; exit 1; }
+	@cd bridge && { cargo fmt --check >/dev/null || { echo "bridge/: cure: make format"; exit 1; }; }
+
+layers:
+	$(call say,checking that rooms include only what src/LAYERS allows)
+	@python3 tools/layers.py
+
+tidy:
+	$(call say,checking the habits of docs and sources)
+	@python3 tools/tidy.py
+
+headers: build
+	$(call say,checking that every header compiles alone)
+	@cmake --build $(BUILD) --target all_verify_interface_header_sets
+
+lint: build
+	$(call say,clang-tidy over what changed since its last clean run: seconds per file)
+	@python3 tools/lint.py $(BUILD)
+
+golden: build
+	$(call say,recording the golden answers anew)
+	@python3 tools/golden.py --driver $(BUILD)/tests/golden_driver --record
+	@git --no-pager diff --stat -- tests/golden
+
+asan tsan: setup-dev
+	$(call say,building the tests with the $@ preset)
+	@cmake --preset $@ --log-level=WARNING >/dev/null
+	@cmake --build --preset $@
+	$(call say,running the C++ tests)
+	@python3 tools/test.py build-$@ --cpp-only
+
+bench:
+	$(call say,looking for the rivals)
+	@tools/setup.sh --bench
+	$(call say,building the benchmarks)
+	@cmake --preset bench --log-level=WARNING >/dev/null
+	@cmake --build --preset bench
+	$(call say,running the benchmarks)
+	@python3 tools/bench.py build-bench
+
+install: build
+	$(call say,installing to $(PREFIX))
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-*
