@@ -1,11 +1,11 @@
 // Expr: a condition or a value over the columns of one table, as a tree.
 //
-// This is the form in which filters cross the border from DataFusion and in which the fast path keeps its
-// statements. It holds only what the access operators can do something with; everything else arrives as
-// kOpaque, and whoever meets an opaque part answers "not understood", never "true".
+// This is the form in which filters cross the border from DataFusion and in which the fast path
+// keeps its statements. It holds only what the access operators can do something with; everything
+// else arrives as kOpaque, and whoever meets an opaque part answers "not understood", never "true".
 //
-// Three-valued logic throughout: a comparison with NULL is NULL, and a filter keeps rows that are true.
-// The byte form, written by the bridge, is drawn in expr_format.h.
+// Three-valued logic throughout: a comparison with NULL is NULL, and a filter keeps rows that are
+// true. The byte form, written by the bridge, is drawn in expr_format.h.
 
 #pragma once
 
@@ -36,8 +36,8 @@ struct Expr {
         kNot,        // children: 1
         kIsNull,     // children: 1
         kInList,     // negated, children: the value, then the list
-        kLike,       // negated, ignore_case, children: the text, the pattern (escape character is \)
-        kOpaque,     // text: what it was, for EXPLAIN
+        kLike,    // negated, ignore_case, children: the text, the pattern (escape character is \)
+        kOpaque,  // text: what it was, for EXPLAIN
     };
 
     Kind kind = Kind::kOpaque;
@@ -66,10 +66,18 @@ void flatten_and(const Expr& filter, std::vector<Expr>* conditions);
 // Errors: 08P01 if a parameter has no value.
 Result<Expr> bind(const Expr& expr, std::span<const Value> parameters);
 
-// "id >= 3 AND name LIKE 'A%'", with names from `schema`; parameters as $1.
+// "id >= 3 AND name LIKE 'A%'", with names from `schema`; parameters as $1. Of an IN list longer
+// than kPrintedListMax the rest is counted: "id IN (1, 2, ... 98 more)".
+constexpr size_t kPrintedListMax = 20;
 std::string to_string(const Expr& expr, const arrow::Schema& schema);
 
-// Reads one expression in the form of expr_format.h. Errors: kInvalidInput if the bytes are malformed.
+// Reads one expression in the form of expr_format.h. A literal that a Value cannot hold without
+// loss becomes opaque. Errors: kInvalidInput if the bytes are malformed.
 Result<Expr> decode_expr(Reader& reader);
+
+// Writes a value in the form of expr_format.h: as `type` if it holds the value as it is (NULL in
+// any type), else in the value's own type. A list is written as str "+l", u8 is_null, u32 n, n
+// values.
+void encode_value(const Value& value, const arrow::Type& type, Writer* out);
 
 }  // namespace trefoil::plan

@@ -19,12 +19,12 @@
 //     b                    u8
 //     c s i l C S I L      u64 (sign-extended; L: as is)
 //     f g                  f64
-//     d:p,s                u64 low, u64 high of the unscaled 128-bit integer (the scale is in the format)
-//     u U vu z Z vz w:n    str
-//     tdD                  u64 days            tdm     u64 milliseconds
-//     tts ttm ttu ttn      u64 in that unit    tss.. tsm.. tsu.. tsn..   u64 in that unit
-//     tin                  u64 months, u64 days, u64 nanoseconds
-//   A literal of any other type crosses as opaque.
+//     d:p,s                u64 low, u64 high of the unscaled 128-bit integer (the scale is in the
+//     format) u U vu z Z vz w:n    str tdD                  u64 days            tdm     u64
+//     milliseconds tts ttm ttu ttn      u64 in that unit    tss.. tsm.. tsu.. tsn..   u64 in that
+//     unit tin                  u64 months, u64 days, u64 nanoseconds
+//   A literal of any other type crosses as opaque. An L above the range of int64 becomes a Decimal
+//   of scale 0, a w:16 a Uuid, any other w:n a Blob.
 //
 // Example: id >= 3, id being column 0 of type BIGINT
 //   03 05  00 00000000  01 01000000 'l' 00 0300000000000000
@@ -36,7 +36,17 @@
 namespace trefoil::plan {
 
 enum class ExprTag : uint8_t {
-    kColumn, kLiteral, kParameter, kCompare, kAnd, kOr, kNot, kIsNull, kInList, kLike, kOpaque,
+    kColumn,
+    kLiteral,
+    kParameter,
+    kCompare,
+    kAnd,
+    kOr,
+    kNot,
+    kIsNull,
+    kInList,
+    kLike,
+    kOpaque,
 };
 
 constexpr int kExprDepthMax = 1000;  // deeper ones cross as opaque
