@@ -76,7 +76,7 @@ public:
     // What was given to FileWriter::finish().
     Result<Bytes> directory() const { return read(directory_offset_, directory_bytes_); }
 
-    // Starts reading a range into memory ahead of a scan. Its errors will show again in read().
+    // Brings a range into memory ahead of a scan, so that touching it is quick.
     Status populate(uint64_t offset, uint64_t length) const;
 
     // Reads and verifies every block again, also those verified before.
@@ -135,7 +135,7 @@ private:
     Status begin();
     Status put(Bytes data);
     Status align();
-    Status write_buffer(size_t bytes);
+    Status write_blocks(Bytes data);
     Status publish();
     void discard();
 
@@ -143,8 +143,8 @@ private:
     FileName name_;
     std::string tmp_path_;
     std::unique_ptr<VfsFile> file_;
-    std::string buffer_;  // from written_ on, whole blocks are hashed as they are written
-    uint64_t written_ = 0;
+    std::string buffer_;    // what comes after written_
+    uint64_t written_ = 0;  // a multiple of kWriteBytes until finish()
     uint64_t size_ = 0;
     std::vector<uint64_t> hashes_;
     bool finished_ = false;

@@ -31,6 +31,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "storage/data_file.h"
 #include "storage/transaction.h"
@@ -50,6 +51,9 @@ struct StoreOptions {
     uint64_t map_bytes = uint64_t{64} << 30;
     // Opens on NFS, SMB, FUSE and the like, where locks and memory maps cannot be trusted.
     bool force_network_fs = false;
+    // Reads the whole root (it is small) in a child process before using it, so that damage in
+    // LMDB's own pages is an error here and not a crash later.
+    bool check_root = true;
 };
 
 class Store {
@@ -108,8 +112,9 @@ public:
     bool in_memory() const { return path_.empty(); }
     // As given to open(); "" in memory.
     const std::string& path() const { return path_; }
-    // A directory for whatever may be lost at a crash; "" in memory. Emptied at each writable open.
-    std::string tmp_path() const { return in_memory() ? "" : path_of("tmp"); }
+    // A directory for whatever may be lost at a crash, emptied at each writable open; "" if the
+    // store is in memory or read-only.
+    std::string tmp_path() const { return in_memory() || read_only() ? "" : path_of("tmp"); }
     const Uuid& uuid() const { return uuid_; }
     // Bytes of root/data.mdb; 0 in memory.
     Result<uint64_t> root_bytes() const;
@@ -122,7 +127,10 @@ private:
     std::string path_of(std::string_view inside) const;
     Status usable() const;
     Status check_writable() const;
+    // Stops, and answers what stopped() answers.
     Status stopped_by(const Status& reason);
+    Status commit(WriteTransaction& txn);
+    Result<std::vector<FileName>> list_data_files() const;
     void writer_ended();
 
     std::unique_ptr<Vfs> own_vfs_;

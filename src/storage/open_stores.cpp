@@ -1,0 +1,52 @@
+// The registry of open directories, and removal of trees.
+
+#include "storage/open_stores.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <mutex>
+
+#include "base/check.h"
+
+namespace trefoil {
+namespace {
+
+struct Registry {
+    std::mutex mutex;
+    std::map<std::pair<uint64_t, uint64_t>, pid_t> open;  // and the process that opened it
+};
+
+Registry& registry() {
+    static Registry instance;
+    return instance;
+}
+
+}  // namespace
+
+bool remember_open_store(uint64_t device, uint64_t inode) {
+    std::lock_guard guard(registry().mutex);
+    auto [at, is_new] = registry().open.try_emplace({device, inode}, ::getpid());
+    if (!is_new && at->second == ::getpid()) return false;
+    at->second = ::getpid();
+    return true;
+}
+
+void forget_open_store(uint64_t device, uint64_t inode) {
+    std::lock_guard guard(registry().mutex);
+    registry().open.erase({device, inode});
+}
+
+Status remove_tree(Vfs& vfs, const std::string& path) {
+    ASSIGN_OR_RETURN(FileStat there, vfs.stat(path));
+    if (!there.exists()) return {};
+    if (there.is_directory()) {
+        ASSIGN_OR_RETURN(std::vector<std::string> names, vfs.list(path));
+        for (const std::string& name : names) {
+            RETURN_IF_ERROR(remove_tree(vfs, path + "/" + name));
+        }
+    }
+    return vfs.remove(path);
+}
+
+}  // namespace trefoil
