@@ -18,7 +18,7 @@
 namespace trefoil::arrow {
 
 // A row of one of several arrays.
-struct Location {
+struct RowRef {
     uint32_t source;
     uint32_t row;
 };
@@ -31,7 +31,7 @@ Batch take(const Batch& batch, std::span<const uint32_t> rows);
 
 // Values of several arrays of one type, in this order.
 // REQUIRES: at least one source; dictionary arrays share one dictionary (see decode_dictionary).
-Array gather(std::span<const Array* const> sources, std::span<const Location> rows);
+Array gather(std::span<const Array* const> sources, std::span<const RowRef> rows);
 
 // The arrays one after the other. Strings are shared, not copied.
 // REQUIRES: as gather().

@@ -12,13 +12,12 @@
 namespace trefoil::arrow {
 
 // Appends the array. REQUIRES: is_buildable(array.type); fewer than 2^31 values.
-void write_array(const Array& array, Writer& out);
-// Errors: kCorruption. The array owns its memory.
-Result<Array> read_array(Reader& in);
+void serialize(const Array& array, Writer& out);
+// The array owns its memory. Errors: kCorruption, also if it is not of this type.
+Result<Array> deserialize(Reader& in, const Type& type);
 
-// Appends all columns; names are not written. REQUIRES: as write_array, for each column.
-void write_batch(const Batch& batch, Writer& out);
-// Errors: kCorruption, also if the columns are not of the schema's types.
-Result<Batch> read_batch(Reader& in, const SchemaPtr& schema);
+// Appends all columns; names are not written. REQUIRES: as above, for each column.
+void serialize(const Batch& batch, Writer& out);
+Result<Batch> deserialize(Reader& in, const SchemaPtr& schema);
 
 }  // namespace trefoil::arrow

@@ -11,7 +11,7 @@
 //            u32  length
 //            u8   flags: 1 there is a validity bitmap
 //            views:  u8 number of heaps, then the bytes of each as u64
-//            lists:  str (u32, bytes) name of the element, u8 nullable, then its column
+//            lists:  the column of their elements
 //
 //   body     for each column in the order of the descriptions, an element after its list:
 //            validity bitmap (if flagged)   ceil(length / 8) bytes
