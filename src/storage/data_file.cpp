@@ -64,7 +64,7 @@ Status DataFile::damaged(std::string_view what) const {
         .with_hint("Restore the database from a backup.");
 }
 
-Status DataFile::load(const Uuid& database) {
+Status DataFile::load(const DatabaseId& database) {
     const uint64_t size = map_->size();
     if (size < kFileHeaderBytes + kHashBytes + kFileTrailerBytes) {
         return damaged("it has only " + std::to_string(size) + " bytes");

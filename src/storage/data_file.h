@@ -36,7 +36,7 @@ namespace trefoil {
 
 class Store;
 
-using Uuid = std::array<uint8_t, 16>;
+using DatabaseId = std::array<uint8_t, 16>;
 
 // The numbers are stored: append, never reorder.
 enum class FileKind : uint32_t {
@@ -91,7 +91,7 @@ private:
     friend class Store;
     DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map);
     // Checks header, trailer and hash table, and learns the layout from them.
-    Status load(const Uuid& database);
+    Status load(const DatabaseId& database);
     Status verify_block(uint64_t block) const;
     Status damaged(std::string_view what) const;
 

@@ -33,7 +33,7 @@ struct Fault {
     int error = EIO;
 };
 
-class FaultVfs final : public Vfs {
+class FaultVfs : public Vfs {
 public:
     // `base` must outlive this object and its files.
     explicit FaultVfs(Vfs& base) : base_(base) {}

@@ -115,7 +115,7 @@ public:
     // A directory for whatever may be lost at a crash, emptied at each writable open; "" if the
     // store is in memory or read-only.
     std::string tmp_path() const { return in_memory() || read_only() ? "" : path_of("tmp"); }
-    const Uuid& uuid() const { return uuid_; }
+    const DatabaseId& uuid() const { return uuid_; }
     // Bytes of root/data.mdb; 0 in memory.
     Result<uint64_t> root_bytes() const;
 
@@ -137,7 +137,7 @@ private:
     Vfs& vfs_;
     std::string path_;
     StoreOptions options_;
-    Uuid uuid_{};
+    DatabaseId uuid_{};
     int process_ = 0;  // of open(); LMDB must not be used after fork()
     std::unique_ptr<VfsLock> lock_;
     std::unique_ptr<Root> root_;

@@ -29,16 +29,16 @@ std::string parent_directory(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Uuid random_uuid() {
+DatabaseId random_uuid() {
     std::random_device source;
-    Uuid uuid;
+    DatabaseId uuid;
     for (uint8_t& byte : uuid) byte = static_cast<uint8_t>(source());
     uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4, random
     uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3f) | 0x80);
     return uuid;
 }
 
-std::string encode_format(const Uuid& uuid) {
+std::string encode_format(const DatabaseId& uuid) {
     Writer writer;
     writer.bytes(kStoreMagic);
     writer.u32(kStoreFormatVersion);
