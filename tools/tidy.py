@@ -33,6 +33,8 @@ HOLDS_DECLARATIONS = re.compile(
     r"(namespace|class|struct|enum|union|unsafe extern|impl|mod|trait|unsafe impl)\b(?!.*\)\s*$)"
     r"|=\s*$|\bextern\s*$|^\s*$", re.S)
 
+BEFORE_A_HEADER = re.compile(r"(\s|(public|private|protected):)*")
+
 Problem = collections.namedtuple("Problem", "rule path line size message")
 
 
@@ -94,7 +96,7 @@ def functions_by_braces(text):
             header = text[header_start:match.start()]
             if not HOLDS_DECLARATIONS.search(header):
                 depth_inside = 1
-                function_start = header_start + len(header) - len(header.lstrip())
+                function_start = header_start + BEFORE_A_HEADER.match(header).end()
             elif header.rstrip().endswith("="):
                 depth_inside, function_start = 1, None
         if not depth_inside:
