@@ -7,7 +7,10 @@
 #undef CHECK  // here it is doctest's
 #include <doctest/doctest.h>
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <functional>
 #include <map>
@@ -83,5 +86,55 @@ inline void write_file(const std::string& path, Bytes bytes) {
     (void)disk.remove(path);
     must(must(disk.open(path, OpenMode::kCreate))->write(0, bytes));
 }
+
+// Another process, which runs `body` and is killed at the end of this object if it still lives.
+// The body talks to the test by say(); a failed must() in it ends it with code 99.
+class ChildProcess {
+public:
+    using Say = std::function<void(char)>;
+    explicit ChildProcess(const std::function<void(const Say& say)>& body) {
+        int ends[2];
+        if (::pipe(ends) != 0) std::abort();
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            ::close(ends[0]);
+            int code = 0;
+            try {
+                body([fd = ends[1]](char byte) { (void)!::write(fd, &byte, 1); });
+            } catch (...) {
+                code = 99;
+            }
+            ::_exit(code);
+        }
+        ::close(ends[1]);
+        fd_ = ends[0];
+    }
+    ~ChildProcess() {
+        if (pid_ > 0) kill();
+        ::close(fd_);
+    }
+    // The next byte that the body says, or nothing if it has ended.
+    std::optional<char> hear() {
+        char byte;
+        if (::read(fd_, &byte, 1) == 1) return byte;
+        return std::nullopt;
+    }
+    void kill() {
+        ::kill(pid_, SIGKILL);
+        (void)wait();
+    }
+    // The exit code, or minus the signal that ended it.
+    int wait() {
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        pid_ = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+    pid_t pid() const { return pid_; }
+
+private:
+    pid_t pid_ = -1;
+    int fd_ = -1;
+};
 
 }  // namespace trefoil

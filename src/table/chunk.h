@@ -1,0 +1,83 @@
+// Chunk: some rows of a table, immutable. In memory (recent commits, private rows of a transaction)
+// or in a segment file that is mapped and read in place.
+//
+// Columns are Arrow arrays in the table's column order. Those of a segment come to life at the
+// first touch: their blocks are verified against their checksums then, so column() may answer
+// kCorruption.
+//
+// Threads: everything may be called by many at once.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "arrow/array.h"
+#include "index/key_run.h"
+#include "storage/data_file.h"
+#include "table/row_ids.h"
+#include "table/zone_map.h"
+
+namespace trefoil::table {
+
+struct SegmentDirectory;
+
+// Rows of a full segment: 16 zones.
+inline constexpr uint64_t kSegmentRows = 131072;
+
+class Chunk;
+using ChunkPtr = std::shared_ptr<const Chunk>;
+
+class Chunk {
+public:
+    // Rows in memory. `keys` maps each primary key to its row in this chunk; null without a key.
+    // REQUIRES: the arrays have ids.count() rows and offset 0.
+    static std::shared_ptr<const Chunk> in_memory(arrow::SchemaPtr schema, RowIds ids,
+                                                  std::vector<arrow::Array> columns,
+                                                  std::shared_ptr<const index::KeyRun> keys);
+    // Rows in a segment file. `ids` is as the manifest says. `keys` is null once the table's runs
+    // hold its keys; a staged segment still has its own. Errors: kCorruption if the file's
+    // directory does not fit the schema.
+    static Result<std::shared_ptr<const Chunk>> in_file(
+        arrow::SchemaPtr schema, RowIds ids, std::shared_ptr<const DataFile> file, ZoneMap zones,
+        std::shared_ptr<const index::KeyRun> keys = nullptr);
+
+    uint64_t rows() const { return ids_.count(); }
+    const RowIds& row_ids() const { return ids_; }
+    const arrow::SchemaPtr& schema() const { return schema_; }
+    const std::shared_ptr<const index::KeyRun>& keys() const { return keys_; }
+    // Null for chunks in memory.
+    const ZoneMap* zones() const { return zones_.get(); }
+    const std::shared_ptr<const DataFile>& file() const { return file_; }
+
+    // The pointer is valid as long as this chunk; the array may be copied and outlive it.
+    Result<const arrow::Array*> column(uint32_t position) const;
+
+    // Heap bytes, for the budget; 0 for a segment.
+    size_t memory_bytes() const { return memory_bytes_; }
+
+    // The same rows under other ids: what a commit does to private rows.
+    std::shared_ptr<const Chunk> with_row_ids(RowIds ids,
+                                              std::shared_ptr<const index::KeyRun> keys) const;
+
+    ~Chunk();
+
+private:
+    Chunk() = default;
+    Result<const arrow::Array*> load_column(uint32_t position) const;
+
+    arrow::SchemaPtr schema_;
+    RowIds ids_;
+    std::shared_ptr<const index::KeyRun> keys_;
+    size_t memory_bytes_ = 0;
+    std::shared_ptr<const DataFile> file_;
+    std::shared_ptr<const SegmentDirectory> directory_;
+    std::shared_ptr<const ZoneMap> zones_;
+    mutable std::mutex mutex_;
+    mutable std::vector<std::atomic<const arrow::Array*>> columns_;  // owned
+};
+
+}  // namespace trefoil::table

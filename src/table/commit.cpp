@@ -1,0 +1,268 @@
+// Commit: a group of transactions becomes one new Version and one durable transaction of the root.
+
+#include <algorithm>
+
+#include "arrow/compute.h"
+#include "base/check.h"
+#include "table/commit_group.h"
+#include "table/keyed_rows.h"
+#include "table/manifest.h"
+#include "table/manifest_format.h"
+#include "table/table_store.h"
+#include "table/unique.h"
+
+namespace trefoil::table {
+namespace {
+
+Status conflict(const catalog::TableDef& table) {
+    return Status::conflict("conflict: a row of table \"" + table.name +
+                            "\" was changed by another transaction since this one began")
+        .with_hint("Run the transaction again.");
+}
+
+// Private ids become real ones from `first` on; ids of committed rows stay.
+RowIds real_ids(const RowIds& ids, uint64_t first) {
+    auto real = [&](uint64_t id) { return id < kPrivateRowId ? id : first + (id - kPrivateRowId); };
+    if (ids.is_dense()) return RowIds::dense(real(ids.first()), ids.count());
+    std::vector<uint64_t> list;
+    list.reserve(ids.count());
+    for (uint64_t id : ids.list()) list.push_back(real(id));
+    return RowIds::listed(std::move(list));
+}
+
+}  // namespace
+
+CommitGroup::CommitGroup(TableStore& store) : store_(store) {
+    tip_ = std::make_shared<Version>(*store.current_.load());
+}
+
+Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& staged) {
+    Change change;
+    change.version = std::make_shared<Version>(*tip_);
+    change.version->xid = tip_->xid + 1;
+    RETURN_IF_ERROR(apply_catalog(txn, change));
+    for (const auto& [table_id, writes] : txn.state_.writes) {
+        auto keys = staged.find(table_id);
+        RETURN_IF_ERROR(apply_table(txn, table_id, writes,
+                                    keys == staged.end() ? nullptr : keys->second, change));
+    }
+    change.record = encode_redo(change.redo);
+    tip_ = change.version;
+    changes_.push_back(std::move(change));
+    return {};
+}
+
+Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
+    Version& next = *change.version;
+    for (uint32_t id : txn.state_.dropped) {
+        if (!next.catalog->find(id)) {
+            return Status::conflict("a table that this transaction drops was dropped by another");
+        }
+        next.catalog = std::make_shared<const catalog::Catalog>(next.catalog->without_table(id));
+        next.tables.erase(id);
+        change.dropped.push_back(id);
+    }
+    for (uint32_t id : txn.state_.created) {
+        catalog::TablePtr def = txn.view()->catalog->find(id);
+        if (next.catalog->find(def->name)) {
+            return {Code::kInvalidInput, "42P07", "table \"" + def->name + "\" already exists"};
+        }
+        next.catalog = std::make_shared<const catalog::Catalog>(next.catalog->with_table(def));
+        next.tables[id] = std::make_shared<const TableVersion>(def);
+        change.created.push_back(def);
+    }
+    return {};
+}
+
+Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
+                                const StagedKeys& staged, Change& change) {
+    auto it = change.version->tables.find(table_id);
+    if (it == change.version->tables.end()) {
+        return Status::conflict("a table that this transaction changes was dropped by another");
+    }
+    const TableVersionPtr& newest = it->second;
+    auto seen = txn.snapshot()->tables.find(table_id);
+    const bool unchanged = seen == txn.snapshot()->tables.end() || seen->second == newest;
+
+    TableVersion next(*newest);
+    RedoTable redo;
+    redo.table_id = table_id;
+    RETURN_IF_ERROR(kill_rows(txn, writes, unchanged, next, redo));
+    if (txn.view()->tables.at(table_id)->keys_moved()) next.set_keys_moved();
+    redo.keys_moved = next.keys_moved();
+
+    const uint64_t first_id = next.next_row_id();
+    const TableVersion& view = *txn.view()->tables.at(table_id);
+    for (const Part& part : view.delta().subspan(writes.private_floor)) {
+        if (!unchanged) RETURN_IF_ERROR(check_unique(next, part));
+        RETURN_IF_ERROR(add_part(part, first_id, next, redo, change));
+    }
+    if (staged) {
+        RunPart run{staged, first_id, store_.next_part_id_++};
+        next.add_run(run);
+        change.runs.push_back({table_id, run});
+    }
+    next.set_next_row_id(first_id + writes.private_ids);
+    redo.next_row_id = next.next_row_id();
+    change.redo.push_back(std::move(redo));
+    it->second = std::make_shared<const TableVersion>(std::move(next));
+    return {};
+}
+
+Status CommitGroup::kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,
+                              TableVersion& next, RedoTable& redo) {
+    std::vector<Location> locations;
+    const auto& group_kills = kills_[next.def().id];
+    const auto& recent = store_.recent_kills_[next.def().id];
+    for (uint64_t id : writes.killed) {
+        if (!unchanged) {
+            auto killed = recent.find(id);
+            if (killed != recent.end() && killed->second > txn.snapshot()->xid) {
+                return conflict(next.def());
+            }
+            if (group_kills.contains(id)) return conflict(next.def());
+        }
+        auto at = next.locate(id);
+        if (!at) return conflict(next.def());
+        locations.push_back(*at);
+        redo.killed.push_back(id);
+    }
+    next.kill(locations);
+    return {};
+}
+
+Status CommitGroup::add_part(const Part& part, uint64_t first_id, TableVersion& next,
+                             RedoTable& redo, Change& change) {
+    if (part.chunk->file()) {
+        Part segment{part.chunk->with_row_ids(real_ids(part.chunk->row_ids(), first_id), nullptr),
+                     part.dead, store_.next_part_id_++};
+        next.add_segment(segment);
+        change.segments.push_back({next.def_ptr(), std::move(segment)});
+        return {};
+    }
+    Part live = part;
+    if (part.dead) {
+        ASSIGN_OR_RETURN(live, merge_parts(std::span(&part, 1), next.def(), next.key_encoder()));
+    }
+    if (live.chunk->rows() == 0) return {};
+    live.chunk =
+        live.chunk->with_row_ids(real_ids(live.chunk->row_ids(), first_id), live.chunk->keys());
+    RedoTable::Rows rows{live.chunk->row_ids(), {}};
+    for (uint32_t c = 0; c < next.def().columns.size(); c++) {
+        ASSIGN_OR_RETURN(const arrow::Array* column, live.chunk->column(c));
+        rows.columns.push_back(*column);
+    }
+    redo.parts.push_back(std::move(rows));
+    return next.add_delta(std::move(live), 0);
+}
+
+void CommitGroup::accept(const Transaction& txn) {
+    for (const auto& [table_id, writes] : txn.state_.writes) {
+        kills_[table_id].insert(writes.killed.begin(), writes.killed.end());
+    }
+}
+
+Status CommitGroup::write() {
+    if (changes_.empty()) return {};
+    ASSIGN_OR_RETURN(WriteTransaction root, store_.store_->begin_write());
+    std::vector<Bytes> records;
+    for (Change& change : changes_) {
+        records.push_back(change.record);
+        RETURN_IF_ERROR(write_manifest(root, change));
+    }
+    uint64_t first_xid = changes_.front().version->xid;
+    RETURN_IF_ERROR(store_.log_.append(root, first_xid, records));
+    return root.commit();
+}
+
+Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change) {
+    for (uint32_t id : change.dropped) RETURN_IF_ERROR(erase_table(root, id));
+    for (const catalog::TablePtr& def : change.created) {
+        RETURN_IF_ERROR(
+            root.put(Keyspace::kCatalog, manifest_key('T', def->id), catalog::encode(*def)));
+        Writer next_id;
+        next_id.u32(store_.next_table_id_);
+        RETURN_IF_ERROR(root.put(Keyspace::kMeta, kNextTableIdKey, next_id.data()));
+    }
+    for (const auto& [def, segment] : change.segments) {
+        RETURN_IF_ERROR(put_segment(root, *def, segment, /*patch=*/false));
+    }
+    for (const auto& [table_id, run] : change.runs) RETURN_IF_ERROR(put_run(root, table_id, run));
+    return {};
+}
+
+void CommitGroup::publish() {
+    if (changes_.empty()) return;
+    for (const auto& [table_id, ids] : kills_) {
+        auto& recent = store_.recent_kills_[table_id];
+        for (uint64_t id : ids) recent[id] = tip_->xid;
+    }
+    store_.counters_.commits += changes_.size();
+    store_.counters_.commit_groups++;
+    store_.publish(tip_);
+}
+
+// --- The pipeline
+// -------------------------------------------------------------------------------------
+
+Status TableStore::commit(Transaction& txn) {
+    if (!txn.has_changes()) return {};
+    CommitRequest request{&txn, {}, {}, false};
+    for (const auto& [table_id, writes] : txn.state_.writes) {
+        if (writes.staged_keys.empty()) continue;
+        ASSIGN_OR_RETURN(request.staged[table_id], write_staged_keys(*store_, writes.staged_keys));
+    }
+    wait_for_room();
+    std::unique_lock lock(queue_mutex_);
+    queue_.push_back(&request);
+    while (!request.done) {
+        if (leader_active_) {
+            queue_changed_.wait(lock);
+            continue;
+        }
+        leader_active_ = true;
+        std::vector<CommitRequest*> group;
+        group.swap(queue_);
+        lock.unlock();
+        run_group(group);
+        lock.lock();
+        for (CommitRequest* r : group) r->done = true;
+        leader_active_ = false;
+        queue_changed_.notify_all();
+    }
+    lock.unlock();
+    maintain_wanted_.notify_one();
+    return request.result;
+}
+
+void TableStore::run_group(std::vector<CommitRequest*>& group) {
+    std::lock_guard tip(tip_mutex_);
+    CommitGroup commits(*this);
+    for (CommitRequest* r : group) {
+        r->result = commits.add(*r->txn, r->staged);
+        if (r->result.ok()) commits.accept(*r->txn);
+    }
+    Status written = commits.write();
+    if (written.ok()) {
+        commits.publish();
+        forget_old_kills();
+        return;
+    }
+    for (CommitRequest* r : group) {
+        if (r->result.ok()) r->result = written;
+    }
+}
+
+// Row changes matter only to transactions whose snapshot is older.
+void TableStore::forget_old_kills() {
+    constexpr size_t kRemembered = 100000;
+    size_t total = 0;
+    for (const auto& [table, kills] : recent_kills_) total += kills.size();
+    if (total < kRemembered) return;
+    const uint64_t oldest = oldest_active_xid();
+    for (auto& [table, kills] : recent_kills_) {
+        std::erase_if(kills, [&](const auto& entry) { return entry.second <= oldest; });
+    }
+}
+
+}  // namespace trefoil::table

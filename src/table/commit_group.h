@@ -1,0 +1,61 @@
+// CommitGroup: transactions that commit together, applied one after the other to the newest
+// Version.
+//
+// Each is validated against what the ones before it made. One that fails leaves no trace and the
+// others go on. Then everything is written in one transaction of the root, and published.
+//
+// For the leader of a group, under TableStore::tip_mutex_. Internal to the room.
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "storage/transaction.h"
+#include "table/redo.h"
+#include "table/table_store.h"
+
+namespace trefoil::table {
+
+class CommitGroup {
+public:
+    explicit CommitGroup(TableStore& store);
+
+    // Validates and applies one transaction. Errors as TableStore::commit.
+    Status add(Transaction& txn, const std::map<uint32_t, StagedKeys>& staged);
+    // Tells later members which rows a member that was added has changed.
+    void accept(const Transaction& txn);
+    // Makes all of them durable. An error is everyone's.
+    Status write();
+    void publish();
+
+private:
+    struct Change {
+        std::shared_ptr<Version> version;
+        std::string record;
+        std::vector<RedoTable> redo;
+        std::vector<uint32_t> dropped;
+        std::vector<catalog::TablePtr> created;
+        std::vector<std::pair<catalog::TablePtr, Part>> segments;
+        std::vector<std::pair<uint32_t, RunPart>> runs;
+    };
+
+    Status apply_catalog(Transaction& txn, Change& change);
+    Status apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
+                       const StagedKeys& staged, Change& change);
+    Status kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,
+                     TableVersion& next, RedoTable& redo);
+    Status add_part(const Part& part, uint64_t first_id, TableVersion& next, RedoTable& redo,
+                    Change& change);
+    Status write_manifest(WriteTransaction& root, const Change& change);
+
+    TableStore& store_;
+    std::shared_ptr<Version> tip_;
+    std::vector<Change> changes_;
+    std::map<uint32_t, std::unordered_set<uint64_t>> kills_;
+};
+
+}  // namespace trefoil::table

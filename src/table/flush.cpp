@@ -1,0 +1,306 @@
+// Flush: choosing what to rewrite, writing it, swapping it in.
+
+#include "table/flush.h"
+
+#include <algorithm>
+
+#include "arrow/compute.h"
+#include "base/check.h"
+#include "table/manifest.h"
+#include "table/manifest_format.h"
+#include "table/segment.h"
+
+namespace trefoil::table {
+namespace {
+
+constexpr uint64_t kSmallSegmentRows = kSegmentRows / 2;
+constexpr uint64_t kDeadPercentMax = 20;
+constexpr uint64_t kPatchPercentMax = 5;
+constexpr size_t kPatchesMax = 8;
+constexpr uint64_t kRunRatio = 8;  // a run is merged with one at most this many times as large
+constexpr size_t kRunsMax = 2;
+
+bool is_holey(const Part& p) {
+    return p.dead && p.dead->count() * 100 > p.chunk->rows() * kDeadPercentMax;
+}
+
+uint64_t count_rows(std::span<const Part> parts) {
+    uint64_t n = 0;
+    for (const Part& p : parts) n += p.chunk->rows();
+    return n;
+}
+
+bool patches_pay(const TableVersion& t) {
+    return t.patches().size() >= kPatchesMax ||
+           count_rows(t.patches()) * 100 > count_rows(t.base()) * kPatchPercentMax;
+}
+
+size_t small_segments(const TableVersion& t) {
+    size_t n = 0;
+    for (const Part& p : t.base()) n += p.chunk->rows() < kSmallSegmentRows;
+    return n;
+}
+
+bool overlaps(const Part& a, const Part& b) {
+    const RowIds& x = a.chunk->row_ids();
+    const RowIds& y = b.chunk->row_ids();
+    return x.first() <= y.last() && y.first() <= x.last();
+}
+
+}  // namespace
+
+bool Flush::wants_work(const TableVersion& t) {
+    return !t.delta().empty() || std::any_of(t.base().begin(), t.base().end(), is_holey) ||
+           small_segments(t) > 1 || (!t.patches().empty() && patches_pay(t)) ||
+           t.runs().size() > kRunsMax;
+}
+
+Status Flush::freeze() {
+    std::lock_guard tip(store_.tip_mutex_);
+    auto next = std::make_shared<Version>(*store_.current_.load());
+    for (auto& [id, table] : next->tables) {
+        auto frozen = std::make_shared<TableVersion>(*table);
+        frozen->set_frozen(frozen->delta().size());
+        table = frozen;
+        if (wants_work(*frozen)) rewrites_[id].frozen = frozen;
+    }
+    frozen_ = next;
+    store_.publish(next);
+    return {};
+}
+
+Status Flush::build() {
+    for (auto& [id, rewrite] : rewrites_) {
+        choose_sources(rewrite);
+        RETURN_IF_ERROR(write_segments(rewrite));
+        RETURN_IF_ERROR(write_run(rewrite));
+    }
+    return {};
+}
+
+void Flush::choose_sources(Rewrite& rewrite) {
+    const TableVersion& t = *rewrite.frozen;
+    const bool all_patches = !t.patches().empty() && patches_pay(t);
+    const bool merge_small =
+        small_segments(t) > 1 || (small_segments(t) == 1 && !t.delta().empty());
+    for (const Part& p : t.base()) {
+        bool patched = all_patches && std::any_of(t.patches().begin(), t.patches().end(),
+                                                  [&](const Part& q) { return overlaps(p, q); });
+        bool small = merge_small && p.chunk->rows() < kSmallSegmentRows;
+        if (!patched && !small && !is_holey(p)) continue;
+        rewrite.sources.push_back(p);
+        rewrite.removed.insert(p.segment_id);
+    }
+    if (all_patches) {
+        for (const Part& p : t.patches()) {
+            rewrite.sources.push_back(p);
+            rewrite.removed.insert(p.segment_id);
+        }
+    }
+    for (const Part& p : t.delta()) rewrite.sources.push_back(p);
+}
+
+// Rows whose ids lie inside a segment that stays become a patch, the others new segments, none of
+// which reaches over a segment that stays.
+Status Flush::write_segments(Rewrite& rewrite) {
+    const TableVersion& t = *rewrite.frozen;
+    std::vector<const RowIds*> kept;
+    for (const Part& p : t.base()) {
+        if (!rewrite.removed.contains(p.segment_id)) kept.push_back(&p.chunk->row_ids());
+    }
+    // Index into `kept` of the first segment that ends at or after the id.
+    auto next_kept = [&](uint64_t id) {
+        auto it = std::lower_bound(kept.begin(), kept.end(), id,
+                                   [](const RowIds* ids, uint64_t v) { return ids->last() < v; });
+        return static_cast<size_t>(it - kept.begin());
+    };
+    std::vector<LiveRow> rows = live_rows(rewrite.sources);
+    std::vector<LiveRow> base, patch;
+    size_t gap = 0;
+    for (const LiveRow& row : rows) {
+        size_t next = next_kept(row.row_id);
+        const bool inside = next < kept.size() && kept[next]->first() <= row.row_id;
+        std::vector<LiveRow>& piece = inside ? patch : base;
+        if (piece.size() == kSegmentRows || (!inside && !base.empty() && next != gap)) {
+            RETURN_IF_ERROR(write_piece(rewrite, piece, inside));
+            piece.clear();
+        }
+        if (!inside) gap = next;
+        piece.push_back(row);
+    }
+    RETURN_IF_ERROR(write_piece(rewrite, base, false));
+    return write_piece(rewrite, patch, true);
+}
+
+Status Flush::write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool patch) {
+    if (rows.empty()) return {};
+    const catalog::TableDef& def = rewrite.frozen->def();
+    ASSIGN_OR_RETURN(auto columns, gather_columns(rewrite.sources, rows, def));
+    RowIds ids = ids_of(rows);
+    ZoneMap zones = build_zone_map(columns, rows.size());
+    ASSIGN_OR_RETURN(auto file, write_segment(*store_.store_, def, ids, columns));
+    ASSIGN_OR_RETURN(ChunkPtr chunk, Chunk::in_file(def.schema(), std::move(ids), std::move(file),
+                                                    std::move(zones)));
+    Part part{std::move(chunk), nullptr, store_.next_part_id_++};
+    (patch ? rewrite.new_patches : rewrite.new_base).push_back(std::move(part));
+    return {};
+}
+
+// The keys of the delta become a run, together with the older runs that are not much larger.
+Status Flush::write_run(Rewrite& rewrite) {
+    const TableVersion& t = *rewrite.frozen;
+    rewrite.kept_runs = t.runs().size();
+    if (!t.key_encoder()) return {};
+    index::KeyRunBuilder builder(t.key_encoder()->shape());
+    builder.reserve(t.delta_rows());
+    for (const Part& p : t.delta()) {
+        const index::KeyRun& keys = *p.chunk->keys();
+        for (uint64_t at = 0; at < keys.size(); at++) {
+            uint64_t row = keys.row_id(at);
+            if (!p.is_dead(row)) builder.add(keys.key(at), p.chunk->row_ids().at(row));
+        }
+    }
+    auto fresh = builder.finish();
+    uint64_t rows = fresh->size();
+    while (rewrite.kept_runs > 0 &&
+           (rewrite.kept_runs + (rows > 0) > kRunsMax ||
+            t.runs()[rewrite.kept_runs - 1].run->size() <= kRunRatio * rows)) {
+        rows += t.runs()[--rewrite.kept_runs].run->size();
+    }
+    if (rows == 0) return {};
+    std::vector<index::RunSource> sources;
+    for (const RunPart& r : t.runs().subspan(rewrite.kept_runs)) {
+        sources.push_back({r.run, r.row_id_base});
+    }
+    if (fresh->size() > 0) sources.push_back({fresh, 0});
+    auto alive = [&](uint64_t row_id) { return t.locate(row_id).has_value(); };
+    ASSIGN_OR_RETURN(auto run, index::merge_to_file(*store_.store_, sources, alive));
+    if (run->size() > 0) rewrite.new_runs.push_back({std::move(run), 0, store_.next_part_id_++});
+    return {};
+}
+
+Status Flush::publish() {
+    std::lock_guard tip(store_.tip_mutex_);
+    VersionPtr newest = store_.current_.load();
+    for (auto it = rewrites_.begin(); it != rewrites_.end();) {
+        it = newest->tables.contains(it->first) ? std::next(it) : rewrites_.erase(it);
+    }
+    RETURN_IF_ERROR(write_root(frozen_->xid));
+    auto next = std::make_shared<Version>(*newest);
+    for (auto& [id, table] : next->tables) {
+        auto it = rewrites_.find(id);
+        if (it != rewrites_.end()) {
+            table = swap_in(it->second, *table);
+        } else if (table->frozen() > 0) {
+            auto thawed = std::make_shared<TableVersion>(*table);
+            thawed->set_frozen(0);
+            table = thawed;
+        }
+    }
+    store_.checkpoint_xid_ = frozen_->xid;
+    store_.publish(std::move(next));
+    store_.counters_.flushes++;
+    remove_files();
+    return {};
+}
+
+Status Flush::write_root(uint64_t xid) {
+    ASSIGN_OR_RETURN(WriteTransaction root, store_.store_->begin_write());
+    for (const auto& [id, rewrite] : rewrites_) RETURN_IF_ERROR(write_table(root, rewrite));
+    VersionPtr newest = store_.current_.load();
+    for (const auto& [id, table] : frozen_->tables) {
+        if (!newest->tables.contains(id)) continue;  // dropped meanwhile
+        RETURN_IF_ERROR(put_table_state(root, *table));
+        auto rewrite = rewrites_.find(id);
+        for (size_t i = 0; i < table->base().size() + table->patches().size(); i++) {
+            const Part& p = table->part(i);
+            if (rewrite != rewrites_.end() && rewrite->second.removed.contains(p.segment_id))
+                continue;
+            auto& stored = store_.stored_dead_rows_[p.segment_id];
+            if (p.dead == stored) continue;
+            RETURN_IF_ERROR(put_dead_rows(root, id, p));
+            stored = p.dead;
+        }
+    }
+    Writer checkpoint;
+    checkpoint.u64(xid);
+    RETURN_IF_ERROR(root.put(Keyspace::kMeta, kCheckpointXidKey, checkpoint.data()));
+    RETURN_IF_ERROR(store_.log_.erase_up_to(root, xid));
+    return root.commit();
+}
+
+Status Flush::write_table(WriteTransaction& root, const Rewrite& rewrite) {
+    const catalog::TableDef& def = rewrite.frozen->def();
+    for (uint64_t id : rewrite.removed) RETURN_IF_ERROR(erase_segment(root, def.id, id));
+    for (const Part& p : rewrite.new_base) RETURN_IF_ERROR(put_segment(root, def, p, false));
+    for (const Part& p : rewrite.new_patches) RETURN_IF_ERROR(put_segment(root, def, p, true));
+    for (const RunPart& r : rewrite.frozen->runs().subspan(rewrite.kept_runs)) {
+        RETURN_IF_ERROR(erase_run(root, def.id, r.run_id));
+    }
+    for (const RunPart& r : rewrite.new_runs) RETURN_IF_ERROR(put_run(root, def.id, r));
+    return {};
+}
+
+std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
+                                                   const TableVersion& newest) {
+    const TableVersion& frozen = *rewrite.frozen;
+    auto next = std::make_shared<TableVersion>(newest);
+    // Rows of the sources that died since freeze().
+    std::vector<uint64_t> killed;
+    auto collect = [&](const Part& then, const Part& now) {
+        if (now.dead == then.dead) return;
+        for (uint32_t row = 0; row < now.chunk->rows(); row++) {
+            if (now.is_dead(row) && !then.is_dead(row))
+                killed.push_back(now.chunk->row_ids().at(row));
+        }
+    };
+    std::map<uint64_t, const Part*> then;
+    for (const Part& p : frozen.base()) then[p.segment_id] = &p;
+    for (const Part& p : frozen.patches()) then[p.segment_id] = &p;
+    std::vector<Part> base = rewrite.new_base, patches;
+    for (const Part& p : newest.base()) {
+        if (!rewrite.removed.contains(p.segment_id)) {
+            base.push_back(p);
+        } else {
+            collect(*then.at(p.segment_id), p);
+        }
+    }
+    for (const Part& p : newest.patches()) {
+        if (!rewrite.removed.contains(p.segment_id)) {
+            patches.push_back(p);
+        } else {
+            collect(*then.at(p.segment_id), p);
+        }
+    }
+    patches.insert(patches.end(), rewrite.new_patches.begin(), rewrite.new_patches.end());
+    const size_t dropped = frozen.delta().size();
+    for (size_t i = 0; i < dropped; i++) collect(frozen.delta()[i], newest.delta()[i]);
+    std::sort(base.begin(), base.end(), [](const Part& a, const Part& b) {
+        return a.chunk->row_ids().first() < b.chunk->row_ids().first();
+    });
+    std::vector<RunPart> runs(frozen.runs().begin(),
+                              frozen.runs().begin() + static_cast<ptrdiff_t>(rewrite.kept_runs));
+    runs.insert(runs.end(), rewrite.new_runs.begin(), rewrite.new_runs.end());
+    runs.insert(runs.end(), newest.runs().begin() + static_cast<ptrdiff_t>(frozen.runs().size()),
+                newest.runs().end());
+    next->replace_segments(std::move(base), std::move(patches), std::move(runs), dropped);
+    next->kill_in_segments(killed);
+    return next;
+}
+
+void Flush::remove_files() {
+    for (const auto& [id, rewrite] : rewrites_) {
+        for (const Part& p : rewrite.sources) {
+            if (!p.chunk->file()) continue;
+            store_.stored_dead_rows_.erase(p.segment_id);
+            store_.counters_.compacted_segments++;
+            // A file that stays behind is swept at the next open.
+            (void)store_.store_->remove_file(FileKind::kSegment, p.chunk->file()->name().id);
+        }
+        for (const RunPart& r : rewrite.frozen->runs().subspan(rewrite.kept_runs)) {
+            (void)store_.store_->remove_file(FileKind::kIndexRun, r.run->file()->name().id);
+        }
+    }
+}
+
+}  // namespace trefoil::table

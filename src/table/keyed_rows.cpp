@@ -1,0 +1,77 @@
+// Gathering live rows and building their keys.
+
+#include "table/keyed_rows.h"
+
+#include <algorithm>
+
+#include "arrow/compute.h"
+#include "base/check.h"
+
+namespace trefoil::table {
+
+std::vector<LiveRow> live_rows(std::span<const Part> parts) {
+    std::vector<LiveRow> rows;
+    uint64_t total = 0;
+    for (const Part& p : parts) total += p.live_rows();
+    rows.reserve(total);
+    for (uint32_t i = 0; i < parts.size(); i++) {
+        const RowIds& ids = parts[i].chunk->row_ids();
+        for (uint32_t row = 0; row < ids.count(); row++) {
+            if (!parts[i].is_dead(row)) rows.push_back({ids.at(row), i, row});
+        }
+    }
+    auto by_id = [](const LiveRow& a, const LiveRow& b) { return a.row_id < b.row_id; };
+    if (!std::is_sorted(rows.begin(), rows.end(), by_id))
+        std::sort(rows.begin(), rows.end(), by_id);
+    return rows;
+}
+
+RowIds ids_of(std::span<const LiveRow> rows) {
+    std::vector<uint64_t> ids;
+    ids.reserve(rows.size());
+    for (const LiveRow& r : rows) ids.push_back(r.row_id);
+    return RowIds::listed(std::move(ids));
+}
+
+Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
+                                                 std::span<const LiveRow> rows,
+                                                 const catalog::TableDef& table) {
+    std::vector<arrow::RowRef> refs;
+    refs.reserve(rows.size());
+    for (const LiveRow& r : rows) refs.push_back({r.part, r.row});
+    std::vector<arrow::Array> columns;
+    std::vector<const arrow::Array*> sources(parts.size());
+    for (uint32_t c = 0; c < table.columns.size(); c++) {
+        for (size_t i = 0; i < parts.size(); i++) {
+            ASSIGN_OR_RETURN(sources[i], parts[i].chunk->column(c));
+        }
+        columns.push_back(arrow::compact(arrow::gather(sources, refs)));
+    }
+    return columns;
+}
+
+std::shared_ptr<const index::KeyRun> build_keys(const std::vector<arrow::Array>& columns,
+                                                const catalog::TableDef& table,
+                                                const index::KeyEncoder* encoder) {
+    if (!encoder) return nullptr;
+    std::vector<const arrow::Array*> key_columns;
+    for (uint32_t position : table.primary_key) key_columns.push_back(&columns[position]);
+    const auto rows = static_cast<uint64_t>(key_columns[0]->length);
+    index::KeyRunBuilder builder(encoder->shape());
+    builder.reserve(rows);
+    for (uint64_t row = 0; row < rows; row++) {
+        builder.add(encoder->encode(key_columns, static_cast<int64_t>(row)), row);
+    }
+    return builder.finish();
+}
+
+Result<Part> merge_parts(std::span<const Part> parts, const catalog::TableDef& table,
+                         const index::KeyEncoder* encoder) {
+    std::vector<LiveRow> rows = live_rows(parts);
+    ASSIGN_OR_RETURN(std::vector<arrow::Array> columns, gather_columns(parts, rows, table));
+    auto keys = build_keys(columns, table, encoder);
+    return Part{Chunk::in_memory(table.schema(), ids_of(rows), std::move(columns), std::move(keys)),
+                nullptr, 0};
+}
+
+}  // namespace trefoil::table

@@ -1,0 +1,47 @@
+// Putting rows together: gathering live rows out of parts, and building their keys.
+//
+// What commits, flushes and merges share: all of them take live rows from several parts, order them
+// by row id, and make a chunk of the result.
+
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "arrow/array.h"
+#include "catalog/catalog.h"
+#include "index/key_encoder.h"
+#include "index/key_run.h"
+#include "table/table_version.h"
+
+namespace trefoil::table {
+
+// A live row of a list of parts.
+struct LiveRow {
+    uint64_t row_id;
+    uint32_t part;
+    uint32_t row;
+};
+
+// All live rows of the parts, by row id.
+std::vector<LiveRow> live_rows(std::span<const Part> parts);
+
+// Their row ids.
+RowIds ids_of(std::span<const LiveRow> rows);
+
+// Their values in every column, in this order, as arrays of their own.
+Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
+                                                 std::span<const LiveRow> rows,
+                                                 const catalog::TableDef& table);
+
+// The keys of these columns -> position, plus `first`. Null if the table has no key.
+std::shared_ptr<const index::KeyRun> build_keys(const std::vector<arrow::Array>& columns,
+                                                const catalog::TableDef& table,
+                                                const index::KeyEncoder* encoder);
+
+// One part in memory with the live rows of all. It may be empty.
+Result<Part> merge_parts(std::span<const Part> parts, const catalog::TableDef& table,
+                         const index::KeyEncoder* encoder);
+
+}  // namespace trefoil::table

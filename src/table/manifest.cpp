@@ -1,0 +1,243 @@
+// The manifest: writing and reading its rows.
+
+#include "table/manifest.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "table/manifest_format.h"
+#include "table/segment.h"
+
+namespace trefoil::table {
+namespace {
+
+void append_big_endian(uint64_t v, int bytes, std::string* out) {
+    for (int i = bytes - 1; i >= 0; i--) out->push_back(static_cast<char>(v >> (8 * i)));
+}
+
+uint64_t big_endian(Bytes key, size_t at, int bytes) {
+    uint64_t v = 0;
+    for (int i = 0; i < bytes; i++)
+        v = v << 8 | static_cast<uint8_t>(key[at + static_cast<size_t>(i)]);
+    return v;
+}
+
+constexpr size_t kTableKeyBytes = 1 + 4;
+constexpr size_t kPartKeyBytes = kTableKeyBytes + 8;
+
+struct SegmentEntry {
+    uint64_t segment_id, file_id, first_row_id, rows;
+    uint8_t flags;
+};
+
+Result<std::vector<SegmentEntry>> read_entries(const ReadTransaction& root, uint32_t table) {
+    std::vector<SegmentEntry> entries;
+    RETURN_IF_ERROR(root.for_each(Keyspace::kManifest, KeyRange::prefix(manifest_key('s', table)),
+                                  [&](Bytes key, Bytes value) -> Result<Visit> {
+                                      Reader in(value);
+                                      SegmentEntry e{};
+                                      e.file_id = in.u64();
+                                      e.first_row_id = in.u64();
+                                      e.rows = in.u64();
+                                      e.flags = in.u8();
+                                      if (!in.ok() || key.size() != kPartKeyBytes) {
+                                          return Status::corruption(
+                                              "a segment entry of the manifest is malformed");
+                                      }
+                                      e.segment_id = big_endian(key, kTableKeyBytes, 8);
+                                      entries.push_back(e);
+                                      return Visit::kNext;
+                                  }));
+    return entries;
+}
+
+Result<DeadRowsPtr> read_dead_rows(const ReadTransaction& root, uint32_t table,
+                                   const SegmentEntry& e) {
+    ASSIGN_OR_RETURN(auto value,
+                     root.find(Keyspace::kManifest, manifest_key('d', table, e.segment_id)));
+    if (!value) return DeadRowsPtr();
+    if (value->size() != (e.rows + 63) / 64 * 8) {
+        return Status::corruption("a bitmap of dead rows has another size than its segment");
+    }
+    std::vector<uint64_t> words(value->size() / 8);
+    std::memcpy(words.data(), value->data(), value->size());
+    return std::make_shared<const DeadRows>(std::move(words));
+}
+
+Result<ZoneMap> read_zones(const ReadTransaction& root, const catalog::TableDef& table,
+                           const SegmentEntry& e) {
+    ZoneMap map;
+    for (const catalog::ColumnDef& c : table.columns) {
+        ASSIGN_OR_RETURN(Bytes value, root.get(Keyspace::kStats,
+                                               manifest_key('z', table.id, e.segment_id, c.id)));
+        ASSIGN_OR_RETURN(ColumnZones zones, decode_zones(value, c.type));
+        map.columns.push_back(std::move(zones));
+    }
+    return map;
+}
+
+Result<Part> load_segment(const Store& store, const ReadTransaction& root,
+                          const catalog::TableDef& table, const SegmentEntry& e) {
+    ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, e.file_id));
+    RowIds ids = RowIds::dense(e.first_row_id, e.rows);
+    if (e.flags & kIdsListed) {
+        ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
+        ASSIGN_OR_RETURN(ids, read_row_ids(file, directory));
+    }
+    ASSIGN_OR_RETURN(DeadRowsPtr dead, read_dead_rows(root, table.id, e));
+    ASSIGN_OR_RETURN(ZoneMap zones, read_zones(root, table, e));
+    ASSIGN_OR_RETURN(ChunkPtr chunk, Chunk::in_file(table.schema(), std::move(ids), std::move(file),
+                                                    std::move(zones)));
+    return Part{std::move(chunk), std::move(dead), e.segment_id};
+}
+
+Result<std::vector<RunPart>> load_runs(const Store& store, const ReadTransaction& root,
+                                       const TableVersion& table, std::set<FileName>* files) {
+    struct Ordered {
+        uint64_t order;
+        RunPart part;
+    };
+    std::vector<Ordered> runs;
+    RETURN_IF_ERROR(
+        root.for_each(Keyspace::kManifest, KeyRange::prefix(manifest_key('r', table.def().id)),
+                      [&](Bytes key, Bytes value) -> Result<Visit> {
+                          Reader in(value);
+                          FileName name{FileKind::kIndexRun, in.u64()};
+                          RunPart part;
+                          part.row_id_base = in.u64();
+                          uint64_t order = in.u64();
+                          if (!in.ok() || key.size() != kPartKeyBytes || !table.key_encoder()) {
+                              return Status::corruption("a run entry of the manifest is malformed");
+                          }
+                          part.run_id = big_endian(key, kTableKeyBytes, 8);
+                          ASSIGN_OR_RETURN(auto file, store.open_file(name.kind, name.id));
+                          ASSIGN_OR_RETURN(part.run, index::KeyRun::open(std::move(file)));
+                          files->insert(name);
+                          runs.push_back({order, std::move(part)});
+                          return Visit::kNext;
+                      }));
+    std::sort(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.order < b.order; });
+    std::vector<RunPart> out;
+    for (Ordered& r : runs) out.push_back(std::move(r.part));
+    return out;
+}
+
+}  // namespace
+
+std::string manifest_key(char tag, uint32_t table) {
+    std::string key(1, tag);
+    append_big_endian(table, 4, &key);
+    return key;
+}
+
+std::string manifest_key(char tag, uint32_t table, uint64_t part) {
+    std::string key = manifest_key(tag, table);
+    append_big_endian(part, 8, &key);
+    return key;
+}
+
+std::string manifest_key(char tag, uint32_t table, uint64_t part, uint32_t column) {
+    std::string key = manifest_key(tag, table, part);
+    append_big_endian(column, 4, &key);
+    return key;
+}
+
+Status put_segment(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
+                   bool patch) {
+    const RowIds& ids = part.chunk->row_ids();
+    Writer out;
+    out.u64(part.chunk->file()->name().id);
+    out.u64(ids.first());
+    out.u64(ids.count());
+    out.u8(static_cast<uint8_t>((ids.is_dense() ? 0 : kIdsListed) | (patch ? kPatch : 0)));
+    RETURN_IF_ERROR(
+        root.put(Keyspace::kManifest, manifest_key('s', table.id, part.segment_id), out.data()));
+    RETURN_IF_ERROR(put_zones(root, table, part));
+    return put_dead_rows(root, table.id, part);
+}
+
+Status put_dead_rows(WriteTransaction& root, uint32_t table, const Part& part) {
+    if (!part.dead) return {};
+    auto words = part.dead->words();
+    Bytes bytes(reinterpret_cast<const char*>(words.data()), words.size_bytes());
+    return root.put(Keyspace::kManifest, manifest_key('d', table, part.segment_id), bytes);
+}
+
+Status put_zones(WriteTransaction& root, const catalog::TableDef& table, const Part& part) {
+    const ZoneMap& zones = *part.chunk->zones();
+    for (size_t i = 0; i < table.columns.size(); i++) {
+        const catalog::ColumnDef& column = table.columns[i];
+        RETURN_IF_ERROR(root.put(Keyspace::kStats,
+                                 manifest_key('z', table.id, part.segment_id, column.id),
+                                 encode_zones(zones.columns[i], column.type)));
+    }
+    return {};
+}
+
+Status put_run(WriteTransaction& root, uint32_t table, const RunPart& run) {
+    Writer out;
+    out.u64(run.run->file()->name().id);
+    out.u64(run.row_id_base);
+    out.u64(run.run_id);
+    return root.put(Keyspace::kManifest, manifest_key('r', table, run.run_id), out.data());
+}
+
+Status put_table_state(WriteTransaction& root, const TableVersion& table) {
+    Writer out;
+    out.u64(table.next_row_id());
+    out.u8(table.keys_moved() ? kKeysMoved : 0);
+    return root.put(Keyspace::kManifest, manifest_key('t', table.def().id), out.data());
+}
+
+Status erase_segment(WriteTransaction& root, uint32_t table, uint64_t segment_id) {
+    RETURN_IF_ERROR(root.erase(Keyspace::kManifest, manifest_key('s', table, segment_id)));
+    RETURN_IF_ERROR(root.erase(Keyspace::kManifest, manifest_key('d', table, segment_id)));
+    auto erased =
+        root.erase_range(Keyspace::kStats, KeyRange::prefix(manifest_key('z', table, segment_id)));
+    return erased.status();
+}
+
+Status erase_run(WriteTransaction& root, uint32_t table, uint64_t run_id) {
+    return root.erase(Keyspace::kManifest, manifest_key('r', table, run_id));
+}
+
+Status erase_table(WriteTransaction& root, uint32_t table) {
+    for (char tag : {'t', 's', 'd', 'r'}) {
+        auto erased =
+            root.erase_range(Keyspace::kManifest, KeyRange::prefix(manifest_key(tag, table)));
+        RETURN_IF_ERROR(erased.status());
+    }
+    auto erased = root.erase_range(Keyspace::kStats, KeyRange::prefix(manifest_key('z', table)));
+    RETURN_IF_ERROR(erased.status());
+    return root.erase(Keyspace::kCatalog, manifest_key('T', table));
+}
+
+Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
+                                catalog::TablePtr def, std::set<FileName>* files,
+                                uint64_t* part_id_max) {
+    TableVersion table(def);
+    ASSIGN_OR_RETURN(auto state, root.find(Keyspace::kManifest, manifest_key('t', def->id)));
+    if (state) {
+        Reader in(*state);
+        table.set_next_row_id(in.u64());
+        if (in.u8() & kKeysMoved) table.set_keys_moved();
+        if (!in.ok()) return Status::corruption("the state of a table is malformed");
+    }
+    std::vector<Part> base, patches;
+    ASSIGN_OR_RETURN(auto entries, read_entries(root, def->id));
+    for (const SegmentEntry& e : entries) {
+        ASSIGN_OR_RETURN(Part part, load_segment(store, root, *def, e));
+        files->insert({FileKind::kSegment, e.file_id});
+        *part_id_max = std::max(*part_id_max, e.segment_id);
+        (e.flags & kPatch ? patches : base).push_back(std::move(part));
+    }
+    std::sort(base.begin(), base.end(), [](const Part& a, const Part& b) {
+        return a.chunk->row_ids().first() < b.chunk->row_ids().first();
+    });
+    ASSIGN_OR_RETURN(auto runs, load_runs(store, root, table, files));
+    for (const RunPart& r : runs) *part_id_max = std::max(*part_id_max, r.run_id);
+    table.replace_segments(std::move(base), std::move(patches), std::move(runs), 0);
+    return table;
+}
+
+}  // namespace trefoil::table

@@ -1,0 +1,33 @@
+// The manifest: which segments and runs a table has, as rows of the root. Drawn in
+// manifest_format.h.
+
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "storage/store.h"
+#include "table/table_version.h"
+
+namespace trefoil::table {
+
+// Writing, inside a transaction of the root.
+Status put_segment(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
+                   bool patch);
+Status put_dead_rows(WriteTransaction& root, uint32_t table, const Part& part);
+Status put_zones(WriteTransaction& root, const catalog::TableDef& table, const Part& part);
+Status put_run(WriteTransaction& root, uint32_t table, const RunPart& run);
+Status put_table_state(WriteTransaction& root, const TableVersion& table);
+Status erase_segment(WriteTransaction& root, uint32_t table, uint64_t segment_id);
+Status erase_run(WriteTransaction& root, uint32_t table, uint64_t run_id);
+// Everything of a table that was dropped.
+Status erase_table(WriteTransaction& root, uint32_t table);
+
+// Reads one table back. Opens its files and adds their names to `files`; raises `part_id_max` to
+// the highest segment or run id seen.
+Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
+                                catalog::TablePtr def, std::set<FileName>* files,
+                                uint64_t* part_id_max);
+
+}  // namespace trefoil::table

@@ -1,0 +1,32 @@
+// Recovery: from the root to a Version. What was flushed comes from the manifest, the rest is
+// replayed from the redo records. A reader beside the writing process catches up in the same way.
+
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "storage/commit_log.h"
+#include "storage/store.h"
+#include "table/table_version.h"
+
+namespace trefoil::table {
+
+struct Recovered {
+    VersionPtr version;
+    uint64_t checkpoint_xid = 0;
+    uint32_t next_table_id = 1;
+    uint64_t part_id_max = 0;
+    std::set<FileName> files;  // every file that the manifest names
+    std::map<uint64_t, DeadRowsPtr> stored_dead_rows;
+};
+
+// Errors: kCorruption, kIo, kUnsupported.
+Result<Recovered> recover(const Store& store, const CommitLog& log);
+
+// The newest Version, or null if `current` is the newest. A flush by the writer since then is
+// noticed by `checkpoint_xid`, which is updated.
+Result<VersionPtr> catch_up(const Store& store, const CommitLog& log, const VersionPtr& current,
+                            uint64_t* checkpoint_xid);
+
+}  // namespace trefoil::table

@@ -1,0 +1,186 @@
+// TableStore: opening, refreshing, and the thread that flushes.
+
+#include "table/table_store.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "table/flush.h"
+#include "table/manifest.h"
+#include "table/manifest_format.h"
+#include "table/recovery.h"
+
+namespace trefoil::table {
+
+TableStore::TableStore(std::unique_ptr<Store> store, const TableStoreOptions& options)
+    : store_(std::move(store)), options_(options) {}
+
+Result<std::unique_ptr<TableStore>> TableStore::open(std::unique_ptr<Store> store,
+                                                     const TableStoreOptions& options) {
+    std::unique_ptr<TableStore> tables(new TableStore(std::move(store), options));
+    RETURN_IF_ERROR(tables->load());
+    if (!tables->store_->read_only() && options.background_flush) {
+        tables->maintainer_ = std::thread([raw = tables.get()] { raw->maintain(); });
+    }
+    return tables;
+}
+
+TableStore::~TableStore() {
+    {
+        std::lock_guard lock(maintain_mutex_);
+        closing_ = true;
+    }
+    maintain_wanted_.notify_all();
+    room_made_.notify_all();
+    if (maintainer_.joinable()) maintainer_.join();
+}
+
+Status TableStore::load() {
+    std::lock_guard tip(tip_mutex_);
+    ASSIGN_OR_RETURN(Recovered state, recover(*store_, log_));
+    checkpoint_xid_ = state.checkpoint_xid;
+    next_table_id_ = state.next_table_id;
+    next_part_id_ = state.part_id_max + 1;
+    for (const auto& [id, dead] : state.stored_dead_rows) stored_dead_rows_[id] = dead;
+    publish(std::move(state.version));
+    if (!store_->read_only()) RETURN_IF_ERROR(store_->sweep_orphans(state.files).status());
+    return {};
+}
+
+// A reader beside the writing process: takes over what was committed since.
+Status TableStore::refresh() {
+    std::lock_guard tip(tip_mutex_);
+    ASSIGN_OR_RETURN(auto newer, catch_up(*store_, log_, current_.load(), &checkpoint_xid_));
+    if (newer) publish(std::move(newer));
+    return {};
+}
+
+Result<VersionPtr> TableStore::current() {
+    if (store_->read_only()) RETURN_IF_ERROR(refresh());
+    return current_.load();
+}
+
+Result<Transaction> TableStore::begin(bool read_only) {
+    // Registered before the snapshot is taken, so that no change it might conflict with is
+    // forgotten.
+    uint64_t registration = register_transaction(0);
+    auto version = current();
+    if (!version.ok()) {
+        unregister_transaction(registration);
+        return version.status();
+    }
+    {
+        std::lock_guard lock(active_mutex_);
+        active_[registration] = (*version)->xid;
+    }
+    return Transaction(*this, std::move(*version), read_only, registration);
+}
+
+uint64_t TableStore::register_transaction(uint64_t xid) {
+    std::lock_guard lock(active_mutex_);
+    active_[next_registration_] = xid;
+    return next_registration_++;
+}
+
+void TableStore::unregister_transaction(uint64_t id) {
+    std::lock_guard lock(active_mutex_);
+    active_.erase(id);
+}
+
+uint64_t TableStore::oldest_active_xid() {
+    std::lock_guard lock(active_mutex_);
+    uint64_t oldest = UINT64_MAX;
+    for (const auto& [id, xid] : active_) oldest = std::min(oldest, xid);
+    return oldest;
+}
+
+uint64_t TableStore::delta_bytes() const {
+    uint64_t n = 0;
+    for (const auto& [id, table] : current_.load()->tables) n += table->delta_bytes();
+    return n;
+}
+
+// --- Flushing
+// -----------------------------------------------------------------------------------------
+
+namespace {
+
+bool exceeds(const Version& version, uint64_t rows_max, uint64_t bytes_max) {
+    uint64_t rows = 0, bytes = 0;
+    for (const auto& [id, table] : version.tables) {
+        rows += table->delta_rows();
+        bytes += table->delta_bytes();
+    }
+    return rows >= rows_max || bytes >= bytes_max;
+}
+
+}  // namespace
+
+Status TableStore::flush_once() {
+    std::lock_guard flushing(flush_mutex_);
+    RETURN_IF_ERROR(store_->stopped());
+    Flush flush(*this);
+    RETURN_IF_ERROR(flush.freeze());
+    RETURN_IF_ERROR(flush.build());
+    return flush.publish();
+}
+
+Status TableStore::checkpoint() {
+    if (store_->read_only()) return Status::read_only("the database is open read-only");
+    RETURN_IF_ERROR(flush_once());
+    return store_->backup_root();
+}
+
+void TableStore::maintain() {
+    std::unique_lock lock(maintain_mutex_);
+    while (!closing_) {
+        maintain_wanted_.wait(lock, [&] {
+            return closing_ || (flush_error_.ok() && exceeds(*current_.load(), options_.flush_rows,
+                                                             options_.flush_bytes));
+        });
+        if (closing_) return;
+        lock.unlock();
+        Status flushed = flush_once();
+        lock.lock();
+        flush_error_ = flushed;
+        room_made_.notify_all();
+    }
+}
+
+// Keeps the delta bounded: a commit waits while a flush is badly behind.
+void TableStore::wait_for_room() {
+    if (!maintainer_.joinable()) {
+        if (exceeds(*current_.load(), options_.flush_rows, options_.flush_bytes))
+            (void)flush_once();
+        return;
+    }
+    std::unique_lock lock(maintain_mutex_);
+    if (!flush_error_.ok()) {
+        // The last flush failed, a full disk perhaps: the next commit tries again.
+        flush_error_ = Status();
+        maintain_wanted_.notify_one();
+    }
+    room_made_.wait(lock, [&] {
+        if (closing_ || !flush_error_.ok()) return true;
+        if (!exceeds(*current_.load(), 2 * options_.flush_rows, 2 * options_.flush_bytes))
+            return true;
+        maintain_wanted_.notify_one();
+        return false;
+    });
+}
+
+Status TableStore::verify() {
+    RETURN_IF_ERROR(store_->verify_root());
+    ASSIGN_OR_RETURN(VersionPtr version, current());
+    for (const auto& [id, table] : version->tables) {
+        for (size_t i = 0; i < table->part_count(); i++) {
+            const auto& file = table->part(i).chunk->file();
+            if (file) RETURN_IF_ERROR(file->verify_all());
+        }
+        for (const RunPart& r : table->runs()) RETURN_IF_ERROR(r.run->file()->verify_all());
+    }
+    return {};
+}
+
+}  // namespace trefoil::table

@@ -1,0 +1,148 @@
+// TableStore: all tables of one database, and the pipeline by which they change.
+//
+//     begin()   the newest published Version, as the snapshot of a Transaction
+//     commit()  validate, apply to a copy of the newest Version, log, publish
+//     flush     in the background: the delta becomes segments, small or holey segments are
+//     rewritten
+//
+// Commits that arrive together form a group: the first thread leads, applies every transaction of
+// the group in turn, writes all their redo records in one transaction of the root (one sync),
+// publishes one new Version and wakes the others. A commit is acknowledged after that sync, never
+// before.
+//
+// A flush freezes the delta (later commits open new chunks), writes segments and key runs outside
+// any lock, then in one transaction of the root names them in the manifest and drops the redo
+// records they replace. Rows that were killed meanwhile are carried over as dead rows.
+//
+// At open the manifest is loaded and the redo records after the last flush are applied, by the same
+// code that commits them. What is in the files and in the log is drawn in manifest_format.h.
+//
+// Threads: everything may be called by many at once.
+
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/commit_log.h"
+#include "storage/store.h"
+#include "table/table_version.h"
+#include "table/transaction.h"
+
+namespace trefoil::table {
+
+// The keys of rows that a transaction staged in files: one durable run per table, its row ids
+// counted from the transaction's first private id.
+using StagedKeys = std::shared_ptr<const index::KeyRun>;
+
+}  // namespace trefoil::table
+
+namespace trefoil::table {
+
+struct TableStoreOptions {
+    // A flush starts when the delta has this many rows or bytes; commits wait at twice as much.
+    uint64_t flush_rows = 4 * kSegmentRows;
+    uint64_t flush_bytes = 64 << 20;
+    bool background_flush = true;
+};
+
+class TableStore {
+public:
+    // Loads the database that `store` holds. Errors: kCorruption, kIo, kUnsupported.
+    static Result<std::unique_ptr<TableStore>> open(std::unique_ptr<Store> store,
+                                                    const TableStoreOptions& options = {});
+    ~TableStore();
+
+    // The newest committed state. A read-only store looks for commits of the writing process first.
+    Result<VersionPtr> current();
+    Result<Transaction> begin(bool read_only = false);
+
+    // Makes the changes durable and visible, all at once. The transaction is over either way.
+    // Errors: 40001 conflict, 23505 duplicate key, 42P07 table exists, 25006 read-only, 53100 disk
+    // full.
+    Status commit(Transaction& txn);
+
+    // Flushes everything now, and refreshes the backup copy of the root.
+    Status checkpoint();
+    // Reads everything against its checksums.
+    Status verify();
+
+    Store& store() { return *store_; }
+    uint64_t delta_bytes() const;
+
+    struct Counters {
+        std::atomic<uint64_t> commits{0}, commit_groups{0}, flushes{0}, compacted_segments{0};
+    };
+    const Counters& counters() const { return counters_; }
+
+private:
+    friend class Transaction;
+    friend class TableWriter;
+    friend class CommitGroup;
+    friend class Flush;
+
+    // A thread that waits for its commit.
+    struct CommitRequest {
+        Transaction* txn;
+        std::map<uint32_t, StagedKeys> staged;
+        Status result;
+        bool done = false;
+    };
+
+    TableStore(std::unique_ptr<Store> store, const TableStoreOptions& options);
+    Status load();
+    Status refresh();
+    void run_group(std::vector<CommitRequest*>& group);
+    void publish(VersionPtr version) { current_.store(std::move(version)); }
+    uint64_t register_transaction(uint64_t xid);
+    void unregister_transaction(uint64_t id);
+    uint64_t oldest_active_xid();
+    void forget_old_kills();
+    void wait_for_room();
+    void maintain();  // the background thread
+    Status flush_once();
+
+    std::unique_ptr<Store> store_;
+    CommitLog log_;
+    TableStoreOptions options_;
+    Counters counters_;
+
+    std::atomic<VersionPtr> current_;
+    uint64_t checkpoint_xid_ = 0;  // redo records up to here are in segments
+
+    // Held while the newest version is being replaced: by a group's leader, by a flush, by a
+    // refresh.
+    std::mutex tip_mutex_;
+    // Who changed which row, for conflicts: table -> row id -> xid. Guarded by tip_mutex_.
+    std::map<uint32_t, std::unordered_map<uint64_t, uint64_t>> recent_kills_;
+    // What the root holds of each segment's dead rows. Guarded by flush_mutex_.
+    std::map<uint64_t, DeadRowsPtr> stored_dead_rows_;
+    std::atomic<uint32_t> next_table_id_{1};
+    std::atomic<uint64_t> next_part_id_{1};  // of segments and runs in the manifest
+
+    std::mutex queue_mutex_;
+    std::condition_variable queue_changed_;
+    std::vector<CommitRequest*> queue_;
+    bool leader_active_ = false;
+
+    std::mutex active_mutex_;
+    std::map<uint64_t, uint64_t> active_;  // registration -> snapshot xid
+    uint64_t next_registration_ = 1;
+
+    std::mutex flush_mutex_;  // one flush at a time
+    std::mutex maintain_mutex_;
+    std::condition_variable maintain_wanted_, room_made_;
+    bool closing_ = false;
+    Status flush_error_;  // of the last background flush; guarded by maintain_mutex_
+    std::thread maintainer_;
+};
+
+}  // namespace trefoil::table

@@ -1,0 +1,151 @@
+// TableVersion: one table as one snapshot sees it. Version: the whole database so.
+//
+//     base       segments in row-id order, their id ranges disjoint
+//     patches    segments of rows that were updated; their ids lie inside those of base
+//     delta      chunks in memory: what was committed since the last flush, then what the
+//     transaction
+//                that looks has done itself
+//     runs       sorted runs of primary keys -> row id, over base and patches, oldest first
+//
+// A row has one id for life and lives in exactly one place; everywhere else that id is marked dead.
+// A version never changes once it is shared. The functions that change it (kill, add_delta) are for
+// whoever is making the next one, on a copy, which costs a few counted references and the bitmaps
+// touched.
+//
+// So a snapshot is a pointer, readers take no lock, a savepoint is a copy, and a commit is: take
+// the newest version, apply the transaction's changes to a copy, publish.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "index/key_encoder.h"
+#include "index/key_run.h"
+#include "table/chunk.h"
+#include "table/dead_rows.h"
+
+namespace trefoil::table {
+
+struct Part {
+    ChunkPtr chunk;
+    DeadRowsPtr dead;         // null: all rows live
+    uint64_t segment_id = 0;  // of the manifest; 0 for chunks in memory
+
+    bool is_dead(uint64_t row) const { return dead && dead->contains(row); }
+    uint64_t live_rows() const { return chunk->rows() - (dead ? dead->count() : 0); }
+};
+
+// A run of keys, and what must be added to the row ids it holds (a run that was staged before its
+// transaction got its row ids counts them from zero).
+struct RunPart {
+    std::shared_ptr<const index::KeyRun> run;
+    uint64_t row_id_base = 0;
+    uint64_t run_id = 0;  // of the manifest
+};
+
+// A live row: which part (counted through base, patches, delta) and which row of it.
+struct Location {
+    uint32_t part = 0;
+    uint32_t row = 0;
+    bool operator==(const Location&) const = default;
+    auto operator<=>(const Location&) const = default;
+};
+
+// Private rows of a transaction have ids from here on until it commits.
+inline constexpr uint64_t kPrivateRowId = uint64_t{1} << 62;
+
+class TableVersion {
+public:
+    explicit TableVersion(catalog::TablePtr def);
+
+    const catalog::TableDef& def() const { return *def_; }
+    const catalog::TablePtr& def_ptr() const { return def_; }
+    uint64_t live_rows() const { return live_rows_; }
+    uint64_t next_row_id() const { return next_row_id_; }
+    // Null if the table has no primary key.
+    const index::KeyEncoder* key_encoder() const { return keys_.get(); }
+
+    size_t part_count() const { return base_->size() + patches_->size() + delta_.size(); }
+    const Part& part(size_t i) const;
+    std::span<const Part> base() const { return *base_; }
+    std::span<const Part> patches() const { return *patches_; }
+    std::span<const Part> delta() const { return delta_; }
+    std::span<const RunPart> runs() const { return *runs_; }
+    size_t delta_bytes() const;
+    uint64_t delta_rows() const;
+
+    // Where the row is, if it is live.
+    std::optional<Location> locate(uint64_t row_id) const;
+
+    // The live row with this primary key, if there is one.
+    // Errors: kCorruption (a row had to be read to tell a moved key).
+    Result<std::optional<Location>> find_key(const index::Key& key,
+                                             index::IndexCounters& counters) const;
+
+    // The live rows with keys in the range, in no particular order.
+    Status find_range(const index::KeyRange& range, std::vector<Location>* rows,
+                      index::IndexCounters& counters) const;
+
+    // --- making the next version, on a copy ---
+
+    // Marks rows dead. REQUIRES: they are live.
+    void kill(std::span<const Location> rows);
+    // Adds rows to the end of the delta. Small neighbours are merged so that n rows make O(log n)
+    // parts; parts before `merge_floor` (a position in the delta) are left alone.
+    Status add_delta(Part part, size_t merge_floor);
+    // Kills those of these rows that are live in a segment.
+    void kill_in_segments(std::span<const uint64_t> row_ids);
+    // A segment whose ids are disjoint from those of all others, and the run that holds its keys.
+    void add_segment(Part part);
+    void add_run(RunPart run);
+    void set_next_row_id(uint64_t id) { next_row_id_ = id; }
+    void set_keys_moved() { keys_moved_ = true; }
+    bool keys_moved() const { return keys_moved_; }
+    // Parts [0, n) of the delta are being written to segments: nothing is merged into them.
+    void set_frozen(size_t n) { frozen_ = n; }
+    size_t frozen() const { return frozen_; }
+    // Replaces segments and runs, and drops the first `dropped_delta` parts of the delta.
+    void replace_segments(std::vector<Part> base, std::vector<Part> patches,
+                          std::vector<RunPart> runs, size_t dropped_delta);
+
+private:
+    void recount();
+    std::optional<Location> locate_in_segments(uint64_t row_id) const;
+    Result<bool> has_key(Location at, const index::Key& key) const;
+    Status find_in_runs(const index::KeyRange& range, std::vector<Location>* rows,
+                        index::IndexCounters& counters) const;
+
+    catalog::TablePtr def_;
+    std::shared_ptr<const index::KeyEncoder> keys_;
+    std::shared_ptr<const std::vector<Part>> base_, patches_;  // shared among versions
+    std::shared_ptr<const std::vector<RunPart>> runs_;
+    std::vector<Part> delta_;
+    size_t frozen_ = 0;
+    uint64_t live_rows_ = 0;
+    uint64_t next_row_id_ = 0;
+    bool keys_moved_ = false;  // some row's key was updated: a run may name it under the old one
+};
+
+using TableVersionPtr = std::shared_ptr<const TableVersion>;
+
+struct Version {
+    uint64_t xid = 0;  // of the last commit that it shows
+    catalog::CatalogPtr catalog;
+    std::map<uint32_t, TableVersionPtr> tables;
+
+    // Null if there is none.
+    TableVersionPtr find(std::string_view name) const {
+        catalog::TablePtr def = catalog->find(name);
+        return def ? tables.at(def->id) : nullptr;
+    }
+};
+
+using VersionPtr = std::shared_ptr<const Version>;
+
+}  // namespace trefoil::table

@@ -1,0 +1,223 @@
+// TableWriter: collects one statement's rows, checks them, applies them to the transaction.
+
+#include <algorithm>
+
+#include "arrow/compute.h"
+#include "base/check.h"
+#include "table/keyed_rows.h"
+#include "table/segment.h"
+#include "table/table_store.h"
+#include "table/transaction.h"
+#include "table/unique.h"
+
+namespace trefoil::table {
+namespace {
+
+constexpr uint64_t kUtf8Continuation = 0x80;
+
+// Characters of UTF-8 text.
+uint64_t count_characters(std::string_view text) {
+    uint64_t n = 0;
+    for (char c : text) n += (static_cast<uint8_t>(c) & 0xC0) != kUtf8Continuation;
+    return n;
+}
+
+Status check_not_null(const catalog::TableDef& table, const catalog::ColumnDef& column,
+                      const arrow::Array& values) {
+    if (!column.not_null || !values.has_nulls()) return {};
+    return Status(Code::kInvalidInput, "23502",
+                  "null value in column \"" + column.name + "\" of table \"" + table.name +
+                      "\" violates not-null constraint");
+}
+
+Status check_length(const catalog::ColumnDef& column, const arrow::Array& values) {
+    if (!column.char_length) return {};
+    const auto max = static_cast<uint64_t>(*column.char_length);
+    for (int64_t i = 0; i < values.length; i++) {
+        if (!values.is_valid(i)) continue;
+        std::string_view text = values.bytes_at(i);
+        if (text.size() <= max || count_characters(text) <= max) continue;
+        return Status(Code::kInvalidInput, "22001",
+                      "value too long for column \"" + column.name + "\" of type " +
+                          column.sql_type() + ": '" + std::string(text.substr(0, 100)) + "'");
+    }
+    return {};
+}
+
+}  // namespace
+
+TableWriter::TableWriter(Transaction& txn, catalog::TablePtr table)
+    : txn_(txn), table_(std::move(table)) {
+    const TableVersion& current = *txn_.view()->tables.at(table_->id);
+    next_ = std::make_unique<TableVersion>(current);
+    auto it = txn_.state_.writes.find(table_->id);
+    if (it != txn_.state_.writes.end()) {
+        writes_ = it->second;
+    } else {
+        writes_.private_floor = current.delta().size();
+    }
+}
+
+TableWriter::~TableWriter() = default;
+
+Status TableWriter::check_rows(const std::vector<arrow::Array>& columns, int64_t rows) const {
+    CHECK(columns.size() == table_->columns.size());
+    for (size_t i = 0; i < columns.size(); i++) {
+        CHECK(columns[i].length == rows && columns[i].type == table_->columns[i].type);
+        RETURN_IF_ERROR(check_not_null(*table_, table_->columns[i], columns[i]));
+        RETURN_IF_ERROR(check_length(table_->columns[i], columns[i]));
+    }
+    return {};
+}
+
+Status TableWriter::insert(const arrow::Batch& rows) {
+    RETURN_IF_ERROR(txn_.check_writable());
+    RETURN_IF_ERROR(check_rows(rows.columns, rows.rows));
+    if (rows.rows == 0) return {};
+    pending_.push_back(rows);
+    pending_rows_ += static_cast<uint64_t>(rows.rows);
+    count_ += static_cast<uint64_t>(rows.rows);
+    return pending_rows_ >= kSegmentRows ? flush_pending(false) : Status();
+}
+
+// Turns pending rows into parts: full segments into files, the rest (only with `all`) into memory.
+Status TableWriter::flush_pending(bool all) {
+    while (pending_rows_ >= kSegmentRows || (all && pending_rows_ > 0)) {
+        const uint64_t take = std::min(pending_rows_, kSegmentRows);
+        std::vector<std::vector<arrow::Array>> pieces(table_->columns.size());
+        uint64_t have = 0;
+        size_t used = 0;
+        while (have < take) {
+            arrow::Batch& batch = pending_[used];
+            auto n = std::min<uint64_t>(static_cast<uint64_t>(batch.rows), take - have);
+            for (size_t c = 0; c < pieces.size(); c++) {
+                pieces[c].push_back(batch.columns[c].slice(0, static_cast<int64_t>(n)));
+            }
+            have += n;
+            if (n == static_cast<uint64_t>(batch.rows)) {
+                used++;
+            } else {
+                batch = batch.slice(static_cast<int64_t>(n), batch.rows - static_cast<int64_t>(n));
+            }
+        }
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(used));
+        pending_rows_ -= take;
+        std::vector<arrow::Array> columns;
+        for (auto& column : pieces) columns.push_back(arrow::compact(arrow::concat(column)));
+        pieces.clear();
+        RETURN_IF_ERROR(stage(std::move(columns), take));
+    }
+    return {};
+}
+
+Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
+    RowIds ids = RowIds::dense(kPrivateRowId + writes_.private_ids, rows);
+    writes_.private_ids += rows;
+    auto keys = build_keys(columns, *table_, next_->key_encoder());
+    if (rows < kSegmentRows) {
+        added_.push_back(
+            {Chunk::in_memory(table_->schema(), ids, std::move(columns), keys), nullptr, 0});
+        return {};
+    }
+    ZoneMap zones = build_zone_map(columns, rows);
+    ASSIGN_OR_RETURN(auto file, write_segment(txn_.store_->store(), *table_, ids, columns));
+    ASSIGN_OR_RETURN(auto chunk, Chunk::in_file(table_->schema(), ids, std::move(file),
+                                                std::move(zones), std::move(keys)));
+    added_.push_back({std::move(chunk), nullptr, 0});
+    return {};
+}
+
+// Kills each row that this statement has not met yet; tells which ids those were, where they were,
+// and at which places of `row_ids` they stand.
+Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
+    const auto* ids = row_ids.values<uint64_t>();
+    for (int64_t i = 0; i < row_ids.length; i++) {
+        if (!seen_.insert(ids[i]).second) continue;
+        auto location = next_->locate(ids[i]);
+        CHECK(location.has_value());
+        killed->locations.push_back(*location);
+        killed->ids.push_back(ids[i]);
+        killed->at.push_back(static_cast<uint32_t>(i));
+        if (ids[i] < kPrivateRowId) writes_.killed.insert(ids[i]);
+    }
+    next_->kill(killed->locations);
+    count_ += killed->ids.size();
+    return {};
+}
+
+// Notes it if a row gets another key: then the runs know it under the old one.
+Status TableWriter::note_moved_keys(const Killed& killed,
+                                    const std::vector<arrow::Array>& columns) {
+    const index::KeyEncoder* encoder = next_->key_encoder();
+    if (!encoder || next_->keys_moved()) return {};
+    std::vector<const arrow::Array*> before(table_->primary_key.size()), after;
+    for (uint32_t position : table_->primary_key) after.push_back(&columns[position]);
+    for (size_t i = 0; i < killed.ids.size(); i++) {
+        const Chunk& chunk = *next_->part(killed.locations[i].part).chunk;
+        for (size_t k = 0; k < before.size(); k++) {
+            ASSIGN_OR_RETURN(before[k], chunk.column(table_->primary_key[k]));
+        }
+        if (encoder->encode(before, killed.locations[i].row) !=
+            encoder->encode(after, killed.at[i])) {
+            next_->set_keys_moved();
+            return {};
+        }
+    }
+    return {};
+}
+
+Status TableWriter::erase(const arrow::Array& row_ids) {
+    RETURN_IF_ERROR(txn_.check_writable());
+    Killed killed;
+    return kill_rows(row_ids, &killed);
+}
+
+Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns) {
+    RETURN_IF_ERROR(txn_.check_writable());
+    RETURN_IF_ERROR(check_rows(columns, row_ids.length));
+    Killed killed;
+    RETURN_IF_ERROR(kill_rows(row_ids, &killed));
+    if (killed.ids.empty()) return {};
+    RETURN_IF_ERROR(note_moved_keys(killed, columns));
+    // Parts keep their rows by row id.
+    const std::vector<uint64_t>& fresh = killed.ids;
+    std::vector<uint32_t> order(fresh.size());
+    for (uint32_t i = 0; i < order.size(); i++) order[i] = i;
+    std::sort(order.begin(), order.end(),
+              [&](uint32_t a, uint32_t b) { return fresh[a] < fresh[b]; });
+    std::vector<uint64_t> ids;
+    std::vector<uint32_t> rows;
+    for (uint32_t i : order) {
+        ids.push_back(fresh[i]);
+        rows.push_back(killed.at[i]);
+    }
+    std::vector<arrow::Array> taken;
+    for (const arrow::Array& column : columns) {
+        taken.push_back(arrow::compact(arrow::take(column, rows)));
+    }
+    auto keys = build_keys(taken, *table_, next_->key_encoder());
+    added_.push_back({Chunk::in_memory(table_->schema(), RowIds::listed(std::move(ids)),
+                                       std::move(taken), std::move(keys)),
+                      nullptr, 0});
+    return {};
+}
+
+Result<uint64_t> TableWriter::finish() {
+    RETURN_IF_ERROR(flush_pending(true));
+    if (count_ == 0) return uint64_t{0};
+    const bool bulk = std::any_of(added_.begin(), added_.end(),
+                                  [](const Part& p) { return p.chunk->file() != nullptr; });
+    if (bulk) {
+        ASSIGN_OR_RETURN(auto keys, check_unique_bulk(*next_, added_));
+        if (keys) writes_.staged_keys.push_back(std::move(keys));
+    }
+    for (Part& part : added_) {
+        if (!bulk) RETURN_IF_ERROR(check_unique(*next_, part));
+        RETURN_IF_ERROR(next_->add_delta(std::move(part), writes_.private_floor));
+    }
+    txn_.state_.writes[table_->id] = std::move(writes_);
+    txn_.set_table(std::shared_ptr<const TableVersion>(std::move(next_)));
+    return count_;
+}
+
+}  // namespace trefoil::table

@@ -1,0 +1,71 @@
+// Transaction: a snapshot with private changes.
+
+#include "table/transaction.h"
+
+#include "base/check.h"
+#include "table/table_store.h"
+
+namespace trefoil::table {
+
+Transaction::Registration::~Registration() {
+    store->unregister_transaction(id);
+}
+
+Transaction::Transaction(TableStore& store, VersionPtr snapshot, bool read_only,
+                         uint64_t registration)
+    : store_(&store), snapshot_(std::move(snapshot)), read_only_(read_only) {
+    state_.view = snapshot_;
+    registration_ = std::make_unique<Registration>(Registration{&store, registration});
+}
+
+Transaction::~Transaction() = default;
+
+Status Transaction::check_writable() const {
+    if (store_->store().read_only()) {
+        return Status::read_only("the database is open read-only")
+            .with_hint("Open it without --readonly to change it.");
+    }
+    if (read_only_) return Status::read_only("the transaction is READ ONLY");
+    return store_->store().stopped();
+}
+
+void Transaction::set_table(std::shared_ptr<const TableVersion> table) {
+    auto next = std::make_shared<Version>(*state_.view);
+    uint32_t id = table->def().id;
+    next->tables[id] = std::move(table);
+    state_.view = std::move(next);
+}
+
+Status Transaction::create_table(catalog::TableDef table) {
+    RETURN_IF_ERROR(check_writable());
+    RETURN_IF_ERROR(catalog::validate(table));
+    if (state_.view->catalog->find(table.name)) {
+        return {Code::kInvalidInput, "42P07", "table \"" + table.name + "\" already exists"};
+    }
+    table.id = store_->next_table_id_++;
+    for (catalog::ColumnDef& column : table.columns) column.id = table.next_column_id++;
+    table.finish();
+    auto def = std::make_shared<const catalog::TableDef>(std::move(table));
+    auto next = std::make_shared<Version>(*state_.view);
+    next->catalog = std::make_shared<const catalog::Catalog>(next->catalog->with_table(def));
+    next->tables[def->id] = std::make_shared<const TableVersion>(def);
+    state_.view = std::move(next);
+    state_.created.insert(def->id);
+    state_.changed_catalog = true;
+    return {};
+}
+
+Status Transaction::drop_table(uint32_t table_id) {
+    RETURN_IF_ERROR(check_writable());
+    auto next = std::make_shared<Version>(*state_.view);
+    next->catalog =
+        std::make_shared<const catalog::Catalog>(next->catalog->without_table(table_id));
+    next->tables.erase(table_id);
+    state_.view = std::move(next);
+    state_.writes.erase(table_id);
+    if (state_.created.erase(table_id) == 0) state_.dropped.insert(table_id);
+    state_.changed_catalog = true;
+    return {};
+}
+
+}  // namespace trefoil::table

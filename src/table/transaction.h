@@ -1,0 +1,139 @@
+// Transaction: a snapshot, and the changes made to it.
+//
+//     Transaction txn = store.begin();
+//     TableWriter writer(txn, table);
+//     RETURN_IF_ERROR(writer.insert(batch));
+//     RETURN_IF_ERROR(writer.finish());
+//     return store.commit(txn);
+//
+// Changes are private until commit: view() is the snapshot with them applied, a Version like any
+// other, so a transaction reads its own writes through the same code as everybody. A statement that
+// fails must leave nothing: take a mark() before it and roll_back_to() it (a mark is a few
+// pointers).
+//
+// Snapshot isolation, first committer wins: commit answers 40001 if a row that this transaction
+// changed was changed by another since the snapshot. Uniqueness is checked by each statement
+// against view(), and again at commit against what others committed meanwhile (23505).
+//
+// Threads: one at a time. Tested by table_store_test.cpp.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "index/key_run.h"
+#include "table/table_version.h"
+
+namespace trefoil::table {
+
+class TableStore;
+
+// What a transaction did to one table.
+struct TableWrites {
+    uint64_t private_ids = 0;   // handed out: kPrivateRowId + 0, 1, ...
+    std::set<uint64_t> killed;  // committed rows that were deleted or replaced
+    size_t private_floor = 0;   // parts of the view's delta from here on are this transaction's
+    // Keys of the rows that were staged in files, one run per statement; row ids count from
+    // kPrivateRowId.
+    std::vector<std::shared_ptr<const index::KeyRun>> staged_keys;
+};
+
+class Transaction {
+public:
+    Transaction(Transaction&&) noexcept = default;
+    Transaction& operator=(Transaction&&) noexcept = default;
+    ~Transaction();  // forgets the changes, unless committed
+
+    // The snapshot with this transaction's changes. A new pointer after each change; the old one
+    // stays valid for whoever reads it.
+    const VersionPtr& view() const { return state_.view; }
+    const VersionPtr& snapshot() const { return snapshot_; }
+    bool has_changes() const { return !state_.writes.empty() || state_.changed_catalog; }
+    bool read_only() const { return read_only_; }
+
+    // Errors: 42P07 if the name is taken. The table's id is assigned here.
+    Status create_table(catalog::TableDef table);
+    // REQUIRES: the table is in view().
+    Status drop_table(uint32_t table_id);
+
+    struct State {
+        VersionPtr view;
+        std::map<uint32_t, TableWrites> writes;
+        std::set<uint32_t> created, dropped;
+        bool changed_catalog = false;
+    };
+    State mark() const { return state_; }
+    void roll_back_to(State mark) { state_ = std::move(mark); }
+
+private:
+    friend class TableStore;
+    friend class TableWriter;
+    friend class CommitGroup;
+    Transaction(TableStore& store, VersionPtr snapshot, bool read_only, uint64_t registration);
+    Status check_writable() const;
+    // Replaces one table in the view.
+    void set_table(std::shared_ptr<const TableVersion> table);
+
+    // Moves with the transaction; ends its registration as an active one when it goes.
+    struct Registration {
+        TableStore* store;
+        uint64_t id;
+        ~Registration();
+    };
+    TableStore* store_;
+    VersionPtr snapshot_;
+    bool read_only_;
+    State state_;
+    std::unique_ptr<Registration> registration_;
+};
+
+// One statement's changes to one table: all of them, or none.
+// Batches arrive in any number; checks that need all rows happen in finish().
+class TableWriter {
+public:
+    // REQUIRES: the table is in txn.view(), and nobody else writes through `txn` until finish().
+    TableWriter(Transaction& txn, catalog::TablePtr table);
+    ~TableWriter();
+
+    // New rows, all columns in the table's order.
+    // Errors: 23502 not null, 22001 too long; 53100 disk full (large inserts are staged in files).
+    Status insert(const arrow::Batch& rows);
+    // New contents for live rows: ids (UInt64), then all columns. An id that comes twice counts
+    // once.
+    Status update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns);
+    Status erase(const arrow::Array& row_ids);
+
+    // Applies everything to the transaction. On an error (23505, ...) nothing is applied.
+    // Answers how many rows were inserted, updated and deleted.
+    Result<uint64_t> finish();
+
+private:
+    Status check_rows(const std::vector<arrow::Array>& columns, int64_t rows) const;
+    Status flush_pending(bool all);
+    Status stage(std::vector<arrow::Array> columns, uint64_t rows);
+    struct Killed {
+        std::vector<uint64_t> ids;
+        std::vector<Location> locations;
+        std::vector<uint32_t> at;
+    };
+    Status kill_rows(const arrow::Array& row_ids, Killed* killed);
+    Status note_moved_keys(const Killed& killed, const std::vector<arrow::Array>& columns);
+
+    Transaction& txn_;
+    catalog::TablePtr table_;
+    std::unique_ptr<TableVersion> next_;
+    TableWrites writes_;
+    std::unordered_set<uint64_t> seen_;  // row ids updated or deleted by this statement
+    std::vector<arrow::Batch> pending_;  // inserted rows that are not in a part yet
+    uint64_t pending_rows_ = 0;
+    std::vector<Part> added_;  // parts of this statement, keys not yet checked
+    uint64_t count_ = 0;
+};
+
+}  // namespace trefoil::table
