@@ -99,6 +99,7 @@ private:
 
     template <typename T>
     void append_fixed(T v);
+    void start_validity();
     void append_valid_bit();
     void append_validity(const Array& array);
     View make_view(std::string_view v);

@@ -41,6 +41,7 @@ Batch concat(std::span<const Batch> batches);
 
 // The same values with offset 0 in buffers that hold nothing else, null_count counted; strings of
 // views in one fresh heap (more than one only above 1 GiB). What is written to a file is compact.
+// Types that are not is_buildable (structs) still share the heaps of views in their children.
 Array compact(const Array& array);
 
 // The values themselves instead of a dictionary; other arrays come back as they are.

@@ -10,7 +10,7 @@
 //            ...  the format string ("l", "vu", "d:10,2", "+l"; see arrow/type.h)
 //            u32  length
 //            u8   flags: 1 there is a validity bitmap
-//            views:  u8 number of heaps, then the bytes of each as u64
+//            views:  u16 number of heaps, then the bytes of each as u64
 //            lists:  the column of their elements
 //
 //   body     for each column in the order of the descriptions, an element after its list:
