@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "storage/checksum.h"
+#include "base/hash.h"
 
 namespace trefoil {
 namespace {
@@ -81,7 +81,7 @@ Status DataFile::load(const DatabaseId& database) {
     }
     Bytes trailer = map_->bytes().substr(size - kFileTrailerBytes);
     if (trailer.substr(56) != kFileEndMagic ||
-        u64_at(trailer.data() + 48) != checksum(trailer.substr(0, 48))) {
+        u64_at(trailer.data() + 48) != hash_bytes(trailer.substr(0, 48))) {
         return damaged("its end is missing or wrong");
     }
     uint32_t kind = header.u32();
@@ -109,7 +109,7 @@ Status DataFile::load(const DatabaseId& database) {
         return damaged("its size does not fit its end");
     }
     RETURN_IF_ERROR(map_->populate(body_bytes_, blocks_ * kHashBytes));
-    if (checksum(map_->bytes().substr(body_bytes_, blocks_ * kHashBytes)) != end.u64()) {
+    if (hash_bytes(map_->bytes().substr(body_bytes_, blocks_ * kHashBytes)) != end.u64()) {
         return damaged("its table of checksums is wrong");
     }
     verified_ = std::make_unique<std::atomic<uint64_t>[]>((blocks_ + 63) / 64);
@@ -120,7 +120,7 @@ Status DataFile::verify_block(uint64_t block) const {
     const uint64_t begin = block * kFileBlockBytes;
     const uint64_t length = std::min(kFileBlockBytes, body_bytes_ - begin);
     const uint64_t expected = u64_at(map_->data() + body_bytes_ + block * kHashBytes);
-    if (checksum(map_->bytes().substr(begin, length), block) != expected) {
+    if (hash_bytes(map_->bytes().substr(begin, length), block) != expected) {
         return damaged("block " + std::to_string(block) + " (bytes " + std::to_string(begin) +
                        " to " + std::to_string(begin + length - 1) +
                        ") does not match its checksum");

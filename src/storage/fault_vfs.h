@@ -26,9 +26,9 @@ struct Fault {
         kLie,    // nothing is done, the answer is ok (for syncs: the barrier is missing)
         kKill,   // the process ends as by kill -9, before the call
     };
-    std::optional<VfsOp> op;  // none: any op
-    uint64_t call = 1;        // which matching call from now on, from 1
-    bool sticky = false;      // that call and all matching ones after it
+    std::optional<VfsOp> op = std::nullopt;  // none: any op
+    uint64_t call = 1;                       // which matching call from now on, from 1
+    bool sticky = false;                     // that call and all matching ones after it
     Effect effect = Effect::kFail;
     int error = EIO;
 };

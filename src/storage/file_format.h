@@ -1,5 +1,4 @@
-// The bytes of a data file (seg/*.seg, idx/*.run, gph/*.csr, vec/*.hnsw): written once, never
-// changed.
+// The bytes of a data file (seg/*.seg, idx/*.run, gph/*.csr, vec/*.hnsw): written once.
 //
 //     +---------------+------------------------------------+-----------+------------+---------+
 //     | header 4096 B | sections, each 64-byte aligned ... | directory | hash table | trailer |
@@ -43,8 +42,8 @@
 //        offset 74176  "two", then 61 zero bytes
 //        offset 74240  = body_bytes; hash table of 2 entries: block 0 is [0, 65536), block 1 is
 //                      [65536, 74240)
-//        offset 74256  trailer {74240, 74176, 3, 7, 65536, 1, XXH3(table), XXH3(trailer),
-//        "TREFOILE"} offset 74320  end of file
+//        offset 74256  trailer: 74240, 74176, 3, 7, 65536, 1, XXH3(table), XXH3(these), "TREFOILE"
+//        offset 74320  end of file
 
 #pragma once
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "storage/checksum.h"
+#include "base/hash.h"
 #include "storage/store.h"
 
 namespace trefoil {
@@ -47,7 +47,7 @@ Status FileWriter::begin() {
 
 Status FileWriter::write_blocks(Bytes data) {
     for (uint64_t done = 0; done < data.size(); done += kFileBlockBytes) {
-        hashes_.push_back(checksum(data.substr(done, kFileBlockBytes), hashes_.size()));
+        hashes_.push_back(hash_bytes(data.substr(done, kFileBlockBytes), hashes_.size()));
     }
     Status status = file_->write(written_, data);
     written_ += data.size();
@@ -106,8 +106,8 @@ Status FileWriter::finish(Bytes directory) {
     trailer.u64(name_.id);
     trailer.u32(kFileBlockBytes);
     trailer.u32(static_cast<uint32_t>(name_.kind));
-    trailer.u64(checksum(table.data()));
-    trailer.u64(checksum(trailer.data()));
+    trailer.u64(hash_bytes(table.data()));
+    trailer.u64(hash_bytes(trailer.data()));
     trailer.bytes(kFileEndMagic);
     const std::string end = table.data() + trailer.data();
     size_ += end.size();

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <cstring>
 
-#include "storage/checksum.h"
+#include "base/hash.h"
 #include "storage/store_format.h"
 
 namespace trefoil {
 namespace {
 
 uint64_t value_checksum(Keyspace keyspace, Bytes key, Bytes payload) {
-    return checksum(payload, checksum(key, static_cast<uint64_t>(keyspace)));
+    return hash_bytes(payload, hash_bytes(key, static_cast<uint64_t>(keyspace)));
 }
 
 }  // namespace

@@ -4,14 +4,14 @@
 //     shop.trefoil/
 //       lock               process id of the writer; flock'ed while it lives
 //       root/data.mdb      LMDB 0.9 environment with one named database per Keyspace
-//       root/lock.mdb      LMDB's table of readers; may be deleted when nobody has the database
-//       open root.bak/data.mdb  compacted copy of an earlier root seg/ idx/ gph/ vec/    data
-//       files, see file_format.h: <file id, 16 hex digits>.<suffix> tmp/               staging;
-//       emptied when the database is opened for writing
+//       root/lock.mdb      LMDB's table of readers; may be deleted while nobody has it open
+//       root.bak/data.mdb  compacted copy of an earlier root
+//       seg/ idx/          data files, see file_format.h: <file id, 16 hex digits>.<suffix>
+//       gph/ vec/          the same
+//       tmp/               staging; emptied when the database is opened for writing
 //
 // A directory is a database if and only if root/data.mdb exists: the root is made complete in
-// tmp/root and then renamed, so a crash while a database is created leaves nothing that looks like
-// one.
+// tmp/root and then renamed, so a crash during a creation leaves nothing that looks like one.
 //
 // Named databases: "meta", "catalog", "manifest", "log", "stats". Keys have 1 to 511 bytes and sort
 // as unsigned bytes. Every value, in every keyspace, starts with the same header:
@@ -20,8 +20,7 @@
 //        0     4  bytes of the payload (at most 1 MiB)
 //        4     2  version of this header, 1
 //        6     2  zero
-//        8     8  XXH3_64bits of the payload, seed = XXH3_64bits of the key, seed = the keyspace's
-//        number
+//        8     8  XXH3_64bits(payload, seed = XXH3_64bits(key, seed = number of the keyspace))
 //       16        payload
 //
 // so a payload under the wrong key, or in the wrong keyspace, is found out like a flipped bit.
@@ -33,10 +32,9 @@
 //   "store.format"    0   8  magic "TREFOILD"
 //                     8   4  format version, 1; a reader refuses a higher one
 //                    12   8  features that one must know to read; an unknown bit: refuse
-//                    20   8  features that one must know to write; an unknown bit: open read-only
-//                    only 28  16  uuid of the database
-//   "store.file_id"   0   8  the next file id; no file with this id or a higher one is in the
-//   manifest
+//                    20   8  features that one must know to write; an unknown bit: only read
+//                    28  16  uuid of the database
+//   "store.file_id"   0   8  the next file id; the manifest names no file of this id or a higher
 //
 // Keyspace "log" belongs to CommitLog:
 //
