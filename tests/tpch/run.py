@@ -87,8 +87,8 @@ def same_field(got, expected):
     a, b = as_number(got), as_number(expected)
     if a is None or b is None:
         return False
-    shorter = min(decimals(a), decimals(b))
-    rounding = decimal.Decimal(10) ** -shorter if shorter >= 4 else 0
+    shorter, longer = sorted((decimals(a), decimals(b)))
+    rounding = decimal.Decimal(10) ** -shorter if 4 <= shorter < longer else 0
     return abs(a - b) <= max(DIGITS * max(abs(a), abs(b)), rounding)
 
 
