@@ -63,7 +63,8 @@ void Script::feed(std::string_view text) {
 std::optional<Piece> Script::next() {
     skip_blank();
     const std::string_view text = pending();
-    if (text.empty()) return std::nullopt;
+    const bool in_comment = text.starts_with("--") || text.starts_with("/*");
+    if (text.empty() || in_comment) return std::nullopt;
     if (text.front() == '.' || text.front() == '\\') {
         const size_t end = text.find('\n');
         if (end == text.npos) return std::nullopt;
