@@ -19,7 +19,6 @@ namespace {
 
 constexpr unsigned kReadersMax = 1024;
 constexpr unsigned kDatabasesMax = 16;
-constexpr uint64_t kSmallestRootBytes = 8192;
 // LMDB may leave the last pages of a transaction unwritten if they were given back within it.
 constexpr uint64_t kUnwrittenMaxBytes = uint64_t{64} << 20;
 constexpr uint64_t kNearlyFullBytes = uint64_t{1} << 20;

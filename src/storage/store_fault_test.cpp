@@ -228,7 +228,8 @@ int wrong_states_after_power_loss(std::optional<VfsOp> lie, int& states) {
         while (at + 1 < acknowledged.size() && acknowledged[at + 1].first <= n) ++at;
         for (PowerLoss how : {PowerLoss{Loss::kKeepAll, 0}, PowerLoss{Loss::kDropAll, 0},
                               PowerLoss{Loss::kDropBytes, 0}, PowerLoss{Loss::kDropNames, 0},
-                              PowerLoss{Loss::kRandom, n}, PowerLoss{Loss::kRandom, n + 1000}}) {
+                              PowerLoss{Loss::kRandom, n}, PowerLoss{Loss::kRandom, n + 1000},
+                              PowerLoss{Loss::kRandom, n + 2000}}) {
             const std::string path = directory / ("states/" + std::to_string(states++));
             must(recorded.rebuild(disk, path, n, how));
             std::string problem = problem_at(path, acknowledged[at].second);

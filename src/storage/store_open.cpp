@@ -20,6 +20,7 @@ namespace trefoil {
 namespace {
 
 constexpr std::string_view kLockFile = "lock";
+constexpr uint64_t kSmallestRootBytes = 2 * 4096;  // LMDB's two meta pages
 constexpr std::string_view kDirectories[] = {"seg", "idx", "gph", "vec", "tmp"};
 
 std::string parent_directory(const std::string& path) {
@@ -244,7 +245,7 @@ Status StoreOpener::with_backup_hint(Status status) const {
 Status StoreOpener::open_root() {
     const std::string directory = store_->path_of("root");
     ASSIGN_OR_RETURN(FileStat file, vfs_.stat(directory + "/data.mdb"));
-    if (file.size < 2 * 4096) {  // LMDB would take an empty file for a new environment
+    if (file.size < kSmallestRootBytes) {  // LMDB would take an empty file for a new environment
         return with_backup_hint(Status::corruption(
             "the root of the database is damaged: " + directory + "/data.mdb is cut off"));
     }

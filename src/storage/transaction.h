@@ -74,10 +74,10 @@ public:
     // Visits the keys of a range in ascending order. The visitor must not change the keyspace.
     Status for_each(Keyspace keyspace, const KeyRange& range, const Visitor& visitor) const;
 
-    // The greatest key of a range and its value, or nothing. The bytes live as long as those of
+    // The greatest key of a range and its value, or nothing. The value lives as long as those of
     // find().
     struct Entry {
-        Bytes key;
+        std::string key;
         Bytes value;
     };
     Result<std::optional<Entry>> last(Keyspace keyspace, const KeyRange& range) const;
