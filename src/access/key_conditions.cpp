@@ -1,0 +1,347 @@
+// KeyConditions: intervals over key columns, and their key ranges.
+
+#include "access/key_conditions.h"
+
+#include <algorithm>
+
+#include "base/key_coding.h"
+#include "table/zone_map.h"
+
+namespace trefoil::access {
+namespace {
+
+using index::Key;
+using index::KeyEncoder;
+using index::KeyRange;
+using plan::CompareOp;
+using plan::Expr;
+using table::less;
+
+// More single values than this on an early key column are not multiplied out with the next one.
+constexpr size_t kPointsMax = 1000;
+
+// Values v with low <= v <= high (or <). An absent bound is open.
+struct Interval {
+    std::optional<Value> low, high;
+    bool low_inclusive = true, high_inclusive = true;
+
+    bool is_point() const { return low && high && !less(*low, *high); }
+    bool is_empty() const {
+        if (!low || !high) return false;
+        return less(*high, *low) || (!less(*low, *high) && !(low_inclusive && high_inclusive));
+    }
+};
+
+// Disjoint intervals in ascending order, and whether they say all that the condition says.
+struct IntervalSet {
+    std::vector<Interval> intervals;
+    bool exact = true;
+};
+
+// Whether interval a begins before b.
+bool begins_before(const Interval& a, const Interval& b) {
+    if (!b.low) return false;
+    if (!a.low) return true;
+    if (less(*a.low, *b.low)) return true;
+    return !less(*b.low, *a.low) && a.low_inclusive && !b.low_inclusive;
+}
+
+bool ends_before(const Interval& a, const Interval& b) {
+    if (!a.high) return false;
+    if (!b.high) return true;
+    if (less(*a.high, *b.high)) return true;
+    return !less(*b.high, *a.high) && !a.high_inclusive && b.high_inclusive;
+}
+
+// Whether they overlap or meet without a gap. REQUIRES: a does not begin after b.
+bool touches(const Interval& a, const Interval& b) {
+    if (!a.high || !b.low) return true;
+    if (less(*a.high, *b.low)) return false;
+    return less(*b.low, *a.high) || a.high_inclusive || b.low_inclusive;
+}
+
+std::vector<Interval> unite(std::vector<Interval> all) {
+    std::sort(all.begin(), all.end(), begins_before);
+    std::vector<Interval> out;
+    for (Interval& next : all) {
+        if (!out.empty() && touches(out.back(), next)) {
+            if (ends_before(out.back(), next)) {
+                out.back().high = std::move(next.high);
+                out.back().high_inclusive = next.high_inclusive;
+            }
+        } else {
+            out.push_back(std::move(next));
+        }
+    }
+    return out;
+}
+
+Interval intersect(const Interval& a, const Interval& b) {
+    const Interval& low = begins_before(a, b) ? b : a;
+    const Interval& high = ends_before(a, b) ? a : b;
+    return {low.low, high.high, low.low_inclusive, high.high_inclusive};
+}
+
+std::vector<Interval> intersect(const std::vector<Interval>& a, const std::vector<Interval>& b) {
+    std::vector<Interval> out;
+    for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+        Interval both = intersect(a[i], b[j]);
+        if (!both.is_empty()) out.push_back(std::move(both));
+        if (ends_before(a[i], b[j])) {
+            i++;
+        } else {
+            j++;
+        }
+    }
+    return out;
+}
+
+// Turns conditions into intervals over one key column.
+class Deriver {
+public:
+    Deriver(const KeyEncoder& keys, size_t part, uint32_t column)
+        : keys_(keys), part_(part), column_(column) {
+        arrow::TypeId id = keys.types()[part].id;
+        floating_ = id == arrow::TypeId::kFloat32 || id == arrow::TypeId::kFloat64;
+    }
+
+    // nullopt: the condition says nothing about the column.
+    std::optional<IntervalSet> derive(const Expr& e) const {
+        switch (e.kind) {
+            case Expr::Kind::kCompare:
+                return compare(e);
+            case Expr::Kind::kInList:
+                return in_list(e);
+            case Expr::Kind::kAnd:
+                return conjunction(e);
+            case Expr::Kind::kOr:
+                return disjunction(e);
+            case Expr::Kind::kIsNull:
+                if (is_column(e.children[0])) return IntervalSet{};  // a key is never NULL
+                return std::nullopt;
+            default:
+                return std::nullopt;
+        }
+    }
+
+private:
+    bool is_column(const Expr& e) const {
+        return e.kind == Expr::Kind::kColumn && e.index == column_;
+    }
+
+    std::optional<IntervalSet> compare(const Expr& e) const {
+        const Expr& a = e.children[0];
+        const Expr& b = e.children[1];
+        if (is_column(a) && b.kind == Expr::Kind::kLiteral) return against(e.op, b.value);
+        if (is_column(b) && a.kind == Expr::Kind::kLiteral) return against(mirrored(e.op), a.value);
+        return std::nullopt;
+    }
+
+    std::optional<IntervalSet> against(CompareOp op, const Value& literal) const {
+        if (literal.is_null()) return IntervalSet{};
+        if (op == CompareOp::kNotEqual) return std::nullopt;
+        using Kind = KeyEncoder::Converted::Kind;
+        KeyEncoder::Converted c = keys_.convert(literal, part_);
+        const bool below = op == CompareOp::kLess || op == CompareOp::kLessEqual;
+        const bool equal = op == CompareOp::kEqual;
+        switch (c.kind) {
+            case Kind::kNotComparable:
+                return std::nullopt;
+            case Kind::kBelowAll:
+                return equal || below ? IntervalSet{} : everything();
+            case Kind::kAboveAll:
+                return equal || !below ? IntervalSet{} : everything();
+            case Kind::kBetween:
+                if (equal) return IntervalSet{};
+                return below ? up_to(c.value, true) : from(c.value, false);
+            case Kind::kExact:
+                break;
+        }
+        switch (op) {
+            case CompareOp::kEqual:
+                return IntervalSet{{{c.value, c.value, true, true}}, !floating_};
+            case CompareOp::kLess:
+                return up_to(c.value, false);
+            case CompareOp::kLessEqual:
+                return up_to(c.value, true);
+            case CompareOp::kGreater:
+                return from(c.value, false);
+            default:
+                return from(c.value, true);
+        }
+    }
+
+    // In comparisons some NaNs are below all numbers, in keys all of them are above: so a range
+    // that is open below says nothing, and one that is open above must be checked again.
+    std::optional<IntervalSet> up_to(Value v, bool inclusive) const {
+        if (floating_) return std::nullopt;
+        return IntervalSet{{{std::nullopt, std::move(v), true, inclusive}}, true};
+    }
+    std::optional<IntervalSet> from(Value v, bool inclusive) const {
+        return IntervalSet{{{std::move(v), std::nullopt, inclusive, true}}, !floating_};
+    }
+    std::optional<IntervalSet> everything() const {
+        if (floating_) return std::nullopt;
+        return IntervalSet{{{std::nullopt, std::nullopt, true, true}}, true};
+    }
+
+    std::optional<IntervalSet> in_list(const Expr& e) const {
+        if (e.negated || !is_column(e.children[0])) return std::nullopt;
+        IntervalSet out;
+        for (size_t i = 1; i < e.children.size(); i++) {
+            if (e.children[i].kind != Expr::Kind::kLiteral) return std::nullopt;
+            auto one = against(CompareOp::kEqual, e.children[i].value);
+            if (!one) return std::nullopt;
+            out.exact &= one->exact;
+            out.intervals.insert(out.intervals.end(), one->intervals.begin(), one->intervals.end());
+        }
+        out.intervals = unite(std::move(out.intervals));
+        return out;
+    }
+
+    std::optional<IntervalSet> conjunction(const Expr& e) const {
+        std::optional<IntervalSet> out;
+        bool exact = true;
+        for (const Expr& child : e.children) {
+            auto one = derive(child);
+            if (!one) {
+                exact = false;
+                continue;
+            }
+            exact &= one->exact;
+            out =
+                out ? IntervalSet{intersect(out->intervals, one->intervals), true} : std::move(one);
+        }
+        if (out) out->exact = exact;
+        return out;
+    }
+
+    std::optional<IntervalSet> disjunction(const Expr& e) const {
+        IntervalSet out;
+        for (const Expr& child : e.children) {
+            auto one = derive(child);
+            if (!one) return std::nullopt;
+            out.exact &= one->exact;
+            out.intervals.insert(out.intervals.end(), one->intervals.begin(), one->intervals.end());
+        }
+        out.intervals = unite(std::move(out.intervals));
+        return out;
+    }
+
+    const KeyEncoder& keys_;
+    size_t part_;
+    uint32_t column_;
+    bool floating_ = false;
+};
+
+// The least key above all that begin with this one; empty if there is none.
+Key successor(Key key) {
+    if (!prefix_successor(&key.bytes)) key.bytes.clear();
+    return key;
+}
+
+// The keys that begin with `prefix` and whose next column lies in `interval`.
+KeyRange key_range(const KeyEncoder& keys, const std::vector<Value>& prefix,
+                   const Interval& interval) {
+    KeyRange range;
+    auto with = [&](const Value& v) {
+        std::vector<Value> values = prefix;
+        values.push_back(v);
+        return keys.encode(values);
+    };
+    const bool last = prefix.size() + 1 == keys.types().size();
+    if (interval.low) {
+        range.low = with(*interval.low);
+        range.low_inclusive = interval.low_inclusive;
+        if (!last && !interval.low_inclusive) {
+            range.low = successor(std::move(*range.low));
+            range.low_inclusive = true;
+        }
+    } else if (!prefix.empty()) {
+        range.low = keys.encode(prefix);
+    }
+    if (interval.high) {
+        range.high = with(*interval.high);
+        range.high_inclusive = interval.high_inclusive;
+        if (!last && interval.high_inclusive) {
+            range.high = successor(std::move(*range.high));
+            range.high_inclusive = false;
+        }
+    } else if (!prefix.empty()) {
+        range.high = successor(keys.encode(prefix));
+        range.high_inclusive = false;
+    }
+    // An empty successor: nothing is greater.
+    if (range.high && keys.shape() == index::KeyShape::kBytes && range.high->bytes.empty()) {
+        range.high.reset();
+    }
+    return range;
+}
+
+bool all_points(const std::vector<Interval>& intervals) {
+    return std::all_of(intervals.begin(), intervals.end(),
+                       [](const Interval& i) { return i.is_point(); });
+}
+
+// What all filters together say about one key column. Marks in `exact` those it says all of.
+std::optional<std::vector<Interval>> narrow(const Deriver& deriver, std::span<const Expr> filters,
+                                            std::vector<bool>* used, std::vector<bool>* exact) {
+    std::optional<std::vector<Interval>> out;
+    for (size_t i = 0; i < filters.size(); i++) {
+        auto one = deriver.derive(filters[i]);
+        if (!one) continue;
+        (*used)[i] = true;
+        if (one->exact) (*exact)[i] = true;
+        out = out ? intersect(*out, one->intervals) : std::move(one->intervals);
+    }
+    return out;
+}
+
+}  // namespace
+
+std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
+                                                 const catalog::TableDef& table,
+                                                 const KeyEncoder& keys) {
+    std::vector<bool> used(filters.size()), exact(filters.size());
+    std::vector<std::vector<Value>> prefixes = {{}};
+    KeyConditions out;
+    for (size_t part = 0; part < keys.types().size(); part++) {
+        auto intervals =
+            narrow(Deriver(keys, part, table.primary_key[part]), filters, &used, &exact);
+        if (!intervals) {
+            if (part == 0) return std::nullopt;
+            // The columns before this one are fixed: everything that begins with them.
+            for (const auto& prefix : prefixes) out.ranges.push_back(key_range(keys, prefix, {}));
+            break;
+        }
+        const bool last = part + 1 == keys.types().size();
+        const bool points = all_points(*intervals);
+        if (last || !points || prefixes.size() * intervals->size() > kPointsMax) {
+            for (const auto& prefix : prefixes) {
+                for (const Interval& i : *intervals)
+                    out.ranges.push_back(key_range(keys, prefix, i));
+            }
+            out.points = last && points;
+            break;
+        }
+        std::vector<std::vector<Value>> longer;
+        for (const auto& prefix : prefixes) {
+            for (const Interval& i : *intervals) {
+                longer.push_back(prefix);
+                longer.back().push_back(*i.low);
+            }
+        }
+        prefixes = std::move(longer);
+        if (prefixes.empty()) {
+            out.points = true;
+            break;
+        }
+    }
+    for (size_t i = 0; i < filters.size(); i++) {
+        if (used[i]) out.used.push_back(filters[i]);
+        if (!exact[i]) out.residual.push_back(filters[i]);
+    }
+    return out;
+}
+
+}  // namespace trefoil::access

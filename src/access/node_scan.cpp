@@ -1,0 +1,195 @@
+// NodeScan: the leaf and its streams.
+
+#include "access/node_scan.h"
+
+#include <algorithm>
+
+#include "access/row_reader.h"
+#include "base/check.h"
+
+namespace trefoil::access {
+namespace {
+
+using table::kZoneRows;
+
+// A run of rows of one part, at most a zone.
+struct Zone {
+    uint32_t part;
+    uint32_t begin, end;
+};
+
+struct ScanMetrics {
+    std::atomic<uint64_t> rows_scanned{0}, rows_out{0}, zones{0}, zones_skipped{0};
+};
+
+class NodeScan;
+
+class NodeScanStream final : public BatchStream {
+public:
+    NodeScanStream(std::shared_ptr<const NodeScan> scan, size_t first, size_t last,
+                   const CancelFlag* cancel)
+        : scan_(std::move(scan)), next_(first), last_(last), cancel_(cancel) {}
+    const arrow::SchemaPtr& schema() const override;
+    Result<std::optional<arrow::Batch>> next() override;
+
+private:
+    Result<arrow::Batch> emit(arrow::Batch batch);
+    Result<std::optional<arrow::Batch>> flush_rows();
+
+    std::shared_ptr<const NodeScan> scan_;
+    size_t next_, last_;
+    const CancelFlag* cancel_;
+    std::vector<uint32_t> rows_;  // of part rows_part_, passed but not yet out
+    uint32_t rows_part_ = 0;
+    uint64_t rows_out_ = 0;
+};
+
+class NodeScan final : public Leaf, public std::enable_shared_from_this<NodeScan> {
+public:
+    NodeScan(NodeScanSpec spec, FilterProgram filter)
+        : spec_(std::move(spec)),
+          reader_(*spec_.table, spec_.projection, spec_.output, std::move(filter)) {
+        for (uint32_t p = 0; p < spec_.table->part_count(); p++) {
+            const auto rows = static_cast<uint32_t>(spec_.table->part(p).chunk->rows());
+            for (uint32_t begin = 0; begin < rows; begin += kZoneRows) {
+                zones_.push_back({p, begin, std::min<uint32_t>(begin + kZoneRows, rows)});
+            }
+        }
+        // A partition of less than a few zones costs more than it gains.
+        constexpr size_t kZonesMin = 4;
+        partitions_ = static_cast<uint32_t>(
+            std::clamp<size_t>(zones_.size() / kZonesMin, 1, std::max(1u, spec_.partitions_max)));
+    }
+
+    std::string name() const override { return "NodeScan"; }
+    std::string explain() const override {
+        std::string text = spec_.table->def().name;
+        if (!spec_.filters.empty()) {
+            text += ", filter=[";
+            for (size_t i = 0; i < spec_.filters.size(); i++) {
+                text += (i ? ", " : "") +
+                        plan::to_string(spec_.filters[i], *spec_.table->def().schema());
+            }
+            text += "]";
+        }
+        if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
+        return text + ", zones=" + std::to_string(zones_.size());
+    }
+    const arrow::SchemaPtr& schema() const override { return spec_.output; }
+    uint32_t partitions() const override { return partitions_; }
+
+    Result<std::unique_ptr<BatchStream>> open(uint32_t partition,
+                                              const CancelFlag* cancel) const override {
+        spec_.counters->scans.fetch_add(1, std::memory_order_relaxed);
+        size_t first = zones_.size() * partition / partitions_;
+        size_t last = zones_.size() * (partition + 1) / partitions_;
+        return std::unique_ptr<BatchStream>(
+            new NodeScanStream(shared_from_this(), first, last, cancel));
+    }
+
+    Statistics statistics() const override {
+        Statistics s;
+        s.row_count = spec_.table->live_rows();
+        if (spec_.limit) s.row_count = std::min(*s.row_count, *spec_.limit);
+        return s;
+    }
+    bool row_count_is_exact() const override { return spec_.filters.empty(); }
+
+    std::vector<Metric> metrics() const override {
+        return {{"rows_scanned", metrics_.rows_scanned},
+                {"zones_read", metrics_.zones},
+                {"zones_skipped", metrics_.zones_skipped},
+                {"rows_out", metrics_.rows_out}};
+    }
+
+    const RowReader& reader() const { return reader_; }
+    const NodeScanSpec& spec() const { return spec_; }
+    const Zone& zone(size_t i) const { return zones_[i]; }
+    ScanMetrics& counts() const { return metrics_; }
+
+private:
+    NodeScanSpec spec_;
+    RowReader reader_;
+    std::vector<Zone> zones_;
+    uint32_t partitions_ = 1;
+    mutable ScanMetrics metrics_;
+};
+
+const arrow::SchemaPtr& NodeScanStream::schema() const {
+    return scan_->schema();
+}
+
+Result<arrow::Batch> NodeScanStream::emit(arrow::Batch batch) {
+    const auto& limit = scan_->spec().limit;
+    if (limit && rows_out_ + static_cast<uint64_t>(batch.rows) > *limit) {
+        batch = batch.slice(0, static_cast<int64_t>(*limit - rows_out_));
+    }
+    rows_out_ += static_cast<uint64_t>(batch.rows);
+    scan_->counts().rows_out += static_cast<uint64_t>(batch.rows);
+    return batch;
+}
+
+Result<std::optional<arrow::Batch>> NodeScanStream::flush_rows() {
+    std::vector<uint32_t> rows = std::move(rows_);
+    rows_.clear();
+    ASSIGN_OR_RETURN(arrow::Batch batch,
+                     scan_->reader().read(scan_->spec().table->part(rows_part_), rows));
+    ASSIGN_OR_RETURN(batch, emit(std::move(batch)));
+    return std::optional(std::move(batch));
+}
+
+Result<std::optional<arrow::Batch>> NodeScanStream::next() {
+    constexpr size_t kRowsWorthABatch = 4096;
+    const auto& limit = scan_->spec().limit;
+    ScanMetrics& counts = scan_->counts();
+    while (next_ < last_) {
+        if (limit && rows_out_ >= *limit) return std::optional<arrow::Batch>();
+        if (cancel_ && cancel_->load(std::memory_order_relaxed)) {
+            return Status(Code::kInvalidInput, "57014", "the statement was cancelled");
+        }
+        const Zone zone = scan_->zone(next_);
+        // Picked rows go out before their part ends.
+        if (!rows_.empty() && (zone.part != rows_part_ || rows_.size() >= kRowsWorthABatch ||
+                               (limit && rows_out_ + rows_.size() >= *limit))) {
+            return flush_rows();
+        }
+        const table::Part& part = scan_->spec().table->part(zone.part);
+        if (!scan_->reader().may_match(part, zone.begin, zone.end)) {
+            next_++;
+            counts.zones_skipped++;
+            scan_->spec().counters->zones_skipped.fetch_add(1, std::memory_order_relaxed);
+            continue;
+        }
+        bool all = false;
+        const size_t before = rows_.size();
+        RETURN_IF_ERROR(scan_->reader().select(part, zone.begin, zone.end, &rows_, &all));
+        rows_part_ = zone.part;
+        if (all && before > 0) {
+            rows_.resize(before);
+            return flush_rows();  // this zone comes again
+        }
+        next_++;
+        counts.zones++;
+        counts.rows_scanned += zone.end - zone.begin;
+        scan_->spec().counters->rows_scanned.fetch_add(zone.end - zone.begin,
+                                                       std::memory_order_relaxed);
+        if (all) {
+            ASSIGN_OR_RETURN(arrow::Batch batch,
+                             scan_->reader().read_range(part, zone.begin, zone.end));
+            ASSIGN_OR_RETURN(batch, emit(std::move(batch)));
+            return std::optional(std::move(batch));
+        }
+    }
+    if (!rows_.empty() && !(limit && rows_out_ >= *limit)) return flush_rows();
+    return std::optional<arrow::Batch>();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Leaf>> make_node_scan(NodeScanSpec spec) {
+    ASSIGN_OR_RETURN(FilterProgram filter,
+                     FilterProgram::compile(spec.filters, *spec.table->def().schema()));
+    return std::shared_ptr<Leaf>(std::make_shared<NodeScan>(std::move(spec), std::move(filter)));
+}
+
+}  // namespace trefoil::access

@@ -1,0 +1,30 @@
+// NodeScan: reads a table from one end to the other, zone by zone.
+//
+// Zones that the zone maps rule out are not touched; filters run on the stored columns of a zone
+// before any other column is read; what passes goes out as slices of the stored columns or, if it
+// is little, picked together until it fills a batch. Partitions are runs of zones of equal number.
+
+#pragma once
+
+#include <memory>
+
+#include "access/counters.h"
+#include "access/source.h"
+#include "table/table_version.h"
+
+namespace trefoil::access {
+
+struct NodeScanSpec {
+    table::TableVersionPtr table;
+    std::vector<uint32_t> projection;  // may end in the row id column
+    arrow::SchemaPtr output;
+    std::vector<plan::Expr> filters;
+    std::optional<uint64_t> limit;
+    uint32_t partitions_max = 1;
+    TableCountersPtr counters;
+};
+
+// Errors: 0A000 if a filter is not understood.
+Result<std::shared_ptr<Leaf>> make_node_scan(NodeScanSpec spec);
+
+}  // namespace trefoil::access

@@ -1,0 +1,197 @@
+// SnapshotCatalog: sources over stored and virtual tables.
+
+#include "access/snapshot_catalog.h"
+
+#include <algorithm>
+
+#include "access/filter.h"
+#include "access/key_lookup.h"
+#include "access/node_scan.h"
+#include "base/check.h"
+
+namespace trefoil::access {
+namespace {
+
+arrow::SchemaPtr with_row_id(const arrow::Schema& schema) {
+    auto longer = std::make_shared<arrow::Schema>(schema);
+    longer->fields.push_back({std::string(kRowIdColumn), arrow::uint64(), false});
+    return longer;
+}
+
+arrow::SchemaPtr project(const arrow::Schema& schema, const std::vector<uint32_t>& columns) {
+    auto out = std::make_shared<arrow::Schema>();
+    out->fields.reserve(columns.size());
+    for (uint32_t c : columns) out->fields.push_back(schema.fields[c]);
+    return out;
+}
+
+class StoredTable final : public TableSource {
+public:
+    StoredTable(table::TableVersionPtr table, bool row_ids, const AccessOptions& options,
+                TableCountersPtr counters)
+        : table_(std::move(table)),
+          schema_(row_ids ? with_row_id(*table_->def().schema()) : table_->def().schema()),
+          options_(options),
+          counters_(std::move(counters)) {}
+
+    const arrow::SchemaPtr& schema() const override { return schema_; }
+
+    // Bounds and null counts come from the zone maps of the segments, so they are known when
+    // nothing waits in memory; a deleted row may still widen them.
+    Statistics statistics() const override {
+        Statistics s;
+        s.row_count = table_->live_rows();
+        s.columns.resize(schema_->fields.size());
+        if (!table_->delta().empty() || table_->base().empty()) return s;
+        for (size_t c = 0; c < table_->def().columns.size(); c++) {
+            table::Bounds all;
+            arrow::DistinctSketch distinct;
+            for (size_t i = 0; i < table_->part_count(); i++) {
+                const table::ColumnZones& zones = table_->part(i).chunk->zones()->columns[c];
+                all = i == 0 ? zones.all : merge(all, zones.all);
+                distinct.merge(zones.distinct);
+            }
+            ColumnStatistics& column = s.columns[c];
+            column.distinct_count = distinct.estimate();
+            if (has_dead_rows()) continue;
+            column.null_count = all.null_count;
+            if (all.known) {
+                column.min = all.min;
+                column.max = all.max;
+            }
+        }
+        return s;
+    }
+
+    FilterSupport supports(const plan::Expr& filter) const override {
+        return access::supports(filter, *table_->def().schema());
+    }
+    std::vector<uint32_t> primary_key() const override { return table_->def().primary_key; }
+    std::optional<std::string> column_default(uint32_t column) const override {
+        if (column >= table_->def().columns.size()) return std::nullopt;
+        return table_->def().columns[column].default_sql;
+    }
+
+    Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const override {
+        arrow::SchemaPtr output = project(*schema_, request.projection);
+        std::vector<plan::Expr> filters;
+        for (const plan::Expr& f : request.filters) plan::flatten_and(f, &filters);
+        if (options_.use_indexes && table_->key_encoder()) {
+            auto conditions = find_key_conditions(filters, table_->def(), *table_->key_encoder());
+            if (conditions) {
+                return make_key_lookup({table_, request.projection, std::move(output),
+                                        std::move(*conditions), request.limit, counters_});
+            }
+        }
+        return make_node_scan({table_, request.projection, std::move(output), std::move(filters),
+                               request.limit, options_.partitions_max, counters_});
+    }
+
+private:
+    bool has_dead_rows() const {
+        for (size_t i = 0; i < table_->part_count(); i++) {
+            if (table_->part(i).dead) return true;
+        }
+        return false;
+    }
+
+    table::TableVersionPtr table_;
+    arrow::SchemaPtr schema_;
+    AccessOptions options_;
+    TableCountersPtr counters_;
+};
+
+// --- Virtual tables
+// -----------------------------------------------------------------------------------
+
+class BatchLeaf final : public Leaf {
+public:
+    BatchLeaf(std::string name, arrow::Batch batch)
+        : name_(std::move(name)), batch_(std::move(batch)) {}
+    std::string name() const override { return "VirtualScan"; }
+    std::string explain() const override { return name_; }
+    const arrow::SchemaPtr& schema() const override { return batch_.schema; }
+    uint32_t partitions() const override { return 1; }
+    Result<std::unique_ptr<BatchStream>> open(uint32_t, const CancelFlag*) const override {
+        return std::unique_ptr<BatchStream>(new Stream(batch_));
+    }
+    Statistics statistics() const override {
+        Statistics s;
+        s.row_count = static_cast<uint64_t>(batch_.rows);
+        return s;
+    }
+    bool row_count_is_exact() const override { return true; }
+    std::vector<Metric> metrics() const override { return {}; }
+
+private:
+    class Stream final : public BatchStream {
+    public:
+        explicit Stream(arrow::Batch batch) : schema_(batch.schema), batch_(std::move(batch)) {}
+        const arrow::SchemaPtr& schema() const override { return schema_; }
+        Result<std::optional<arrow::Batch>> next() override {
+            if (batch_ && batch_->rows == 0) batch_.reset();
+            return std::exchange(batch_, std::nullopt);
+        }
+
+    private:
+        arrow::SchemaPtr schema_;
+        std::optional<arrow::Batch> batch_;
+    };
+    std::string name_;
+    arrow::Batch batch_;
+};
+
+class VirtualSource final : public TableSource {
+public:
+    VirtualSource(std::string name, const VirtualTable& table)
+        : name_(std::move(name)), table_(table) {}
+    const arrow::SchemaPtr& schema() const override { return table_.schema; }
+    Statistics statistics() const override { return {}; }
+    FilterSupport supports(const plan::Expr&) const override { return FilterSupport::kNone; }
+    std::vector<uint32_t> primary_key() const override { return {}; }
+    std::optional<std::string> column_default(uint32_t) const override { return std::nullopt; }
+    Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const override {
+        ASSIGN_OR_RETURN(arrow::Batch all, table_.rows());
+        if (request.limit)
+            all = all.slice(0, std::min<int64_t>(all.rows, static_cast<int64_t>(*request.limit)));
+        arrow::Batch batch{project(*table_.schema, request.projection), all.rows, {}};
+        for (uint32_t c : request.projection) batch.columns.push_back(all.columns[c]);
+        return std::shared_ptr<Leaf>(std::make_shared<BatchLeaf>(name_, std::move(batch)));
+    }
+
+private:
+    std::string name_;
+    const VirtualTable& table_;
+};
+
+}  // namespace
+
+SnapshotCatalog::SnapshotCatalog(table::VersionPtr version, AccessOptions options,
+                                 CounterRegistry& counters, const VirtualTables& virtual_tables)
+    : version_(std::move(version)),
+      options_(options),
+      counters_(counters),
+      virtual_tables_(virtual_tables) {}
+
+Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name,
+                                                           bool row_ids) const {
+    if (table::TableVersionPtr table = version_->find(name)) {
+        return std::shared_ptr<TableSource>(
+            std::make_shared<StoredTable>(table, row_ids, options_, counters_.of(table->def().id)));
+    }
+    auto it = virtual_tables_.find(name);
+    if (it == virtual_tables_.end()) return std::shared_ptr<TableSource>();
+    if (row_ids) {
+        return Status(Code::kInvalidInput, "42809",
+                      "\"" + it->first + "\" is a system table and cannot be changed");
+    }
+    return std::shared_ptr<TableSource>(std::make_shared<VirtualSource>(it->first, it->second));
+}
+
+std::vector<std::string> SnapshotCatalog::table_names() const {
+    std::vector<std::string> names;
+    for (const catalog::TablePtr& t : version_->catalog->tables()) names.push_back(t->name);
+    return names;
+}
+
+}  // namespace trefoil::access
