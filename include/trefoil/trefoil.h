@@ -19,9 +19,10 @@
  *
  * It says in C what trefoil/database.h says in C++, which explains what the calls mean.
  *
- * Handles. Each is freed once, by its own trefoil_..._free() or trefoil_close(); NULL may be freed. A
- * database outlives its sessions, a session its statements, results and Arrow streams; batches live
- * by themselves. An argument named `out_...` receives a new handle, and NULL if the call fails.
+ * Handles. Each is freed once, by its own trefoil_..._free() or trefoil_close(); NULL may be freed.
+ * A database outlives its sessions, a session its statements, results and Arrow streams; batches
+ * live by themselves. An argument named `out_...` receives a new handle, and NULL if the call
+ * fails.
  *
  * Errors. A call that can fail answers a trefoil_code. If that is not TREFOIL_OK and `error` is not
  * NULL, *error is a new trefoil_error, which the caller frees; on success *error is left alone. No
