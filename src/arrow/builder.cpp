@@ -33,12 +33,11 @@ bool is_buildable_at(const Type& type, int depth) {
         case TypeId::kBinaryView:
         case TypeId::kFixedSizeBinary:
         case TypeId::kDate32:
-        case TypeId::kTime32:
-        case TypeId::kTime64:
-        case TypeId::kTimestamp:
-        case TypeId::kDuration:
         case TypeId::kIntervalMonthDayNano:
             return true;
+        case TypeId::kTime64:
+        case TypeId::kTimestamp:
+            return type.unit == TimeUnit::kMicro;
         case TypeId::kList:
             return depth < 32 && is_buildable_at(type.children.at(0).type, depth + 1);
         default:

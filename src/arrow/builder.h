@@ -53,7 +53,7 @@ public:
     void append_null();
     void append_nulls(int64_t count);
     void append_bool(bool v);
-    // Any integer-like type: integers, dates, times, timestamps, durations. UInt64 takes the bits.
+    // Any integer-like type: integers, dates, times, timestamps. UInt64 takes the bits.
     // REQUIRES: the value fits the type.
     void append_int64(int64_t v);
     // REQUIRES: Float32 or Float64.
@@ -107,7 +107,13 @@ private:
     void append_views(const Array& array);
     void append_lists(const Array& array);
     void append_bools(const Array& array);
+    Status append_converted(const Value& value);
+    Status append_number(const Value& value);
+    Status append_moment(const Value& value);
     Status append_list_value(const Value::List& list);
+    Status append_integer_text(std::string_view text);
+    Status append_number_text(std::string_view text);
+    Status append_list_text(std::string_view text);
 
     Type type_;
     int64_t length_ = 0;

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/date.h"
+#include "trefoil/status.h"
 #include "trefoil/value.h"
 
 namespace trefoil {
@@ -39,13 +41,16 @@ Parsed parse_decimal(std::string_view text, int32_t precision, int32_t scale, __
 Parsed parse_bytea(std::string_view text, std::string* out);
 // Hex digits with or without hyphens and braces.
 Parsed parse_uuid(std::string_view text, Uuid* out);
-// {1,NULL,"a b",{nested}}: calls `element` with each element's text, or with null = true. Nested
-// arrays come as their text.
+// {1,NULL,"a b",{nested}}: the text of each element; that of a nested array is its literal.
 struct ArrayElement {
     std::string text;
     bool null = false;
 };
 Parsed parse_array(std::string_view text, std::vector<ArrayElement>* out);
+
+// The error for a literal that could not be read: 22P02 or 22003, for dates and times 22007 or
+// 22008. `type` is the name in SQL. REQUIRES: parsed is not kOk.
+Status literal_error(Parsed parsed, std::string_view type, std::string_view text);
 
 // --- Decimals
 // -----------------------------------------------------------------------------------------
