@@ -78,6 +78,10 @@ inline constexpr char kKeyNullFlag = 2;
 // Appends parts to a key. clear() keeps the memory, for a loop over rows.
 class KeyWriter {
 public:
+    KeyWriter() = default;
+    // Appends to `memory`.
+    explicit KeyWriter(std::string memory) : out_(std::move(memory)) {}
+
     void value_flag() { out_.push_back(kKeyValueFlag); }
     void null_flag() { out_.push_back(kKeyNullFlag); }
     void boolean(bool v) { out_.push_back(v ? 1 : 0); }

@@ -1,50 +1,44 @@
 // KeyEncoder: rows and literals as keys that sort as the values do.
 //
-// A key has one of two shapes, fixed by the types of its columns. A single integer-like column
-// (SMALLINT, INTEGER, BIGINT, DATE, TIME, TIMESTAMP) is one u64. Everything else (text, uuid,
-// several columns, ...) is memcomparable bytes, as base/key_coding.h writes them.
+//     KeyEncoder encoder({arrow::utf8_view(), arrow::int64()});       // PRIMARY KEY (tenant, id)
+//     Key key = encoder.encode(columns, row);
+//     Key prefix = encoder.encode(std::vector<Value>{"acme"});        // all keys of this tenant
+//     begin so
+//
+// A single column whose values fit 64 bits (BOOLEAN, integers, REAL, DOUBLE, DECIMAL of up to 18
+// digits, DATE, TIME, TIMESTAMP) makes keys of shape kInteger. Everything else (TEXT, BYTEA, UUID,
+// longer DECIMALs, several columns) makes memcomparable bytes, part after part, as
+// base/key_coding.h writes them.
+//
+// -0.0 and 0.0 are one key, and so are all NaNs, above all other numbers. Tested by
+// key_encoder_test.cpp.
 
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "arrow/array.h"
+#include "arrow/type.h"
+#include "index/key.h"
 #include "trefoil/value.h"
 
 namespace trefoil::index {
 
-enum class KeyShape : uint8_t { kInteger, kBytes };
-
-// One key, of either shape. Compared only with keys of the same shape.
-struct Key {
-    uint64_t integer = 0;
-    std::string bytes;  // empty for kInteger
-    bool operator==(const Key&) const = default;
-    auto operator<=>(const Key&) const = default;
-};
-
-// Keys k with low <= k <= high; an absent bound is open. Exclusive bounds and prefixes are turned
-// into this form by whoever makes the range (successor(), prefix_successor()).
-struct KeyRange {
-    std::optional<Key> low, high;
-    bool low_inclusive = true, high_inclusive = true;
-    bool contains(const Key& key) const;
-};
-
 class KeyEncoder {
 public:
+    // REQUIRES: at least one type, each of them one that a key may have (catalog::is_key_type).
     explicit KeyEncoder(std::vector<arrow::Type> types);
 
     KeyShape shape() const { return shape_; }
     const std::vector<arrow::Type>& types() const { return types_; }
 
-    // The key of one row. `columns` are the key columns in key order, none NULL at `row`.
+    // The key of one row. `columns` are the key columns in key order, none NULL at `row`; strings
+    // may have any layout, also that of a dictionary.
     Key encode(std::span<const arrow::Array* const> columns, int64_t row) const;
+    // The same, into a key whose memory is used again.
+    void encode(std::span<const arrow::Array* const> columns, int64_t row, Key* key) const;
 
     // The key of literals for the first n columns (n <= types().size()): the whole key, or a prefix
     // of kBytes keys. REQUIRES: each value is exactly of its column's type (see convert()).
@@ -52,6 +46,11 @@ public:
 
     // A literal as a value of key column `column`, for a comparison: exact if the column can hold
     // it; otherwise where it lies between (2.5 on BIGINT lies below 3), above or below all.
+    //
+    // kNotComparable where a comparison is not of the values themselves or not exact (text with a
+    // number, a BIGINT with a DOUBLE beyond 2^53, TIMESTAMP with TIMESTAMPTZ), and for NULL: then
+    // the index cannot answer. Text is read as a literal of a UUID, DATE, TIME or TIMESTAMP column
+    // if it is one.
     struct Converted {
         enum class Kind : uint8_t { kExact, kBetween, kBelowAll, kAboveAll, kNotComparable };
         Kind kind = Kind::kNotComparable;

@@ -1,0 +1,224 @@
+// KeyEncoder: rows and exact values as keys. Literals of other types are in key_convert.cpp.
+
+#include "index/key_encoder.h"
+
+#include <cstring>
+
+#include "base/check.h"
+#include "base/key_coding.h"
+
+namespace trefoil::index {
+namespace {
+
+using arrow::Array;
+using arrow::Type;
+using arrow::TypeId;
+
+// The longest DECIMAL whose unscaled value fits 64 bits.
+constexpr int32_t kNarrowDigitsMax = 18;
+
+bool is_narrow(const Type& type) {
+    switch (type.id) {
+        case TypeId::kBool:
+        case TypeId::kInt16:
+        case TypeId::kInt32:
+        case TypeId::kInt64:
+        case TypeId::kFloat32:
+        case TypeId::kFloat64:
+        case TypeId::kDate32:
+        case TypeId::kTime64:
+        case TypeId::kTimestamp:
+            return true;
+        case TypeId::kDecimal128:
+            return type.precision <= kNarrowDigitsMax;
+        default:
+            return false;
+    }
+}
+
+// The index into the dictionary of value `row`.
+int64_t dictionary_index(const Array& array, int64_t row) {
+    switch (array.type.byte_width()) {
+        case 1:
+            return array.values<uint8_t>()[row];
+        case 2:
+            return array.values<uint16_t>()[row];
+        case 4:
+            return array.values<uint32_t>()[row];
+        default:
+            return array.values<int64_t>()[row];
+    }
+}
+
+// One value of a row. RowPart and ValuePart answer the same questions, so that both are coded by
+// one function.
+class RowPart {
+public:
+    RowPart(const Array& array, int64_t row) : array_(array), row_(row) {}
+
+    bool boolean() const { return array_.bool_at(row_); }
+    int64_t integer() const {
+        switch (array_.type.id) {
+            case TypeId::kInt16:
+                return array_.values<int16_t>()[row_];
+            case TypeId::kInt32:
+            case TypeId::kDate32:
+                return array_.values<int32_t>()[row_];
+            default:
+                return array_.values<int64_t>()[row_];
+        }
+    }
+    double floating() const {
+        return array_.type.id == TypeId::kFloat32 ? array_.values<float>()[row_]
+                                                  : array_.values<double>()[row_];
+    }
+    __int128 decimal() const {
+        __int128 v;  // not necessarily aligned as C++ wants it
+        std::memcpy(&v, reinterpret_cast<const char*>(array_.values<Decimal128Bytes>() + row_),
+                    sizeof v);
+        return v;
+    }
+    Bytes bytes() const {
+        if (array_.type.id != TypeId::kDictionary) return array_.bytes_at(row_);
+        return array_.dictionary->bytes_at(dictionary_index(array_, row_));
+    }
+
+private:
+    struct Decimal128Bytes {
+        char bytes[16];
+    };
+    const Array& array_;
+    int64_t row_;
+};
+
+// One Value that is exactly of its column's type.
+class ValuePart {
+public:
+    explicit ValuePart(const Value& value) : value_(value) {}
+
+    bool boolean() const { return get<bool>(); }
+    int64_t integer() const {
+        if (auto* v = value_.get_if<Date>()) return v->days;
+        if (auto* v = value_.get_if<Time>()) return v->micros;
+        if (auto* v = value_.get_if<Timestamp>()) return v->micros;
+        return get<int64_t>();
+    }
+    double floating() const { return get<double>(); }
+    __int128 decimal() const { return get<Decimal>().unscaled; }
+    Bytes bytes() const {
+        if (auto* v = value_.get_if<Blob>()) return v->bytes;
+        if (auto* v = value_.get_if<Uuid>()) {
+            return {reinterpret_cast<const char*>(v->bytes.data()), v->bytes.size()};
+        }
+        return get<std::string>();
+    }
+
+private:
+    template <typename T>
+    const T& get() const {
+        const T* v = value_.get_if<T>();
+        CHECK(v != nullptr);
+        return *v;
+    }
+    const Value& value_;
+};
+
+template <typename Part>
+uint64_t narrow_key(const Type& type, const Part& part) {
+    switch (type.id) {
+        case TypeId::kBool:
+            return part.boolean() ? 1 : 0;
+        case TypeId::kFloat32:
+            return order_u32(static_cast<float>(part.floating()));
+        case TypeId::kFloat64:
+            return order_u64(part.floating());
+        case TypeId::kDecimal128:
+            return order_u64(static_cast<int64_t>(part.decimal()));
+        default:
+            return order_u64(part.integer());
+    }
+}
+
+template <typename Part>
+void append_part(const Type& type, const Part& part, KeyWriter* out) {
+    switch (type.id) {
+        case TypeId::kBool:
+            return out->boolean(part.boolean());
+        case TypeId::kInt16:
+            return out->i16(static_cast<int16_t>(part.integer()));
+        case TypeId::kInt32:
+        case TypeId::kDate32:
+            return out->i32(static_cast<int32_t>(part.integer()));
+        case TypeId::kInt64:
+        case TypeId::kTime64:
+        case TypeId::kTimestamp:
+            return out->i64(part.integer());
+        case TypeId::kFloat32:
+            return out->f32(static_cast<float>(part.floating()));
+        case TypeId::kFloat64:
+            return out->f64(part.floating());
+        case TypeId::kDecimal128:
+            return out->i128(part.decimal());
+        case TypeId::kFixedSizeBinary:
+            return out->fixed(part.bytes());
+        default:
+            return out->text(part.bytes());
+    }
+}
+
+bool is_key_type(const Type& type) {
+    switch (type.id) {
+        case TypeId::kDecimal128:
+        case TypeId::kFixedSizeBinary:
+        case TypeId::kUtf8:
+        case TypeId::kLargeUtf8:
+        case TypeId::kUtf8View:
+        case TypeId::kBinary:
+        case TypeId::kLargeBinary:
+        case TypeId::kBinaryView:
+            return true;
+        default:
+            return is_narrow(type);
+    }
+}
+
+}  // namespace
+
+KeyEncoder::KeyEncoder(std::vector<Type> types) : types_(std::move(types)) {
+    CHECK(!types_.empty());
+    for (const Type& type : types_) CHECK(is_key_type(type));
+    bool integer = types_.size() == 1 && is_narrow(types_[0]);
+    shape_ = integer ? KeyShape::kInteger : KeyShape::kBytes;
+}
+
+void KeyEncoder::encode(std::span<const Array* const> columns, int64_t row, Key* key) const {
+    CHECK(columns.size() == types_.size());
+    if (shape_ == KeyShape::kInteger) {
+        key->integer = narrow_key(types_[0], RowPart(*columns[0], row));
+        return;
+    }
+    KeyWriter out(std::move(key->bytes));
+    out.clear();
+    for (size_t i = 0; i < columns.size(); ++i) {
+        append_part(types_[i], RowPart(*columns[i], row), &out);
+    }
+    key->bytes = out.take();
+}
+
+Key KeyEncoder::encode(std::span<const Array* const> columns, int64_t row) const {
+    Key key;
+    encode(columns, row, &key);
+    return key;
+}
+
+Key KeyEncoder::encode(std::span<const Value> values) const {
+    CHECK(values.size() <= types_.size());
+    if (shape_ == KeyShape::kInteger) {
+        return values.empty() ? Key{} : Key{narrow_key(types_[0], ValuePart(values[0])), {}};
+    }
+    KeyWriter out;
+    for (size_t i = 0; i < values.size(); ++i) append_part(types_[i], ValuePart(values[i]), &out);
+    return {0, out.take()};
+}
+
+}  // namespace trefoil::index
