@@ -25,6 +25,13 @@ std::string log_key(uint64_t xid, uint16_t part) {
     return key;
 }
 
+// REQUIRES: key.size() == kLogKeyBytes.
+uint64_t xid_of(Bytes key) {
+    uint64_t xid = 0;
+    for (int i = 0; i < 8; ++i) xid = xid << 8 | static_cast<uint8_t>(key[i]);
+    return xid;
+}
+
 struct Part {
     uint64_t xid = 0;
     uint16_t number = 0;
@@ -40,7 +47,7 @@ Status damaged(uint64_t xid) {
 Result<Part> decode(Bytes key, Bytes value) {
     Part part;
     if (key.size() != kLogKeyBytes) return damaged(0);
-    for (int i = 0; i < 8; ++i) part.xid = part.xid << 8 | static_cast<uint8_t>(key[i]);
+    part.xid = xid_of(key);
     part.number =
         static_cast<uint16_t>(static_cast<uint8_t>(key[8]) << 8 | static_cast<uint8_t>(key[9]));
     Reader reader(value);
@@ -118,11 +125,10 @@ Status CommitLog::erase_up_to(WriteTransaction& txn, uint64_t xid) const {
 }
 
 Result<std::optional<uint64_t>> CommitLog::last_xid(const ReadTransaction& txn) const {
-    ASSIGN_OR_RETURN(std::optional<ReadTransaction::Entry> entry,
-                     txn.last(Keyspace::kLog, KeyRange::all()));
-    if (!entry) return std::optional<uint64_t>();
-    ASSIGN_OR_RETURN(Part part, decode(entry->key, entry->value));
-    return std::optional<uint64_t>(part.xid);
+    ASSIGN_OR_RETURN(std::optional<std::string> key, txn.last_key(Keyspace::kLog, KeyRange::all()));
+    if (!key) return std::optional<uint64_t>();
+    if (key->size() != kLogKeyBytes) return damaged(0);
+    return std::optional<uint64_t>(xid_of(*key));
 }
 
 }  // namespace trefoil

@@ -254,7 +254,9 @@ Result<std::unique_ptr<RootTransaction>> LmdbRoot::begin(bool write) {
 
 Status LmdbRoot::copy_to(const std::string& path) {
     RETURN_IF_ERROR(vfs_.before_root(VfsOp::kRootCopy, path + "/data.mdb"));
-    int rc = mdb_env_copy2(env_, path.c_str(), MDB_CP_COMPACT);
+    int dead;
+    int rc = mdb_reader_check(env_, &dead);  // a killed reader would keep old pages alive
+    if (rc == 0) rc = mdb_env_copy2(env_, path.c_str(), MDB_CP_COMPACT);
     if (rc != 0) return error(rc, "copy", kNearlyFullBytes);
     return {};
 }

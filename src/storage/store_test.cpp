@@ -415,6 +415,32 @@ TEST_CASE("a disk that is full under a data file fails that file only") {
     must(put_one(*store, Keyspace::kCatalog, "k", "v"));
 }
 
+TEST_CASE("a root that reaches its limit fails that transaction only") {
+    TestDirectory directory;
+    PosixVfs disk;
+    auto store = must(
+        Store::open(disk, directory / "db", {.create_if_missing = true, .map_bytes = 1 << 20}));
+    must(put_one(*store, Keyspace::kCatalog, "k", "v"));
+    Status status = put_one(*store, Keyspace::kCatalog, "large", std::string(1 << 20, 'v'));
+    CHECK(status.sqlstate() == "53100");
+    CHECK(mentions(status, "it has reached its limit of 1048576 bytes"));
+    must(store->stopped());
+    must(put_one(*store, Keyspace::kCatalog, "k", "w"));
+    CHECK(value_of(*store, "k") == "w");
+}
+
+TEST_CASE("what a transaction could not put, it does not commit in part") {
+    TestDirectory directory;
+    PosixVfs disk;
+    auto store = must(
+        Store::open(disk, directory / "db", {.create_if_missing = true, .map_bytes = 1 << 20}));
+    WriteTransaction txn = must(store->begin_write());
+    must(txn.put(Keyspace::kCatalog, "a", "v"));
+    CHECK_FALSE(txn.put(Keyspace::kCatalog, "b", std::string(1 << 20, 'v')).ok());
+    CHECK(txn.commit().sqlstate() == "53100");
+    CHECK(must(contents_of(must(store->begin_read()), Keyspace::kCatalog)).empty());
+}
+
 // A real full disk: a small tmpfs in a mount namespace of its own. Needs rights; without them it is
 // skipped, and the tests with FaultVfs remain.
 TEST_CASE("a disk that is really full turns the database read-only and loses nothing") {

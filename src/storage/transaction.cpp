@@ -93,6 +93,15 @@ Result<std::optional<ReadTransaction::Entry>> ReadTransaction::last(Keyspace key
     return std::optional<Entry>(Entry{std::string(cursor->key()), value});
 }
 
+Result<std::optional<std::string>> ReadTransaction::last_key(Keyspace keyspace,
+                                                             const KeyRange& range) const {
+    CHECK(root_ != nullptr);
+    ASSIGN_OR_RETURN(std::unique_ptr<RootCursor> cursor, root_->cursor(keyspace));
+    ASSIGN_OR_RETURN(bool found, cursor->seek_before(range.to));
+    if (!found || cursor->key() < Bytes(range.from)) return std::optional<std::string>();
+    return std::optional<std::string>(cursor->key());
+}
+
 WriteTransaction::WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root)
     : ReadTransaction(std::move(root)), store_(&store) {}
 

@@ -82,6 +82,9 @@ public:
     };
     Result<std::optional<Entry>> last(Keyspace keyspace, const KeyRange& range) const;
 
+    // The same without a look at the value, which may be long.
+    Result<std::optional<std::string>> last_key(Keyspace keyspace, const KeyRange& range) const;
+
 protected:
     friend class Store;
     explicit ReadTransaction(std::unique_ptr<RootTransaction> root);

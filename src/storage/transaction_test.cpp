@@ -90,6 +90,8 @@ TEST_CASE("ranges and prefixes visit their keys in order and stop when told") {
             kSpace, {}, [](Bytes, Bytes) -> Result<Visit> { return Status::conflict("no"); });
         CHECK(refused.code() == Code::kConflict);
         CHECK(must(read.last(kSpace, KeyRange::all()))->key == ff + "x");
+        CHECK(must(read.last_key(kSpace, {"", "b"})) == "abc");
+        CHECK_FALSE(must(read.last_key(kSpace, {"abd", "b"})).has_value());
         CHECK(must(read.last(kSpace, {"", "b"}))->value == "abc");
         CHECK_FALSE(must(read.last(kSpace, {"abd", "b"})).has_value());
         CHECK_FALSE(must(read.last(Keyspace::kStats, KeyRange::all())).has_value());
