@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks of a build folder: every program of bench/micro, then bench/compare.
+
+    tools/bench.py BUILD [NAME ...]      NAME selects by a part of the program's name
+
+What they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written by
+people from such a run, with machine and date.
+"""
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+
+def describe_machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory} GiB, {platform.system()} {platform.release()}"
+
+
+def run(program, results):
+    print(f"== {program.name}", flush=True)
+    with open(results / f"{program.name}.txt", "w") as kept:
+        process = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            kept.write(line)
+        return process.wait() == 0
+
+
+def main(build, names):
+    programs = sorted(p for p in (build / "bench").glob("bench_*") if os.access(p, os.X_OK))
+    programs.sort(key=lambda p: p.name == "bench_compare")  # the long one last
+    if names:
+        programs = [p for p in programs if any(name in p.name for name in names)]
+    results = build / "bench-results"
+    results.mkdir(exist_ok=True)
+    print(describe_machine())
+    failed = [p.name for p in programs if not run(p, results)]
+    if failed:
+        print("failed:", ", ".join(failed))
+    return 1 if failed or not programs else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]))
