@@ -50,6 +50,8 @@ struct ColumnInfo {
 // Some rows of an answer.
 class RowBatch {
 public:
+    struct State;  // the insides, for the library alone
+
     RowBatch(RowBatch&&) noexcept;
     RowBatch& operator=(RowBatch&&) noexcept;
     ~RowBatch();
@@ -70,7 +72,6 @@ public:
 
 private:
     friend class Rows;
-    struct State;
     explicit RowBatch(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
@@ -79,6 +80,8 @@ private:
 // Reading on after the Session executed something else is fine: the rows come from their own snapshot.
 class Rows {
 public:
+    struct State;  // the insides, for the library alone
+
     Rows(Rows&&) noexcept;
     Rows& operator=(Rows&&) noexcept;
     ~Rows();
@@ -99,7 +102,6 @@ public:
 private:
     friend class Session;
     friend class Prepared;
-    struct State;
     explicit Rows(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
@@ -107,6 +109,8 @@ private:
 // A statement that was analysed once and is run many times. It follows DDL by itself.
 class Prepared {
 public:
+    struct State;  // the insides, for the library alone
+
     Prepared(Prepared&&) noexcept;
     Prepared& operator=(Prepared&&) noexcept;
     ~Prepared();
@@ -116,13 +120,14 @@ public:
 
 private:
     friend class Session;
-    struct State;
     explicit Prepared(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
 
 class Session {
 public:
+    struct State;  // the insides, for the library alone
+
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
     ~Session();  // rolls back what is open
@@ -147,13 +152,14 @@ public:
 
 private:
     friend class Database;
-    struct State;
     explicit Session(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
 
 class Database {
 public:
+    struct State;  // the insides, for the library alone
+
     // Opens the database directory at `path`, creating it if there is none; "" or ":memory:" is a new
     // database in memory. Errors: 55006 another process writes it (open it read-only); 58030 and XX001
     // with what is wrong; 0A000 the files are of a newer version.
@@ -169,7 +175,6 @@ public:
     Status checkpoint();
 
 private:
-    struct State;
     explicit Database(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };

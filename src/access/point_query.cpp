@@ -1,0 +1,90 @@
+// PointQuery: recognising it, and running it.
+
+#include "access/point_query.h"
+
+#include "base/check.h"
+
+namespace trefoil::access {
+
+using plan::Expr;
+
+std::shared_ptr<const PointQuery> PointQuery::make(const catalog::TableDef& table,
+                                                   std::span<const Expr> filters,
+                                                   std::vector<uint32_t> projection,
+                                                   arrow::SchemaPtr output,
+                                                   TableCountersPtr counters) {
+    if (table.primary_key.empty() || filters.size() != table.primary_key.size()) return nullptr;
+    std::vector<std::optional<KeyPart>> parts(filters.size());
+    for (const Expr& f : filters) {
+        if (f.kind != Expr::Kind::kCompare || f.op != plan::CompareOp::kEqual) return nullptr;
+        const bool column_first = f.children[0].kind == Expr::Kind::kColumn;
+        const Expr& column = f.children[column_first ? 0 : 1];
+        const Expr& value = f.children[column_first ? 1 : 0];
+        if (column.kind != Expr::Kind::kColumn) return nullptr;
+        if (value.kind != Expr::Kind::kLiteral && value.kind != Expr::Kind::kParameter)
+            return nullptr;
+        for (size_t i = 0; i < parts.size(); i++) {
+            if (table.primary_key[i] != column.index) continue;
+            if (parts[i]) return nullptr;  // a column twice
+            parts[i] = KeyPart{value.kind == Expr::Kind::kParameter, value.index, value.value};
+        }
+    }
+    auto query = std::make_shared<PointQuery>();
+    for (auto& part : parts) {
+        if (!part) return nullptr;
+        query->parts_.push_back(std::move(*part));
+    }
+    query->table_id_ = table.id;
+    query->projection_ = std::move(projection);
+    query->output_ = std::move(output);
+    query->counters_ = std::move(counters);
+    return query;
+}
+
+Result<std::optional<arrow::Batch>> PointQuery::run(const table::TableVersion& table,
+                                                    std::span<const Value> parameters,
+                                                    bool* understood) const {
+    using Kind = index::KeyEncoder::Converted::Kind;
+    *understood = true;
+    const index::KeyEncoder& keys = *table.key_encoder();
+    std::vector<Value> values;
+    values.reserve(parts_.size());
+    bool possible = true;
+    for (size_t i = 0; i < parts_.size(); i++) {
+        if (parts_[i].is_parameter && parts_[i].parameter >= parameters.size()) {
+            return Status(Code::kInvalidInput, "08P01",
+                          "the statement needs a value for parameter $" +
+                              std::to_string(parts_[i].parameter + 1));
+        }
+        const Value& v =
+            parts_[i].is_parameter ? parameters[parts_[i].parameter] : parts_[i].literal;
+        if (v.is_null()) {
+            possible = false;  // nothing equals NULL
+            continue;
+        }
+        auto converted = keys.convert(v, i);
+        if (converted.kind == Kind::kNotComparable) {
+            *understood = false;
+            return std::optional<arrow::Batch>();
+        }
+        possible &= converted.kind == Kind::kExact;
+        values.push_back(std::move(converted.value));
+    }
+    counters_->point_lookups.fetch_add(1, std::memory_order_relaxed);
+    if (!possible) return std::optional<arrow::Batch>();
+    index::IndexCounters counters;
+    ASSIGN_OR_RETURN(auto at, table.find_key(keys.encode(values), counters));
+    counters_->add(counters);
+    if (!at) return std::optional<arrow::Batch>();
+    counters_->rows_fetched.fetch_add(1, std::memory_order_relaxed);
+    arrow::Batch row{output_, 1, {}};
+    row.columns.reserve(projection_.size());
+    const table::Chunk& chunk = *table.part(at->part).chunk;
+    for (uint32_t c : projection_) {
+        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(c));
+        row.columns.push_back(column->slice(at->row, 1));
+    }
+    return std::optional(std::move(row));
+}
+
+}  // namespace trefoil::access

@@ -1,0 +1,355 @@
+// COPY: tables from files, and rows into files. CSV by our reader and writer, Parquet by the
+// engine.
+//
+// A CSV is cut into blocks of whole rows; blocks are parsed by several threads at once and written
+// in their order. Nothing is loaded if any row is bad, unless ON_ERROR 'ignore' says to skip such
+// rows.
+
+#include <algorithm>
+#include <deque>
+#include <future>
+
+#include "base/check.h"
+#include "arrow/compute.h"
+#include "csv/reader.h"
+#include "csv/writer.h"
+#include "db/session_state.h"
+
+namespace trefoil {
+namespace {
+
+using Answer = Session::State::Answer;
+
+constexpr size_t kReadBytes = 4 << 20;
+
+struct CopyFormat {
+    bool parquet = false;
+    csv::ReadOptions csv;
+    bool header = false;
+    bool force_quote = false;
+    engine::CopyOptions rest;  // Parquet's own
+};
+
+Status bad_option(const std::string& name, const std::string& value, const std::string& wanted) {
+    return Status(Code::kInvalidInput, "22023",
+                  "invalid value for COPY option " + name + ": \"" + value + "\"")
+        .with_hint("It must be " + wanted + ".");
+}
+
+Result<bool> parse_bool(const std::string& name, const std::string& value) {
+    if (value.empty() || value == "true" || value == "on" || value == "1") return true;
+    if (value == "false" || value == "off" || value == "0") return false;
+    return bad_option(name, value, "true or false");
+}
+
+Status set_character(const std::string& name, const std::string& value, char* out) {
+    if (value == "\\t") {
+        *out = '\t';
+        return {};
+    }
+    if (value.size() != 1) return bad_option(name, value, "a single one-byte character");
+    *out = value[0];
+    return {};
+}
+
+std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+bool ends_with_ignore_case(const std::string& text, std::string_view end) {
+    return text.size() >= end.size() && lower(text.substr(text.size() - end.size())) == end;
+}
+
+Status set_csv_option(CopyFormat& format, const std::string& name, const std::string& value,
+                      bool reading, bool* quote_given, bool* escape_given) {
+    if (name == "header") {
+        if (reading && lower(value) == "match") {
+            format.csv.header = csv::Header::kMatch;
+            return {};
+        }
+        ASSIGN_OR_RETURN(format.header, parse_bool(name, lower(value)));
+        format.csv.header = format.header ? csv::Header::kSkip : csv::Header::kNone;
+    } else if (name == "delimiter" || name == "delim" || name == "sep") {
+        return set_character(name, value, &format.csv.delimiter);
+    } else if (name == "quote") {
+        *quote_given = true;
+        return set_character(name, value, &format.csv.quote);
+    } else if (name == "escape") {
+        *escape_given = true;
+        return set_character(name, value, &format.csv.escape);
+    } else if (name == "null" || name == "nullstr") {
+        format.csv.null_string = value;
+    } else if (name == "encoding") {
+        std::string encoding = lower(value);
+        if (encoding != "utf8" && encoding != "utf-8") return bad_option(name, value, "UTF8");
+    } else if (name == "force_quote" && !reading) {
+        if (value != "*" && lower(value) != "true") return bad_option(name, value, "*");
+        format.force_quote = true;
+    } else if (name == "on_error" && reading) {
+        if (lower(value) != "ignore" && lower(value) != "stop") {
+            return bad_option(name, value, "'stop' or 'ignore'");
+        }
+        format.csv.ignore_errors = lower(value) == "ignore";
+    } else if (name == "ignore_errors" && reading) {
+        ASSIGN_OR_RETURN(format.csv.ignore_errors, parse_bool(name, lower(value)));
+    } else {
+        return Status(Code::kInvalidInput, "42601", "unknown COPY option \"" + name + "\" for CSV")
+            .with_hint(
+                std::string(
+                    "Options are: format, header, delimiter, null, quote, escape, encoding") +
+                (reading ? ", on_error." : ", force_quote."));
+    }
+    return {};
+}
+
+Result<CopyFormat> parse_options(const engine::CopyOptions& options, const std::string& file,
+                                 bool reading) {
+    CopyFormat format;
+    format.parquet = ends_with_ignore_case(file, ".parquet");
+    for (const auto& [name, value] : options) {
+        if (name != "format") continue;
+        if (lower(value) != "csv" && lower(value) != "parquet") {
+            return bad_option(name, value, "csv or parquet");
+        }
+        format.parquet = lower(value) == "parquet";
+    }
+    bool quote_given = false, escape_given = false;
+    for (const auto& [name, value] : options) {
+        if (name == "format") continue;
+        if (format.parquet) {
+            format.rest.emplace_back(name, value);
+        } else {
+            RETURN_IF_ERROR(
+                set_csv_option(format, name, value, reading, &quote_given, &escape_given));
+        }
+    }
+    if (quote_given && !escape_given) format.csv.escape = format.csv.quote;
+    if (format.parquet && reading && !format.rest.empty()) {
+        return Status(Code::kInvalidInput, "42601",
+                      "unknown COPY option \"" + format.rest[0].first + "\" for reading Parquet");
+    }
+    if (!format.parquet) RETURN_IF_ERROR(csv::validate(format.csv));
+    return format;
+}
+
+// Which columns of the table the file has, and what the others get.
+struct ColumnMap {
+    arrow::SchemaPtr file_schema;
+    std::vector<std::optional<size_t>> source;  // per table column: the file's column
+    std::vector<Value> defaults;                // per table column
+};
+
+Result<ColumnMap> map_columns(const engine::CopyFrom& copy, const catalog::TableDef& table,
+                              engine::EngineSession& engine) {
+    ColumnMap map;
+    map.source.resize(table.columns.size());
+    map.defaults.resize(table.columns.size());
+    auto schema = std::make_shared<arrow::Schema>();
+    auto add = [&](uint32_t position) {
+        map.source[position] = schema->fields.size();
+        const catalog::ColumnDef& c = table.columns[position];
+        schema->fields.push_back({c.name, c.type, true});
+    };
+    for (const engine::Name& name : copy.columns) {
+        auto position = table.find_column(name.text);
+        if (!position || map.source[*position]) {
+            return Status(Code::kInvalidInput, position ? "42701" : "42703",
+                          "column \"" + name.text + "\" " +
+                              (position ? "is named twice"
+                                        : "of table \"" + table.name + "\" does not exist"))
+                .with_position(name.position);
+        }
+        add(*position);
+    }
+    for (uint32_t i = 0; i < table.columns.size(); i++) {
+        if (copy.columns.empty()) {
+            add(i);
+        } else if (!map.source[i] && table.columns[i].default_sql) {
+            ASSIGN_OR_RETURN(map.defaults[i],
+                             engine.evaluate(*table.columns[i].default_sql, table.columns[i].type));
+        }
+    }
+    map.file_schema = std::move(schema);
+    return map;
+}
+
+Result<arrow::Batch> widen(arrow::Batch batch, const ColumnMap& map,
+                           const catalog::TableDef& table) {
+    arrow::Batch out{table.schema(), batch.rows, {}};
+    for (size_t i = 0; i < table.columns.size(); i++) {
+        if (map.source[i]) {
+            out.columns.push_back(batch.columns[*map.source[i]]);
+        } else {
+            ASSIGN_OR_RETURN(
+                arrow::Array constant,
+                arrow::make_constant(table.columns[i].type, map.defaults[i], batch.rows));
+            out.columns.push_back(std::move(constant));
+        }
+    }
+    return out;
+}
+
+// Parses blocks on several threads, in order.
+class BlockParser {
+public:
+    BlockParser(arrow::SchemaPtr schema, const csv::ReadOptions& options, size_t threads)
+        : schema_(std::move(schema)), options_(options), ahead_max_(threads + 1) {}
+
+    bool is_full() const { return running_.size() >= ahead_max_; }
+    bool is_empty() const { return running_.empty(); }
+
+    void add(csv::Block block) {
+        running_.push_back(std::async(
+            std::launch::async, [block = std::move(block), schema = schema_, options = options_] {
+                return csv::parse_block(block, schema, options);
+            }));
+    }
+    // The rows of the oldest block.
+    Result<csv::BlockRows> take() {
+        auto rows = running_.front().get();
+        running_.pop_front();
+        return rows;
+    }
+
+private:
+    arrow::SchemaPtr schema_;
+    csv::ReadOptions options_;
+    size_t ahead_max_;
+    std::deque<std::future<Result<csv::BlockRows>>> running_;
+};
+
+Status cancelled() {
+    return {Code::kInvalidInput, "57014", "the statement was cancelled"};
+}
+
+// Feeds the rows of a CSV file to `write`. Answers how many bad rows were skipped.
+Result<uint64_t> read_csv(Vfs& vfs, const std::string& path, const arrow::SchemaPtr& schema,
+                          const csv::ReadOptions& options, size_t threads,
+                          const access::CancelFlag& cancel,
+                          const std::function<Status(arrow::Batch)>& write) {
+    ASSIGN_OR_RETURN(auto file, vfs.open(path, OpenMode::kRead));
+    csv::BlockSplitter splitter(options);
+    BlockParser parser(schema, options, threads);
+    uint64_t skipped = 0;
+    auto drain = [&](bool all) -> Status {
+        while (parser.is_full() || (all && !parser.is_empty())) {
+            ASSIGN_OR_RETURN(csv::BlockRows rows, parser.take());
+            skipped += rows.skipped;
+            if (rows.batch.rows > 0) RETURN_IF_ERROR(write(std::move(rows.batch)));
+        }
+        return {};
+    };
+    std::string piece(kReadBytes, '\0');
+    bool header_pending = options.header != csv::Header::kNone;
+    for (uint64_t at = 0;;) {
+        if (cancel.load(std::memory_order_relaxed)) return cancelled();
+        ASSIGN_OR_RETURN(size_t n, file->read(at, std::span<char>(piece)));
+        at += n;
+        std::vector<csv::Block> blocks;
+        if (n > 0) RETURN_IF_ERROR(splitter.push(Bytes(piece.data(), n), &blocks));
+        if (n == 0) RETURN_IF_ERROR(splitter.finish(&blocks));
+        for (csv::Block& block : blocks) {
+            if (std::exchange(header_pending, false)) {
+                RETURN_IF_ERROR(csv::take_header(&block, *schema, options));
+            }
+            parser.add(std::move(block));
+            RETURN_IF_ERROR(drain(false));
+        }
+        if (n == 0) break;
+    }
+    RETURN_IF_ERROR(drain(true));
+    return skipped;
+}
+
+Status in_file(Status status, const std::string& path) {
+    return Status(status.code(), status.sqlstate(), "COPY " + path + ": " + status.message())
+        .with_hint(status.hint());
+}
+
+// Writes a stream as CSV to `path`, by way of a file beside it, so that what was there stays if it
+// fails.
+Result<uint64_t> write_csv(Vfs& vfs, access::BatchStream& rows, const std::string& path,
+                           const CopyFormat& format) {
+    csv::WriteOptions options{format.csv.delimiter, format.csv.quote, format.csv.escape,
+                              format.csv.null_string, format.force_quote};
+    const std::string unfinished = path + ".part";
+    (void)vfs.remove(unfinished);
+    ASSIGN_OR_RETURN(auto file, vfs.open(unfinished, OpenMode::kCreate));
+    uint64_t count = 0, at = 0;
+    std::string text;
+    auto write = [&]() -> Status {
+        RETURN_IF_ERROR(file->write(at, text));
+        at += text.size();
+        text.clear();
+        return {};
+    };
+    auto work = [&]() -> Status {
+        if (format.header) csv::append_header(*rows.schema(), options, &text);
+        for (;;) {
+            ASSIGN_OR_RETURN(auto batch, rows.next());
+            if (!batch) break;
+            csv::append_batch(*batch, options, &text);
+            count += static_cast<uint64_t>(batch->rows);
+            if (text.size() >= kReadBytes) RETURN_IF_ERROR(write());
+        }
+        RETURN_IF_ERROR(write());
+        return vfs.rename(unfinished, path);
+    };
+    if (Status s = work(); !s.ok()) {
+        (void)vfs.remove(unfinished);
+        return s;
+    }
+    return count;
+}
+
+}  // namespace
+
+Result<Answer> Session::State::copy_from(const engine::CopyFrom& copy) {
+    ASSIGN_OR_RETURN(CopyFormat format, parse_options(copy.options, copy.file, /*reading=*/true));
+    uint64_t skipped = 0;
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*t.view(), copy.table));
+        ASSIGN_OR_RETURN(ColumnMap map, map_columns(copy, *table, *engine));
+        table::TableWriter writer(t, table);
+        auto write = [&](arrow::Batch batch) -> Status {
+            ASSIGN_OR_RETURN(arrow::Batch rows, widen(std::move(batch), map, *table));
+            return writer.insert(rows);
+        };
+        if (format.parquet) {
+            ASSIGN_OR_RETURN(auto file, engine->read_parquet(copy.file, &cancel));
+            ArrowArrayStream exported;
+            export_stream(answer_of(std::move(file), nullptr, ""), &exported);
+            ASSIGN_OR_RETURN(auto stream, engine->cast_stream(&exported, map.file_schema, &cancel));
+            for (;;) {
+                ASSIGN_OR_RETURN(auto batch, stream->next());
+                if (!batch) break;
+                RETURN_IF_ERROR(write(std::move(*batch)));
+            }
+        } else {
+            auto read =
+                read_csv(db.vfs, copy.file, map.file_schema, format.csv, db.threads, cancel, write);
+            if (!read.ok()) return in_file(read.status(), copy.file);
+            skipped = *read;
+        }
+        return writer.finish();
+    };
+    ASSIGN_OR_RETURN(uint64_t count, change(work));
+    std::string tag = "COPY " + std::to_string(count);
+    if (skipped > 0) tag += " (" + std::to_string(skipped) + " bad rows skipped)";
+    return done(std::move(tag), count);
+}
+
+Result<Answer> Session::State::copy_to(const CachedStatement& statement,
+                                       const engine::CopyTo& copy) {
+    ASSIGN_OR_RETURN(CopyFormat format, parse_options(copy.options, copy.file, /*reading=*/false));
+    ASSIGN_OR_RETURN(auto now, catalog());
+    ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, {}, *now, &cancel));
+    auto count = format.parquet ? engine->write_parquet(*stream, copy.file, format.rest)
+                                : write_csv(db.vfs, *stream, copy.file, format);
+    RETURN_IF_ERROR(count.status());
+    return done("COPY " + std::to_string(*count), *count);
+}
+
+}  // namespace trefoil

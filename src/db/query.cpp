@@ -1,0 +1,209 @@
+// Queries: on the fast path by the access operators alone, or through the engine. And EXPLAIN.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "db/session_state.h"
+
+namespace trefoil {
+namespace {
+
+using Answer = Session::State::Answer;
+
+// Reads the partitions of a leaf one after the other, on the caller's thread.
+class LeafStream final : public access::BatchStream {
+public:
+    LeafStream(std::shared_ptr<access::Leaf> leaf, arrow::SchemaPtr schema, uint64_t offset,
+               const access::CancelFlag* cancel)
+        : leaf_(std::move(leaf)), schema_(std::move(schema)), skip_(offset), cancel_(cancel) {}
+
+    const arrow::SchemaPtr& schema() const override { return schema_; }
+
+    Result<std::optional<arrow::Batch>> next() override {
+        while (partition_ < leaf_->partitions()) {
+            if (!stream_) {
+                ASSIGN_OR_RETURN(stream_, leaf_->open(partition_, cancel_));
+            }
+            ASSIGN_OR_RETURN(auto batch, stream_->next());
+            if (!batch) {
+                stream_.reset();
+                partition_++;
+                continue;
+            }
+            batch->schema = schema_;  // names as the statement wants them
+            if (skip_ == 0) return batch;
+            const auto skipped = std::min<uint64_t>(skip_, static_cast<uint64_t>(batch->rows));
+            skip_ -= skipped;
+            if (skipped == static_cast<uint64_t>(batch->rows)) continue;
+            return std::optional(batch->slice(static_cast<int64_t>(skipped),
+                                              batch->rows - static_cast<int64_t>(skipped)));
+        }
+        return std::optional<arrow::Batch>();
+    }
+
+private:
+    std::shared_ptr<access::Leaf> leaf_;
+    arrow::SchemaPtr schema_;
+    uint64_t skip_;
+    const access::CancelFlag* cancel_;
+    uint32_t partition_ = 0;
+    std::unique_ptr<access::BatchStream> stream_;
+};
+
+// The number of LIMIT or OFFSET. Errors: 2201W, 2201X if it is none.
+Result<std::optional<uint64_t>> row_number(const std::optional<plan::Expr>& expr,
+                                           std::span<const Value> parameters, const char* clause) {
+    if (!expr) return std::optional<uint64_t>();
+    ASSIGN_OR_RETURN(plan::Expr bound, plan::bind(*expr, parameters));
+    if (bound.value.is_null()) return std::optional<uint64_t>();
+    const int64_t* n = bound.value.get_if<int64_t>();
+    if (!n || *n < 0) {
+        return Status(Code::kInvalidInput, std::string_view(clause) == "LIMIT" ? "2201W" : "2201X",
+                      std::string(clause) + " must be a number that is not negative");
+    }
+    return std::optional(static_cast<uint64_t>(*n));
+}
+
+// LIMIT counts across partitions; each partition's stream stops by itself, the whole is cut here.
+class LimitStream final : public access::BatchStream {
+public:
+    LimitStream(std::unique_ptr<access::BatchStream> input, uint64_t limit)
+        : input_(std::move(input)), left_(limit) {}
+    const arrow::SchemaPtr& schema() const override { return input_->schema(); }
+    Result<std::optional<arrow::Batch>> next() override {
+        if (left_ == 0) return std::optional<arrow::Batch>();
+        ASSIGN_OR_RETURN(auto batch, input_->next());
+        if (!batch) return batch;
+        if (static_cast<uint64_t>(batch->rows) > left_) {
+            batch = batch->slice(0, static_cast<int64_t>(left_));
+        }
+        left_ -= static_cast<uint64_t>(batch->rows);
+        return batch;
+    }
+
+private:
+    std::unique_ptr<access::BatchStream> input_;
+    uint64_t left_;
+};
+
+std::vector<std::vector<Value>> as_rows(const std::vector<std::string>& lines) {
+    std::vector<std::vector<Value>> rows;
+    for (const std::string& line : lines) rows.push_back({Value(line)});
+    return rows;
+}
+
+std::string metrics_text(const access::Leaf& leaf) {
+    std::string text;
+    for (const auto& [name, value] : leaf.metrics()) {
+        text += (text.empty() ? "" : ", ") + name + "=" + std::to_string(value);
+    }
+    return text;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<access::Leaf>> Session::State::access_leaf(
+    const engine::AccessQuery& query, std::span<const Value> parameters,
+    const access::SnapshotCatalog& catalog, uint64_t* offset) {
+    std::shared_ptr<access::Leaf> none;
+    ASSIGN_OR_RETURN(auto source, catalog.find(query.table, /*row_ids=*/false));
+    if (!source) return none;
+    access::ScanRequest request;
+    request.projection = query.projection;
+    for (const plan::Expr& f : query.filters) {
+        ASSIGN_OR_RETURN(plan::Expr bound, plan::bind(f, parameters));
+        if (source->supports(bound) != access::FilterSupport::kExact) return none;
+        request.filters.push_back(std::move(bound));
+    }
+    ASSIGN_OR_RETURN(auto limit, row_number(query.limit, parameters, "LIMIT"));
+    ASSIGN_OR_RETURN(auto skip, row_number(query.offset, parameters, "OFFSET"));
+    *offset = skip.value_or(0);
+    if (limit) request.limit = *limit + *offset;
+    return source->scan(request);
+}
+
+// Runs the statement without the engine. `understood` is cleared if a value turns out to be of a
+// kind that the access operators do not compare as SQL would.
+Result<Answer> Session::State::access_query(const CachedStatement& statement,
+                                            std::span<const Value> parameters, bool* understood) {
+    *understood = true;
+    ASSIGN_OR_RETURN(auto now, catalog());
+    if (statement.point && settings.use_indexes) {
+        const auto& table = now->version()->tables.at(statement.point->table_id());
+        ASSIGN_OR_RETURN(auto row, statement.point->run(*table, parameters, understood));
+        if (!*understood) return Answer();
+        auto answer = row ? answer_of(std::move(*row), "SELECT")
+                          : answer_of(arrow::Batch{statement.plan->schema, 0, {}}, "SELECT");
+        answer->tier = "access";
+        db.statement_counters.access_tier.fetch_add(1, std::memory_order_relaxed);
+        return answer;
+    }
+    uint64_t offset = 0;
+    ASSIGN_OR_RETURN(auto leaf, access_leaf(*statement.plan->access, parameters, *now, &offset));
+    if (!leaf) {
+        *understood = false;
+        return Answer();
+    }
+    ASSIGN_OR_RETURN(auto limit, row_number(statement.plan->access->limit, parameters, "LIMIT"));
+    std::unique_ptr<access::BatchStream> stream =
+        std::make_unique<LeafStream>(leaf, statement.plan->schema, offset, &cancel);
+    if (limit) stream = std::make_unique<LimitStream>(std::move(stream), *limit);
+    auto answer = answer_of(std::move(stream), now, "SELECT");
+    answer->tier = "access";
+    db.statement_counters.access_tier.fetch_add(1, std::memory_order_relaxed);
+    return answer;
+}
+
+Result<Answer> Session::State::query(const CachedStatement& statement,
+                                     std::span<const Value> parameters) {
+    if (statement.plan->access && settings.fast_path) {
+        if (parameters.size() != statement.plan->parameters.size()) {
+            return Status(Code::kInvalidInput, "08P01",
+                          "the statement has " + std::to_string(statement.plan->parameters.size()) +
+                              " parameters, but " + std::to_string(parameters.size()) +
+                              " values were given");
+        }
+        bool understood = false;
+        ASSIGN_OR_RETURN(Answer answer, access_query(statement, parameters, &understood));
+        if (understood) return answer;
+    }
+    ASSIGN_OR_RETURN(auto now, catalog());
+    ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));
+    auto answer = answer_of(std::move(stream), now, "SELECT");
+    answer->tier = "engine";
+    db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
+    return answer;
+}
+
+Result<Answer> Session::State::explain(const CachedStatement& statement,
+                                       std::span<const Value> parameters) {
+    const engine::Explain& how = *statement.statement.explain;
+    if (!statement.plan) {
+        return Status::unsupported(
+            "EXPLAIN of a statement that is not a query, INSERT, UPDATE or DELETE");
+    }
+    ASSIGN_OR_RETURN(auto now, catalog());
+    std::vector<std::string> lines;
+    if (statement.plan->access && settings.fast_path && !how.verbose && how.format.empty()) {
+        uint64_t offset = 0;
+        ASSIGN_OR_RETURN(auto leaf,
+                         access_leaf(*statement.plan->access, parameters, *now, &offset));
+        if (leaf) {
+            lines.push_back("Access (fast path, no engine)");
+            lines.push_back("  " + leaf->name() + ": " + leaf->explain());
+            if (how.analyze) {
+                LeafStream stream(leaf, leaf->schema(), offset, &cancel);
+                for (;;) {
+                    ASSIGN_OR_RETURN(auto batch, stream.next());
+                    if (!batch) break;
+                }
+                lines.push_back("    metrics=[" + metrics_text(*leaf) + "]");
+            }
+            return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
+        }
+    }
+    ASSIGN_OR_RETURN(lines, engine->explain(*statement.plan, how, parameters, *now, &cancel));
+    return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
+}
+
+}  // namespace trefoil

@@ -1,0 +1,259 @@
+// Session: finding or making a statement's plan, and sending it where it runs.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "db/session_state.h"
+#include "db/sql_lexer.h"
+
+namespace trefoil {
+namespace {
+
+constexpr size_t kStatementBytesMax = 10 << 20;
+
+// Statements that need the engine's plan.
+bool wants_plan(const engine::StatementKind& kind) {
+    return std::holds_alternative<engine::Query>(kind) ||
+           std::holds_alternative<engine::Insert>(kind) ||
+           std::holds_alternative<engine::Update>(kind) ||
+           std::holds_alternative<engine::Delete>(kind) ||
+           std::holds_alternative<engine::CopyTo>(kind);
+}
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+    using Handlers::operator()...;
+};
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::VersionPtr version) {
+    access::AccessOptions options;
+    options.use_indexes = settings.use_indexes;
+    options.partitions_max = db.threads;
+    return std::make_shared<access::SnapshotCatalog>(std::move(version), options, db.table_counters,
+                                                     db.system_tables);
+}
+
+Result<std::shared_ptr<access::SnapshotCatalog>> Session::State::catalog() {
+    if (txn) return catalog_of(txn->view());
+    ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+    return catalog_of(std::move(version));
+}
+
+Result<CachedStatementPtr> Session::State::analyse(std::string_view sql) {
+    if (CachedStatementPtr cached = cache.find(sql)) {
+        db.statement_counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
+        return cached;
+    }
+    auto made = std::make_shared<CachedStatement>();
+    made->text = sql;
+    ASSIGN_OR_RETURN(made->statement, engine->parse(sql));
+    cache.insert(made);
+    return made;
+}
+
+// Plans the statement for this catalog, unless its plan is good still.
+Status Session::State::plan(CachedStatement& statement, const access::SnapshotCatalog& catalog) {
+    const table::Version& version = *catalog.version();
+    if (statement.plan && statement.planned_for == version.catalog) return {};
+    statement.plan.reset();
+    statement.point.reset();
+    ASSIGN_OR_RETURN(engine::QueryPlan made, engine->plan(statement.statement, catalog));
+    db.statement_counters.plans_made.fetch_add(1, std::memory_order_relaxed);
+    if (made.access && !made.access->limit && !made.access->offset) {
+        if (catalog::TablePtr table = version.catalog->find(made.access->table)) {
+            std::vector<plan::Expr> filters;
+            for (const plan::Expr& f : made.access->filters) plan::flatten_and(f, &filters);
+            statement.point =
+                access::PointQuery::make(*table, filters, made.access->projection, made.schema,
+                                         db.table_counters.of(table->id));
+        }
+    }
+    statement.plan = std::move(made);
+    statement.planned_for = version.catalog;
+    return {};
+}
+
+Result<Session::State::Answer> Session::State::execute(std::string_view sql,
+                                                       std::span<const Value> parameters) {
+    if (sql.size() > kStatementBytesMax) {
+        return Status(
+                   Code::kInvalidInput, "54000",
+                   "the statement has " + std::to_string(sql.size()) + " bytes; the limit is 10 MB")
+            .with_hint("Load rows with COPY or through the append interface.");
+    }
+    if (parameters.empty() && settings.fast_path && !txn_failed) {
+        bool handled = false;
+        auto answer = try_lifted(sql, &handled);
+        if (handled) return answer;
+    }
+    cancel.store(false);
+    auto statement = analyse(sql);
+    if (!statement.ok()) {
+        if (txn) txn_failed = true;
+        return statement.status();
+    }
+    return run(*statement, parameters);
+}
+
+// Statements that differ in literals alone share the plan of their common text, if it is one that
+// the fast path runs. Otherwise nothing was `handled`.
+Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, bool* handled) {
+    auto lifted = lift_literals(sql);
+    if (!lifted) return Answer();
+    CachedStatementPtr statement = cache.find(lifted->text);
+    ASSIGN_OR_RETURN(auto now, catalog());
+    if (statement && statement->planned_for != now->version()->catalog) statement.reset();
+    if (!statement) {
+        statement = std::make_shared<CachedStatement>();
+        statement->text = lifted->text;
+        statement->planned_for = now->version()->catalog;
+        auto parsed = engine->parse(lifted->text);
+        if (parsed.ok()) {
+            statement->statement = std::move(*parsed);
+            statement->planned_for = nullptr;
+            Status planned = plan(*statement, *now);
+            statement->not_liftable = !planned.ok() || !statement->plan->access;
+            statement->planned_for = now->version()->catalog;
+        } else {
+            statement->not_liftable = true;
+        }
+        cache.insert(statement);
+    } else {
+        db.statement_counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (statement->not_liftable) return Answer();
+    cancel.store(false);
+    bool understood = false;
+    auto answer = access_query(*statement, lifted->literals, &understood);
+    if (!answer.ok()) return Answer();  // the ordinary way says it with the right position
+    *handled = understood;
+    return answer;
+}
+
+Result<Session::State::Answer> Session::State::run(const CachedStatementPtr& statement,
+                                                   std::span<const Value> parameters) {
+    const engine::StatementKind& kind = statement->statement.kind;
+    const bool ends_block = std::holds_alternative<engine::Rollback>(kind) ||
+                            std::holds_alternative<engine::Commit>(kind);
+    if (txn_failed && !ends_block) {
+        return Status(Code::kInvalidInput, "25P02",
+                      "the transaction is aborted: a statement in it failed")
+            .with_hint("End it with ROLLBACK.");
+    }
+    auto answer = dispatch(*statement, parameters);
+    if (!answer.ok() && txn) txn_failed = true;
+    return answer;
+}
+
+Result<Session::State::Answer> Session::State::dispatch(CachedStatement& statement,
+                                                        std::span<const Value> parameters) {
+    const engine::Statement& s = statement.statement;
+    if (wants_plan(s.kind)) {
+        ASSIGN_OR_RETURN(auto now, catalog());
+        RETURN_IF_ERROR(plan(statement, *now));
+    } else if (!parameters.empty()) {
+        return Status(Code::kInvalidInput, "08P01", "this statement takes no parameters");
+    }
+    if (s.explain) return explain(statement, parameters);
+    return std::visit(Overloaded{
+                          [&](const engine::Query&) { return query(statement, parameters); },
+                          [&](const engine::Insert&) { return modify(statement, parameters); },
+                          [&](const engine::Update&) { return modify(statement, parameters); },
+                          [&](const engine::Delete&) { return modify(statement, parameters); },
+                          [&](const engine::CreateTable& c) { return create_table(c); },
+                          [&](const engine::DropTable& d) { return drop_table(d); },
+                          [&](const engine::Begin& b) { return begin(b); },
+                          [&](const engine::Commit&) { return commit(); },
+                          [&](const engine::Rollback&) { return rollback(); },
+                          [&](const engine::SetVariable& v) { return set_variable(v); },
+                          [&](const engine::ShowVariable& v) { return show_variable(v); },
+                          [&](const engine::ShowTables&) { return show_tables(); },
+                          [&](const engine::Describe& d) { return describe(d); },
+                          [&](const engine::CopyFrom& c) { return copy_from(c); },
+                          [&](const engine::CopyTo& c) { return copy_to(statement, c); },
+                          [&](const engine::Checkpoint&) { return checkpoint(); },
+                      },
+                      s.kind);
+}
+
+Result<uint64_t> Session::State::change(
+    const std::function<Result<uint64_t>(table::Transaction&)>& work) {
+    if (txn) {
+        table::Transaction::State mark = txn->mark();
+        auto done = work(*txn);
+        if (!done.ok()) txn->roll_back_to(std::move(mark));
+        return done;
+    }
+    constexpr int kAttemptsMax = 100;
+    for (int attempt = 1;; attempt++) {
+        ASSIGN_OR_RETURN(table::Transaction own, db.tables->begin());
+        ASSIGN_OR_RETURN(uint64_t count, work(own));
+        Status committed = db.tables->commit(own);
+        if (committed.ok()) return count;
+        if (committed.code() != Code::kConflict || attempt == kAttemptsMax) return committed;
+        db.statement_counters.commit_retries.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+// --- The public handles
+// -------------------------------------------------------------------------------
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Rows> Session::execute(std::string_view sql, std::span<const Value> parameters) {
+    ASSIGN_OR_RETURN(auto answer, state_->execute(sql, parameters));
+    return Rows(std::move(answer));
+}
+
+Result<uint64_t> Session::append(std::string_view table, ArrowArrayStream* rows) {
+    ASSIGN_OR_RETURN(auto answer, state_->append(table, rows));
+    return answer->affected_rows;
+}
+
+void Session::cancel() {
+    state_->cancel.store(true);
+}
+
+bool Session::in_transaction() const {
+    return state_->txn.has_value();
+}
+
+struct Prepared::State {
+    Session::State& session;
+    CachedStatementPtr statement;
+};
+
+Result<Prepared> Session::prepare(std::string_view sql) {
+    ASSIGN_OR_RETURN(CachedStatementPtr statement, state_->analyse(sql));
+    if (wants_plan(statement->statement.kind)) {
+        ASSIGN_OR_RETURN(auto now, state_->catalog());
+        RETURN_IF_ERROR(state_->plan(*statement, *now));
+    }
+    return Prepared(
+        std::make_unique<Prepared::State>(Prepared::State{*state_, std::move(statement)}));
+}
+
+Prepared::Prepared(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Prepared::Prepared(Prepared&&) noexcept = default;
+Prepared& Prepared::operator=(Prepared&&) noexcept = default;
+Prepared::~Prepared() = default;
+
+int32_t Prepared::parameter_count() const {
+    const auto& plan = state_->statement->plan;
+    return plan ? static_cast<int32_t>(plan->parameters.size()) : 0;
+}
+
+Result<Rows> Prepared::execute(std::span<const Value> parameters) {
+    state_->session.cancel.store(false);
+    ASSIGN_OR_RETURN(auto answer, state_->session.run(state_->statement, parameters));
+    return Rows(std::move(answer));
+}
+
+}  // namespace trefoil

@@ -1,0 +1,98 @@
+// A session: the router of statements.
+//
+//     text ──► cache ──► parsed statement, plan ──► query      access tier, or engine
+//                                                   DML        read side by the engine, rows to a
+//                                                   TableWriter DDL, transactions, settings, COPY
+//                                                   here
+//
+// Outside BEGIN ... COMMIT each statement is a transaction of its own; one that changes rows and
+// meets a conflict is run again on a newer snapshot. Inside a block a failed statement leaves
+// nothing behind, and everything is refused (25P02) until ROLLBACK, as in PostgreSQL.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "access/snapshot_catalog.h"
+#include "db/database_state.h"
+#include "db/rows_state.h"
+#include "db/settings.h"
+#include "db/statement_cache.h"
+#include "engine/engine.h"
+#include "table/transaction.h"
+#include "trefoil/database.h"
+
+namespace trefoil {
+
+struct Session::State {
+    explicit State(Database::State& database) : db(database) {}
+
+    Database::State& db;
+    std::unique_ptr<engine::EngineSession> engine;
+    Settings settings;
+    StatementCache cache;
+    access::CancelFlag cancel{false};
+    std::optional<table::Transaction> txn;  // inside BEGIN ... COMMIT
+    bool txn_failed = false;
+
+    using Answer = std::unique_ptr<Rows::State>;
+
+    // Finds or parses a statement.
+    Result<CachedStatementPtr> analyse(std::string_view sql);
+    Result<Answer> execute(std::string_view sql, std::span<const Value> parameters);
+    Result<Answer> run(const CachedStatementPtr& statement, std::span<const Value> parameters);
+    Result<Answer> append(std::string_view table, ArrowArrayStream* rows);
+
+    // What a statement of this moment reads.
+    Result<std::shared_ptr<access::SnapshotCatalog>> catalog();
+    std::shared_ptr<access::SnapshotCatalog> catalog_of(table::VersionPtr version);
+
+    // Runs `work` in the open transaction, or in one of its own that is committed, and again on
+    // conflict.
+    Result<uint64_t> change(const std::function<Result<uint64_t>(table::Transaction&)>& work);
+
+    // --- the parts of it ---
+    Result<Answer> dispatch(CachedStatement& statement, std::span<const Value> parameters);
+    Result<Answer> try_lifted(std::string_view sql, bool* handled);
+    Status plan(CachedStatement& statement, const access::SnapshotCatalog& catalog);
+
+    // query.cpp
+    Result<Answer> query(const CachedStatement& statement, std::span<const Value> parameters);
+    Result<Answer> access_query(const CachedStatement& statement, std::span<const Value> parameters,
+                                bool* understood);
+    Result<std::shared_ptr<access::Leaf>> access_leaf(const engine::AccessQuery& query,
+                                                      std::span<const Value> parameters,
+                                                      const access::SnapshotCatalog& catalog,
+                                                      uint64_t* offset);
+    Result<Answer> explain(const CachedStatement& statement, std::span<const Value> parameters);
+
+    // changes.cpp
+    Result<Answer> modify(const CachedStatement& statement, std::span<const Value> parameters);
+    Result<Answer> create_table(const engine::CreateTable& statement);
+    Result<Answer> drop_table(const engine::DropTable& statement);
+
+    // transactions.cpp
+    Result<Answer> begin(const engine::Begin& statement);
+    Result<Answer> commit();
+    Result<Answer> rollback();
+    Result<Answer> checkpoint();
+
+    // variables.cpp
+    Result<Answer> set_variable(const engine::SetVariable& statement);
+    Result<Answer> show_variable(const engine::ShowVariable& statement);
+    Result<Answer> show_tables();
+    Result<Answer> describe(const engine::Describe& statement);
+
+    // copy.cpp
+    Result<Answer> copy_from(const engine::CopyFrom& statement);
+    Result<Answer> copy_to(const CachedStatement& statement, const engine::CopyTo& copy);
+};
+
+// The table, or 42P01 with its position and the name it may have been.
+Result<catalog::TablePtr> find_table(const table::Version& version, const engine::Name& name);
+
+}  // namespace trefoil

@@ -1,0 +1,241 @@
+// Lexing of SQL: tokens, statement ends, lifted literals.
+
+#include "db/sql_lexer.h"
+
+#include <array>
+#include <charconv>
+
+#include "trefoil/database.h"
+
+namespace trefoil {
+namespace {
+
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_word_start(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           static_cast<uint8_t>(c) >= 0x80;
+}
+bool is_word(char c) {
+    return is_word_start(c) || is_digit(c) || c == '$';
+}
+
+// Past spaces and comments; nullopt if a comment does not end.
+std::optional<size_t> skip_blank(std::string_view sql, size_t at) {
+    while (at < sql.size()) {
+        if (is_space(sql[at])) {
+            at++;
+        } else if (sql.substr(at, 2) == "--") {
+            size_t end = sql.find('\n', at);
+            at = end == std::string_view::npos ? sql.size() : end + 1;
+        } else if (sql.substr(at, 2) == "/*") {
+            int depth = 0;
+            do {
+                if (at >= sql.size()) return std::nullopt;
+                if (sql.substr(at, 2) == "/*") {
+                    depth++;
+                    at += 2;
+                } else if (sql.substr(at, 2) == "*/") {
+                    depth--;
+                    at += 2;
+                } else {
+                    at++;
+                }
+            } while (depth > 0);
+        } else {
+            break;
+        }
+    }
+    return at;
+}
+
+// The end of a quoted run whose quote is at `at`; npos if it does not end.
+size_t quoted_end(std::string_view sql, size_t at, bool backslashes) {
+    const char quote = sql[at];
+    for (size_t i = at + 1; i < sql.size(); i++) {
+        if (backslashes && sql[i] == '\\') {
+            i++;
+        } else if (sql[i] == quote) {
+            if (i + 1 < sql.size() && sql[i + 1] == quote) {
+                i++;
+            } else {
+                return i + 1;
+            }
+        }
+    }
+    return std::string_view::npos;
+}
+
+// The end of $tag$...$tag$ at `at`; `at` if there is no such opening, npos if it does not end.
+size_t dollar_quoted_end(std::string_view sql, size_t at) {
+    size_t i = at + 1;
+    while (i < sql.size() && sql[i] != '$' && is_word(sql[i])) i++;
+    if (i >= sql.size() || sql[i] != '$' || (i > at + 1 && is_digit(sql[at + 1]))) return at;
+    std::string_view tag = sql.substr(at, i + 1 - at);
+    size_t end = sql.find(tag, i + 1);
+    return end == std::string_view::npos ? end : end + tag.size();
+}
+
+size_t number_end(std::string_view sql, size_t at) {
+    while (at < sql.size() && is_digit(sql[at])) at++;
+    if (at < sql.size() && sql[at] == '.') {
+        at++;
+        while (at < sql.size() && is_digit(sql[at])) at++;
+    }
+    if (at < sql.size() && (sql[at] == 'e' || sql[at] == 'E')) {
+        size_t digits = at + 1;
+        if (digits < sql.size() && (sql[digits] == '+' || sql[digits] == '-')) digits++;
+        if (digits < sql.size() && is_digit(sql[digits])) {
+            at = digits;
+            while (at < sql.size() && is_digit(sql[at])) at++;
+        }
+    }
+    return at;
+}
+
+bool equals_ignore_case(std::string_view a, std::string_view lower) {
+    if (a.size() != lower.size()) return false;
+    for (size_t i = 0; i < a.size(); i++) {
+        char c = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] - 'A' + 'a') : a[i];
+        if (c != lower[i]) return false;
+    }
+    return true;
+}
+
+// Words that mean more than one table, its conditions and a limit.
+constexpr std::array kNotSimple = {
+    "join", "union",     "intersect", "except", "group",    "order", "having",   "with",
+    "over", "window",    "case",      "select", "distinct", "cast",  "interval", "date",
+    "time", "timestamp", "array",     "exists", "qualify",  "fetch", "for",      "escape",
+};
+
+bool is_simple_word(std::string_view word) {
+    for (const char* w : kNotSimple) {
+        if (equals_ignore_case(word, w)) return false;
+    }
+    return true;
+}
+
+std::optional<Value> number_value(std::string_view text, bool negative) {
+    std::string digits = (negative ? "-" : "") + std::string(text);
+    int64_t v = 0;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), v);
+    if (error == std::errc() && end == digits.data() + digits.size()) return Value(v);
+    return std::nullopt;  // decimals and floats stay where they are
+}
+
+Value string_value(std::string_view quoted) {
+    std::string out;
+    for (size_t i = 1; i + 1 < quoted.size(); i++) {
+        out += quoted[i];
+        if (quoted[i] == '\'') i++;
+    }
+    return Value(std::move(out));
+}
+
+}  // namespace
+
+std::optional<Token> next_token(std::string_view sql, size_t* at, bool* open) {
+    *open = false;
+    auto begin = skip_blank(sql, *at);
+    if (!begin) {
+        *open = true;
+        return std::nullopt;
+    }
+    const size_t start = *begin;
+    *at = start;
+    if (start >= sql.size()) return std::nullopt;
+    const char c = sql[start];
+    const bool escape_string =
+        (c == 'e' || c == 'E') && start + 1 < sql.size() && sql[start + 1] == '\'';
+    TokenKind kind = TokenKind::kSymbol;
+    size_t end = start + 1;
+    if (c == '\'' || escape_string) {
+        kind = TokenKind::kString;
+        end = quoted_end(sql, escape_string ? start + 1 : start, escape_string);
+    } else if (c == '"') {
+        kind = TokenKind::kQuoted;
+        end = quoted_end(sql, start, false);
+    } else if (c == '$') {
+        end = dollar_quoted_end(sql, start);
+        kind = TokenKind::kString;
+        if (end == start) {
+            kind = TokenKind::kParameter;
+            for (end = start + 1; end < sql.size() && is_digit(sql[end]);) end++;
+        }
+    } else if (is_word_start(c)) {
+        kind = TokenKind::kWord;
+        while (end < sql.size() && is_word(sql[end])) end++;
+    } else if (is_digit(c) || (c == '.' && end < sql.size() && is_digit(sql[end]))) {
+        kind = TokenKind::kNumber;
+        end = number_end(sql, start);
+    }
+    if (end == std::string_view::npos) {
+        *open = true;
+        return std::nullopt;
+    }
+    *at = end;
+    return Token{kind, sql.substr(start, end - start), start};
+}
+
+std::optional<LiftedStatement> lift_literals(std::string_view sql) {
+    LiftedStatement lifted;
+    size_t at = 0, copied = 0;
+    bool open = false, first = true, in_conditions = false;
+    int parentheses = 0;
+    std::string_view before;  // the token before, to tell a sign from a minus
+    while (auto token = next_token(sql, &at, &open)) {
+        if (first && !equals_ignore_case(token->text, "select")) return std::nullopt;
+        if (token->kind == TokenKind::kParameter) return std::nullopt;
+        if (!first && token->kind == TokenKind::kWord) {
+            if (!is_simple_word(token->text)) return std::nullopt;
+            if (parentheses == 0 && (equals_ignore_case(token->text, "where") ||
+                                     equals_ignore_case(token->text, "limit"))) {
+                in_conditions = true;
+            }
+        }
+        first = false;
+        if (token->text == "(") parentheses++;
+        if (token->text == ")") parentheses--;
+        std::optional<Value> value;
+        size_t begin = token->offset;
+        if (in_conditions && token->kind == TokenKind::kNumber) {
+            // "-7" after an operator is a negative number, after a value it is a subtraction.
+            const bool sign = before == "-";
+            if (sign) return std::nullopt;
+            value = number_value(token->text, false);
+        } else if (in_conditions && token->kind == TokenKind::kString && token->text[0] == '\'') {
+            value = string_value(token->text);
+        }
+        before = token->text;
+        if (!value) continue;
+        lifted.text.append(sql.substr(copied, begin - copied));
+        lifted.literals.push_back(std::move(*value));
+        lifted.text += "$" + std::to_string(lifted.literals.size());
+        copied = at;
+    }
+    if (open || lifted.literals.empty()) return std::nullopt;
+    lifted.text.append(sql.substr(copied));
+    return lifted;
+}
+
+std::optional<std::string_view> first_statement(std::string_view text) {
+    size_t at = 0;
+    bool open = false;
+    while (auto token = next_token(text, &at, &open)) {
+        if (token->text == ";") return text.substr(0, at);
+    }
+    return std::nullopt;
+}
+
+bool is_blank_sql(std::string_view text) {
+    size_t at = 0;
+    bool open = false;
+    return !next_token(text, &at, &open) && !open;
+}
+
+}  // namespace trefoil

@@ -1,0 +1,113 @@
+// System tables: what a database tells about itself, as tables.
+//
+//     trefoil_tables     each table with its rows and how they are stored
+//     trefoil_stats      each table with what its scans and its index did since the database was
+//     opened trefoil_counters   statements by tier, plans, commits, flushes
+
+#include "arrow/builder.h"
+#include "base/check.h"
+#include "db/database_state.h"
+
+namespace trefoil {
+namespace {
+
+using Row = std::vector<Value>;
+
+arrow::SchemaPtr schema_of(std::initializer_list<const char*> texts,
+                           std::initializer_list<const char*> numbers) {
+    auto schema = std::make_shared<arrow::Schema>();
+    for (const char* name : texts) schema->fields.push_back({name, arrow::utf8_view(), false});
+    for (const char* name : numbers) schema->fields.push_back({name, arrow::int64(), false});
+    return schema;
+}
+
+Result<arrow::Batch> batch_of(const arrow::SchemaPtr& schema, const std::vector<Row>& rows) {
+    arrow::Batch batch{schema, static_cast<int64_t>(rows.size()), {}};
+    for (size_t c = 0; c < schema->fields.size(); c++) {
+        arrow::ColumnBuilder column(schema->fields[c].type);
+        for (const Row& row : rows) RETURN_IF_ERROR(column.append(row[c]));
+        batch.columns.push_back(column.finish());
+    }
+    return batch;
+}
+
+Value number(uint64_t v) {
+    return Value(static_cast<int64_t>(v));
+}
+
+access::VirtualTable tables_table(Database::State& db) {
+    auto schema = schema_of({"name", "index"}, {"rows", "segments", "patches", "rows_in_memory",
+                                                "bytes_in_memory", "bytes_on_disk", "index_runs"});
+    return {
+        schema, [&db, schema]() -> Result<arrow::Batch> {
+            ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+            std::vector<Row> rows;
+            for (const auto& [id, t] : version->tables) {
+                uint64_t bytes = 0;
+                for (size_t i = 0; i < t->part_count(); i++) {
+                    const auto& file = t->part(i).chunk->file();
+                    if (file) bytes += file->size();
+                }
+                for (const table::RunPart& r : t->runs()) bytes += r.run->file()->size();
+                rows.push_back({t->def().name, t->def().primary_key_name, number(t->live_rows()),
+                                number(t->base().size()), number(t->patches().size()),
+                                number(t->delta_rows()), number(t->delta_bytes()), number(bytes),
+                                number(t->runs().size())});
+            }
+            return batch_of(schema, rows);
+        }};
+}
+
+access::VirtualTable stats_table(Database::State& db) {
+    auto schema =
+        schema_of({"table_name", "index_name"},
+                  {"scans", "rows_scanned", "zones_skipped", "point_lookups", "range_lookups",
+                   "searches", "model_searches", "last_mile_steps", "rows_fetched"});
+    return {schema, [&db, schema]() -> Result<arrow::Batch> {
+                ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+                std::vector<Row> rows;
+                for (const auto& [id, t] : version->tables) {
+                    auto c = db.table_counters.of(id);
+                    rows.push_back({t->def().name, t->def().primary_key_name, number(c->scans),
+                                    number(c->rows_scanned), number(c->zones_skipped),
+                                    number(c->point_lookups), number(c->range_lookups),
+                                    number(c->searches), number(c->model_searches),
+                                    number(c->last_mile_steps), number(c->rows_fetched)});
+                }
+                return batch_of(schema, rows);
+            }};
+}
+
+access::VirtualTable counters_table(Database::State& db) {
+    auto schema = schema_of({"name"}, {"value"});
+    return {schema, [&db, schema]() -> Result<arrow::Batch> {
+                const StatementCounters& s = db.statement_counters;
+                const table::TableStore::Counters& t = db.tables->counters();
+                std::vector<Row> rows = {
+                    {"statements_access_tier", number(s.access_tier)},
+                    {"statements_engine_tier", number(s.engine_tier)},
+                    {"plans_made", number(s.plans_made)},
+                    {"cache_hits", number(s.cache_hits)},
+                    {"commit_retries", number(s.commit_retries)},
+                    {"commits", number(t.commits)},
+                    {"commit_groups", number(t.commit_groups)},
+                    {"flushes", number(t.flushes)},
+                    {"compacted_segments", number(t.compacted_segments)},
+                    {"engine_memory_bytes", number(db.engine->memory_used())},
+                    {"delta_bytes", number(db.tables->delta_bytes())},
+                };
+                return batch_of(schema, rows);
+            }};
+}
+
+}  // namespace
+
+access::VirtualTables make_system_tables(Database::State& db) {
+    access::VirtualTables tables;
+    tables.emplace("trefoil_tables", tables_table(db));
+    tables.emplace("trefoil_stats", stats_table(db));
+    tables.emplace("trefoil_counters", counters_table(db));
+    return tables;
+}
+
+}  // namespace trefoil

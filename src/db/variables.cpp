@@ -1,0 +1,86 @@
+// SET, SHOW, RESET, SHOW TABLES, DESCRIBE.
+
+#include "base/check.h"
+#include "db/session_state.h"
+
+namespace trefoil {
+namespace {
+
+using Answer = Session::State::Answer;
+
+// Settings that are fixed when a database is opened.
+std::optional<std::string> fixed_setting(const Database::State& db, std::string_view name) {
+    if (name == "memory_limit") return std::to_string(db.memory_limit_bytes >> 20) + "MB";
+    if (name == "threads") return std::to_string(db.threads);
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<Answer> Session::State::set_variable(const engine::SetVariable& statement) {
+    if (fixed_setting(db, statement.name)) {
+        return Status(Code::kInvalidInput, "55P02",
+                      "\"" + statement.name + "\" cannot be changed now")
+            .with_hint("It is given when the database is opened.");
+    }
+    Status set = statement.value ? settings.set(statement.name, *statement.value)
+                                 : settings.reset(statement.name);
+    if (set.code() == Code::kNotFound && !statement.name.starts_with("trefoil.")) {
+        if (!statement.value) return Status::unsupported("RESET of \"" + statement.name + "\"");
+        set = engine->set(statement.name, *statement.value);
+        // Plans depend on the engine's settings.
+        if (set.ok()) cache = StatementCache();
+    }
+    RETURN_IF_ERROR(std::move(set));
+    return done(statement.value ? "SET" : "RESET");
+}
+
+Result<Answer> Session::State::show_variable(const engine::ShowVariable& statement) {
+    if (statement.name == "all") {
+        std::vector<std::vector<Value>> rows;
+        for (const Settings::Description& d : settings.all())
+            rows.push_back({d.name, d.value, d.about});
+        rows.push_back({"memory_limit", *fixed_setting(db, "memory_limit"),
+                        "memory for queries and for commits that wait to be flushed"});
+        rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
+        return text_answer({"name", "setting", "description"}, rows, "SHOW");
+    }
+    std::optional<std::string> value = fixed_setting(db, statement.name);
+    if (!value) {
+        auto own = settings.get(statement.name);
+        if (!own.ok() && statement.name.starts_with("trefoil.") &&
+            statement.name != "trefoil.sort_merge_fallbacks") {
+            return own.status();
+        }
+        if (!own.ok()) own = engine->get(statement.name);
+        if (!own.ok()) return own.status();
+        value = std::move(*own);
+    }
+    return text_answer({statement.name}, {{Value(*value)}}, "SHOW");
+}
+
+Result<Answer> Session::State::show_tables() {
+    ASSIGN_OR_RETURN(auto now, catalog());
+    std::vector<std::vector<Value>> rows;
+    for (const std::string& name : now->table_names()) rows.push_back({name});
+    return text_answer({"name"}, rows, "SHOW");
+}
+
+Result<Answer> Session::State::describe(const engine::Describe& statement) {
+    ASSIGN_OR_RETURN(auto now, catalog());
+    ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*now->version(), statement.table));
+    std::vector<std::vector<Value>> rows;
+    for (uint32_t i = 0; i < table->columns.size(); i++) {
+        const catalog::ColumnDef& c = table->columns[i];
+        Value key;
+        for (uint32_t k : table->primary_key) {
+            if (k == i) key = "PRI";
+        }
+        Value otherwise;
+        if (c.default_sql) otherwise = *c.default_sql;
+        rows.push_back({c.name, c.sql_type(), c.not_null ? "NO" : "YES", key, otherwise});
+    }
+    return text_answer({"column_name", "column_type", "null", "key", "default"}, rows, "DESCRIBE");
+}
+
+}  // namespace trefoil
