@@ -38,7 +38,8 @@ terminal, leaves you in the shell with that database open.
 
     --database PATH  the database to make or refill (packages.trefoil)
     --packages FILE  read this file, in the form of Debian's Packages files, not the apt lists
-    --generate N     make N packages up (also --rows N); done by itself where there are no apt lists
+    --generate N     make N packages up (also --rows N)
+    --generated      make 60,000 up, as is done by itself where there are no apt lists
     --no-shell       end when everything was checked
     --help           print this
 )";
@@ -68,6 +69,8 @@ Options parse(int argc, char** argv) {
         } else if (name == "--generate" || name == "--rows") {
             options.generate = std::atoll(arguments[++i].c_str());
             if (*options.generate < 1) options.error = name + " needs a number of packages";
+        } else if (name == "--generated") {
+            options.generate = kGeneratedPackages;
         } else if (name == "--no-shell") {
             options.shell = false;
         } else if (name == "--help" || name == "-h") {
