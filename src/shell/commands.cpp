@@ -124,10 +124,12 @@ bool tables(Shell& shell, const Arguments& arguments) {
 
 bool list_tables(Shell& shell, const Arguments& arguments) {
     std::string sql =
-        "SELECT table_name AS \"table\", count(*) AS columns FROM information_schema.columns"
-        " WHERE table_schema = 'public'";
-    if (!arguments.empty()) sql += " AND table_name LIKE " + quote_literal(arguments[0]);
-    return shell.run_statement(sql + " GROUP BY table_name ORDER BY table_name", {});
+        "SELECT t.table_name AS \"table\", s.\"rows\", s.bytes_in_memory + s.bytes_on_disk AS "
+        "bytes,"
+        " s.\"index\" AS primary_key FROM information_schema.tables t"
+        " LEFT JOIN trefoil_tables s ON s.name = t.table_name WHERE t.table_schema = 'public'";
+    if (!arguments.empty()) sql += " AND t.table_name LIKE " + quote_literal(arguments[0]);
+    return shell.run_statement(sql + " ORDER BY t.table_name", {});
 }
 
 bool describe(Shell& shell, const Arguments& arguments) {
@@ -144,22 +146,20 @@ bool print_create_table(Shell& shell, const std::string& table) {
     const auto get = [&](const auto& row, const char* name) {
         return at.count(name) != 0 ? field(row, at[name]) : std::string();
     };
-    std::vector<std::pair<int, std::string>> key;
+    std::vector<std::string> key;
     std::string out = "CREATE TABLE " + quote_identifier(table) + " (";
     for (size_t r = 0; r < found->rows.size(); r++) {
         const auto& row = found->rows[r];
         const std::string name = quote_identifier(get(row, "column_name"));
-        out += (r == 0 ? "\n    " : ",\n    ") + name + " " + get(row, "data_type");
-        if (get(row, "is_nullable") == "NO") out += " NOT NULL";
-        if (const std::string value = get(row, "column_default"); !value.empty())
+        const bool in_key = !get(row, "key").empty();
+        out += (r == 0 ? "\n    " : ",\n    ") + name + " " + get(row, "column_type");
+        if (get(row, "null") == "NO" && !in_key) out += " NOT NULL";
+        if (const std::string value = get(row, "default"); !value.empty())
             out += " DEFAULT " + value;
-        if (const std::string place = get(row, "key_position"); !place.empty()) {
-            key.emplace_back(std::atoi(place.c_str()), name);
-        }
+        if (in_key) key.push_back(name);
     }
-    std::sort(key.begin(), key.end());
     for (size_t i = 0; i < key.size(); i++) {
-        out += (i == 0 ? ",\n    PRIMARY KEY (" : ", ") + key[i].second;
+        out += (i == 0 ? ",\n    PRIMARY KEY (" : ", ") + key[i];
     }
     shell.print(out + (key.empty() ? "" : ")") + "\n);\n");
     return true;
