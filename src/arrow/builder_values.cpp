@@ -288,7 +288,7 @@ Status ColumnBuilder::append_number_text(std::string_view text) {
     } else if (type_.id == TypeId::kFloat32) {
         float v;
         parsed = parse_float(text, &v);
-        if (parsed == Parsed::kOk) append_fixed(v);
+        if (parsed == Parsed::kOk) append_double(double{v});
     } else if (type_.id == TypeId::kDecimal128) {
         __int128 v;
         parsed = parse_decimal(text, type_.precision, type_.scale, &v);
