@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 
 #include "access/filter_kernels.h"
 #include "access/filter_node.h"
@@ -192,6 +193,12 @@ private:
 // What is known of the keys of a chunk. Unknown bounds are those of the type.
 KeyRange zone_of(const ColumnStatistics& column, const FilterNode& n) {
     KeyRange zone = all_keys(n.key_kind);
+    // Where NaN stands depends on who made the bounds: one among them, and nothing is known.
+    auto is_nan = [](const Value& v) {
+        const auto* d = v.get_if<double>();
+        return d && std::isnan(*d);
+    };
+    if (is_nan(column.min) || is_nan(column.max)) return zone;
     auto bound = [&](const Value& v) -> std::optional<Place> {
         if (v.is_null()) return std::nullopt;
         return place_of(v, n.type);
