@@ -88,6 +88,11 @@ Converted to_integer(const Value& literal, int64_t low, int64_t high) {
 // --- Floating point
 // ---------------------------------------------------------------------------------
 
+bool is_double_integer(__int128 v) {
+    constexpr auto kMost = static_cast<__int128>(kDoubleIntegers);
+    return -kMost <= v && v <= kMost;
+}
+
 // A number literal as a double, if that loses nothing.
 bool exact_double(const Value& literal, double* out) {
     if (auto* v = literal.get_if<double>()) {
@@ -96,12 +101,12 @@ bool exact_double(const Value& literal, double* out) {
     }
     if (auto* v = literal.get_if<int64_t>()) {
         *out = static_cast<double>(*v);
-        return std::abs(*out) <= kDoubleIntegers;
+        return is_double_integer(*v);
     }
     if (auto* v = literal.get_if<Decimal>()) {
         if (v->scale < 0 || v->scale > kExactPowers) return false;
         *out = decimal_to_double(v->unscaled, v->scale);
-        return std::abs(static_cast<double>(v->unscaled)) <= kDoubleIntegers;
+        return is_double_integer(v->unscaled);
     }
     return false;
 }
