@@ -1,1 +1,50 @@
-pub fn nothing() {}
+//! The bridge between Trefoil's C++ and Apache DataFusion.
+//!
+//! `src/engine/bridge.h` is the manual: a plain C interface, Arrow data uncopied, no panic and no exception
+//! across. In here, from the border inwards:
+//!
+//!     exports   the C functions          abi       their structs           error     one error type
+//!     catalog   tables and streams of C++, owned safely                    bytes, value, statement_format
+//!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
+//!     text, check, copy, ddl, dml        what SQL says                     suggest, error_text
+//!     planner, provider, leaf, filters, access_query, info_schema          DataFusion's view of our tables
+//!     types, convert, rules              where our SQL differs from DataFusion's
+//!     files                              Parquet, and rows streamed in
+//!
+//! No DataFusion type has a name on the C++ side, so an upgrade of DataFusion stays within this crate.
+
+#![deny(warnings)]
+// The exported functions take raw pointers from C; what they may be is the contract of bridge.h.
+#![allow(clippy::not_unsafe_ptr_arg_deref, clippy::vec_box)]
+
+mod abi;
+mod access_query;
+mod bytes;
+mod catalog;
+mod check;
+mod convert;
+mod copy;
+mod cursor;
+mod ddl;
+mod dml;
+mod engine;
+mod error;
+mod error_text;
+mod explain;
+pub mod exports;
+mod files;
+mod filters;
+mod info_schema;
+mod leaf;
+mod parse;
+mod plan;
+mod planner;
+mod provider;
+mod rules;
+mod session;
+mod statement_format;
+mod suggest;
+mod test_functions;
+mod text;
+mod types;
+mod value;

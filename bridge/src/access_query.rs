@@ -1,0 +1,133 @@
+//! Recognises a plan that needs no algebra: one table, conditions, columns, limit.
+//!
+//!     [Limit] [Projection of plain columns] [Filter] [SubqueryAlias] TableScan
+//!
+//! in any sensible nesting, with every condition expressible. Such a statement is run by C++ alone; what is
+//! written here ("access" in `src/engine/bridge.h`) is all that it needs.
+
+use datafusion::common::Column;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, TableScan};
+
+use crate::bytes::Writer;
+use crate::filters::{encode_condition, encode_constant};
+use crate::provider::Provider;
+
+/// The bytes of the access query; None if there is algebra in the plan.
+pub fn describe(plan: &LogicalPlan) -> Option<Vec<u8>> {
+    let mut parts = Parts::default();
+    let scan = parts.peel(plan)?;
+    let source = source_as_provider(&scan.source).ok()?;
+    let provider = source.downcast_ref::<Provider>()?;
+    if provider.row_ids {
+        return None;
+    }
+    let table = scan.source.schema();
+    let mut w = Writer::default();
+    w.str(&provider.name);
+    let output = match &parts.columns {
+        Some(columns) => columns.clone(),
+        None => scan
+            .projected_schema
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect(),
+    };
+    let projection = output
+        .iter()
+        .map(|name| table.index_of(name).ok().map(|i| i as u32))
+        .collect::<Option<Vec<u32>>>()?;
+    w.list(&projection, |w, i| w.u32(*i));
+    let filters: Vec<&Expr> = parts.filters.into_iter().chain(&scan.filters).collect();
+    w.u32(filters.len() as u32);
+    for filter in filters {
+        let encoded = encode_condition(filter, &table);
+        if !encoded.whole {
+            return None;
+        }
+        w.out.extend_from_slice(&encoded.bytes);
+    }
+    for bound in [parts.limit, parts.offset] {
+        w.opt(&bound, |w, bytes| w.out.extend_from_slice(bytes));
+    }
+    Some(w.out)
+}
+
+#[derive(Default)]
+struct Parts<'a> {
+    filters: Vec<&'a Expr>,
+    columns: Option<Vec<String>>,
+    limit: Option<Vec<u8>>,
+    offset: Option<Vec<u8>>,
+    limited: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn peel(&mut self, plan: &'a LogicalPlan) -> Option<&'a TableScan> {
+        match plan {
+            LogicalPlan::Limit(limit) => {
+                // A limit below a filter or another limit is not the limit of the whole.
+                if self.limited || !self.filters.is_empty() {
+                    return None;
+                }
+                self.limited = true;
+                self.read_limit(limit)?;
+                self.peel(&limit.input)
+            }
+            LogicalPlan::Projection(projection) => {
+                let below: Vec<String> = projection
+                    .expr
+                    .iter()
+                    .map(|e| plain_column(e).map(|c| c.name.clone()))
+                    .collect::<Option<_>>()?;
+                if !self.filters.is_empty() {
+                    return None;
+                }
+                // An outer projection names the columns of this one.
+                self.columns = Some(match self.columns.take() {
+                    None => below,
+                    Some(outer) => {
+                        let fields = projection.schema.fields();
+                        let place = |name: &String| fields.iter().position(|f| f.name() == name);
+                        outer
+                            .iter()
+                            .map(|name| place(name).map(|i| below[i].clone()))
+                            .collect::<Option<_>>()?
+                    }
+                });
+                self.peel(&projection.input)
+            }
+            LogicalPlan::Filter(filter) => {
+                self.filters.push(&filter.predicate);
+                self.peel(&filter.input)
+            }
+            LogicalPlan::SubqueryAlias(alias) => self.peel(&alias.input),
+            LogicalPlan::TableScan(scan) => {
+                if scan.fetch.is_some() && !self.limited {
+                    return None;
+                }
+                Some(scan)
+            }
+            _ => None,
+        }
+    }
+
+    fn read_limit(&mut self, limit: &Limit) -> Option<()> {
+        if let Some(fetch) = &limit.fetch {
+            self.limit = Some(encode_constant(fetch)?);
+        }
+        if let Some(skip) = &limit.skip {
+            self.offset = Some(encode_constant(skip)?);
+        }
+        Some(())
+    }
+}
+
+fn plain_column(expr: &Expr) -> Option<&Column> {
+    match expr {
+        Expr::Column(column) => Some(column),
+        Expr::Alias(alias) => plain_column(&alias.expr),
+        _ => None,
+    }
+}

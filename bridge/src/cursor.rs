@@ -1,0 +1,230 @@
+//! Runs a plan and hands out its rows.
+//!
+//! next() polls the plan on the caller's thread; what DataFusion runs beside it runs on the engine's threads. While the plan
+//! has nothing to give, the cancel flag is looked at every few milliseconds, so a join or a sort stops too.
+//! A hash join cannot spill: if memory runs out before the first row is out, the plan is made again with
+//! sort-merge joins, which can.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::Future;
+
+use crate::catalog::Run;
+use crate::engine::Engine;
+use crate::error::{BridgeError, Res};
+use crate::provider::RunSlot;
+use crate::session::Session;
+
+const CANCEL_POLL: Duration = Duration::from_millis(10);
+
+pub struct Cursor {
+    pub schema: SchemaRef,
+    engine: Arc<Engine>,
+    run: Arc<Run>,
+    /// False if somebody else waits for the run to end.
+    owns_run: bool,
+    stream: Option<SendableRecordBatchStream>,
+    /// What is needed to plan once more; gone with the first row.
+    retry: Option<Retry>,
+}
+
+struct Retry {
+    state: Arc<SessionState>,
+    logical: LogicalPlan,
+    fallbacks: Arc<AtomicU64>,
+}
+
+/// The physical plan of `logical` for `run`.
+pub fn physical_plan(
+    engine: &Engine,
+    state: &SessionState,
+    logical: &LogicalPlan,
+    run: &Arc<Run>,
+) -> Res<Arc<dyn ExecutionPlan>> {
+    let slot = state
+        .config()
+        .get_extension::<RunSlot>()
+        .ok_or_else(|| BridgeError::internal("a session without a run slot"))?;
+    slot.set(Some(run.clone()));
+    let planner = state.query_planner();
+    let plan = engine
+        .runtime
+        .block_on(planner.create_physical_plan(logical, state));
+    slot.set(None);
+    plan.map_err(Box::<BridgeError>::from)
+}
+
+/// Execution needs the settings and the environment; the functions are in the plan already.
+fn task_context(engine: &Engine, state: &SessionState) -> Arc<TaskContext> {
+    Arc::new(TaskContext::new(
+        None,
+        state.session_id().to_string(),
+        state.config().clone(),
+        Default::default(),
+        Default::default(),
+        Default::default(),
+        Default::default(),
+        engine.environment.clone(),
+    ))
+}
+
+/// Starts a physical plan.
+pub fn execute(
+    engine: &Engine,
+    state: &SessionState,
+    plan: Arc<dyn ExecutionPlan>,
+) -> Res<SendableRecordBatchStream> {
+    let _inside = engine.runtime.enter();
+    execute_stream(plan, task_context(engine, state)).map_err(Box::<BridgeError>::from)
+}
+
+impl Cursor {
+    pub fn open(session: &Session, logical: LogicalPlan, run: Arc<Run>) -> Res<Cursor> {
+        let (engine, state) = (session.engine.clone(), session.state.clone());
+        let opened = physical_plan(&engine, &state, &logical, &run)
+            .and_then(|plan| execute(&engine, &state, plan));
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(error) => {
+                run.finish();
+                return Err(error);
+            }
+        };
+        Ok(Cursor {
+            schema: stream.schema(),
+            engine,
+            run,
+            owns_run: true,
+            stream: Some(stream),
+            retry: Some(Retry {
+                state,
+                logical,
+                fallbacks: session.fallbacks.clone(),
+            }),
+        })
+    }
+
+    /// A cursor over rows that are not a query's.
+    pub fn over(engine: Arc<Engine>, stream: SendableRecordBatchStream, run: Arc<Run>) -> Cursor {
+        Cursor {
+            schema: stream.schema(),
+            engine,
+            run,
+            owns_run: true,
+            stream: Some(stream),
+            retry: None,
+        }
+    }
+
+    /// Leaves it to the caller to finish the run.
+    pub fn leave_run_open(mut self) -> Cursor {
+        self.owns_run = false;
+        self
+    }
+
+    /// The next batch with rows; None at the end.
+    pub fn next(&mut self) -> Res<Option<RecordBatch>> {
+        loop {
+            let Some(stream) = &mut self.stream else {
+                return Ok(None);
+            };
+            match self.engine.runtime.block_on(next_of(stream, &self.run)) {
+                Some(Ok(batch)) if batch.num_rows() == 0 => {}
+                Some(Ok(batch)) => {
+                    self.retry = None;
+                    return Ok(Some(batch));
+                }
+                Some(Err(error)) => {
+                    self.stream = None;
+                    let error = Box::<BridgeError>::from(error);
+                    match self.retry.take() {
+                        Some(retry) if error.is_out_of_memory() && has_join(&retry.logical) => {
+                            self.start_again(retry)?;
+                        }
+                        _ => return Err(error),
+                    }
+                }
+                None => {
+                    self.stream = None;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn start_again(&mut self, retry: Retry) -> Res<()> {
+        retry.fallbacks.fetch_add(1, Ordering::Relaxed);
+        let mut state = retry.state.as_ref().clone();
+        let config = state.config_mut();
+        config.options_mut().optimizer.prefer_hash_join = false;
+        config.set_extension(Arc::new(RunSlot::default()));
+        let plan = physical_plan(&self.engine, &state, &retry.logical, &self.run)?;
+        self.stream = Some(execute(&self.engine, &state, plan)?);
+        Ok(())
+    }
+
+    /// Everything to the end, without keeping it.
+    pub fn drain(&mut self) -> Res<()> {
+        while self.next()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        let inside = self.engine.runtime.enter();
+        self.stream = None;
+        self.retry = None;
+        drop(inside);
+        if self.owns_run {
+            self.run.finish();
+        }
+    }
+}
+
+fn has_join(plan: &LogicalPlan) -> bool {
+    use datafusion::common::tree_node::TreeNodeRecursion;
+    let mut found = false;
+    let walked = plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Join(_));
+        Ok(if found {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
+    });
+    walked.is_ok() && found
+}
+
+type Item = Option<Result<RecordBatch, DataFusionError>>;
+
+async fn next_of(stream: &mut SendableRecordBatchStream, run: &Run) -> Item {
+    let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    std::future::poll_fn(|cx| {
+        loop {
+            if run.cancelled() {
+                return Poll::Ready(Some(Err(BridgeError::cancelled().into_datafusion())));
+            }
+            if let Poll::Ready(item) = stream.as_mut().poll_next(cx) {
+                return Poll::Ready(item);
+            }
+            let sleep = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(CANCEL_POLL)));
+            match sleep.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                // Slept enough: look at the flag, and sleep again if there is still nothing.
+                Poll::Ready(()) => timer = None,
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,257 @@
+//! CREATE TABLE and DROP TABLE as plain values. Every clause that is not columns, NOT NULL, DEFAULT or a primary key is
+//! an error with its name.
+
+use arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
+use datafusion::sql::sqlparser::ast::{
+    ColumnDef, ColumnOption, CreateTable as CreateTableAst, Expr, ObjectType, PrimaryKeyConstraint,
+    Spanned, Statement as Ast, TableConstraint,
+};
+
+use crate::check;
+use crate::error::{BridgeError, Res};
+use crate::parse::{Name, Reader};
+use crate::types::{arrow_type, char_length};
+
+#[derive(Debug)]
+pub struct Column {
+    pub name: Name,
+    pub data_type: DataType,
+    pub char_length: Option<u32>,
+    pub not_null: bool,
+    pub primary_key: bool,
+    pub default: Option<Expr>,
+}
+
+#[derive(Debug)]
+pub struct CreateTable {
+    pub table: Name,
+    pub if_not_exists: bool,
+    pub columns: Vec<Column>,
+    pub primary_key: Vec<Name>,
+    pub constraint_name: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct DropTable {
+    pub tables: Vec<Name>,
+    pub if_exists: bool,
+}
+
+pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<CreateTable> {
+    refuse_clauses(&ast, at)?;
+    let mut table = CreateTable {
+        table: r.table_name(&ast.name)?,
+        if_not_exists: ast.if_not_exists,
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        constraint_name: None,
+    };
+    if ast.columns.is_empty() {
+        return Err(BridgeError::new("42601", "a table needs at least one column").at(at));
+    }
+    for column in ast.columns {
+        table.columns.push(read_column(r, column)?);
+    }
+    for constraint in ast.constraints {
+        read_constraint(r, constraint, &mut table, at)?;
+    }
+    Ok(table)
+}
+
+// The same statement with only what we read must be the statement.
+fn refuse_clauses(ast: &CreateTableAst, at: Option<usize>) -> Res<()> {
+    let plain = CreateTableBuilder::new(ast.name.clone())
+        .if_not_exists(ast.if_not_exists)
+        .columns(ast.columns.clone())
+        .constraints(ast.constraints.clone())
+        .build();
+    let named = [
+        (ast.or_replace, "CREATE OR REPLACE TABLE"),
+        (ast.temporary, "CREATE TEMPORARY TABLE"),
+        (ast.query.is_some(), "CREATE TABLE AS"),
+        (ast.like.is_some(), "CREATE TABLE LIKE"),
+        (ast.partition_by.is_some(), "PARTITION BY"),
+        (ast.partition_of.is_some(), "PARTITION OF"),
+        (ast.inherits.is_some(), "INHERITS"),
+        (ast.on_commit.is_some(), "ON COMMIT"),
+    ];
+    for (found, what) in named {
+        if found {
+            return Err(BridgeError::unsupported(what).at(at));
+        }
+    }
+    if plain != *ast {
+        return Err(BridgeError::unsupported(
+            "CREATE TABLE with clauses beside its columns and its primary key",
+        )
+        .at(at));
+    }
+    Ok(())
+}
+
+fn read_column(r: &Reader, ast: ColumnDef) -> Res<Column> {
+    let position = r.text.offset(ast.name.span.start);
+    let located = |e: Box<BridgeError>| {
+        let e = r.text.locate(e);
+        let at = e.position.or(position);
+        e.at(at)
+    };
+    let mut column = Column {
+        name: r.ident(&ast.name),
+        data_type: arrow_type(&ast.data_type).map_err(located)?,
+        char_length: char_length(&ast.data_type).map_err(located)?,
+        not_null: false,
+        primary_key: false,
+        default: None,
+    };
+    let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
+    for option in ast.options {
+        match option.option {
+            ColumnOption::Null => {}
+            ColumnOption::NotNull => column.not_null = true,
+            ColumnOption::Default(mut expr) => {
+                check::expression(r.text, &mut expr)?;
+                column.default = Some(expr);
+            }
+            ColumnOption::PrimaryKey(key) => {
+                refuse_key_options(&key, position)?;
+                column.primary_key = true;
+            }
+            ColumnOption::Unique(_) => return refuse("UNIQUE"),
+            ColumnOption::ForeignKey(_) => return refuse("FOREIGN KEY (REFERENCES)"),
+            ColumnOption::Check(_) => return refuse("CHECK"),
+            ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
+                return refuse("GENERATED");
+            }
+            ColumnOption::Collation(_) => return refuse("COLLATE"),
+            other => return refuse(&format!("{other}")),
+        }
+    }
+    Ok(column)
+}
+
+fn refuse_key_options(key: &PrimaryKeyConstraint, at: Option<usize>) -> Res<()> {
+    let PrimaryKeyConstraint {
+        name: _,
+        index_name,
+        index_type,
+        columns: _,
+        index_options,
+        characteristics,
+    } = key;
+    if index_name.is_some() || index_type.is_some() || !index_options.is_empty() {
+        return Err(BridgeError::unsupported("PRIMARY KEY with options of its index").at(at));
+    }
+    if characteristics.is_some() {
+        return Err(BridgeError::unsupported("PRIMARY KEY DEFERRABLE").at(at));
+    }
+    Ok(())
+}
+
+fn read_constraint(
+    r: &Reader,
+    constraint: TableConstraint,
+    table: &mut CreateTable,
+    at: Option<usize>,
+) -> Res<()> {
+    let at = r.text.offset(constraint.span().start).or(at);
+    let key = match constraint {
+        TableConstraint::PrimaryKey(key) => key,
+        TableConstraint::Unique(_) => return Err(BridgeError::unsupported("UNIQUE").at(at)),
+        TableConstraint::ForeignKey(_) => {
+            return Err(BridgeError::unsupported("FOREIGN KEY").at(at));
+        }
+        TableConstraint::Check(_) => return Err(BridgeError::unsupported("CHECK").at(at)),
+        _ => return Err(BridgeError::unsupported("this constraint").at(at)),
+    };
+    refuse_key_options(&key, at)?;
+    if !table.primary_key.is_empty() {
+        return Err(BridgeError::new("42P16", "the table has more than one primary key").at(at));
+    }
+    table.constraint_name = key.name.as_ref().map(|n| r.ident(n).text);
+    for column in key.columns {
+        let plain = column.operator_class.is_none()
+            && column.column.with_fill.is_none()
+            && column.column.options == Default::default();
+        match (&column.column.expr, plain) {
+            (Expr::Identifier(ident), true) => table.primary_key.push(r.ident(ident)),
+            _ => {
+                return Err(BridgeError::unsupported(
+                    "a primary key of anything but columns in ascending order",
+                )
+                .at(at));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn drop_table(r: &Reader, ast: Ast, at: Option<usize>) -> Res<DropTable> {
+    let Ast::Drop {
+        object_type,
+        if_exists,
+        names,
+        cascade,
+        restrict: _, // nothing depends on a table yet, so RESTRICT always holds
+        purge,
+        temporary,
+        table,
+    } = ast
+    else {
+        return Err(BridgeError::internal("not DROP"));
+    };
+    if object_type != ObjectType::Table {
+        return Err(BridgeError::unsupported(format!("DROP {object_type}")).at(at));
+    }
+    if cascade || purge || temporary || table.is_some() {
+        return Err(BridgeError::unsupported("DROP TABLE with CASCADE or other options").at(at));
+    }
+    Ok(DropTable {
+        tables: names
+            .iter()
+            .map(|n| r.table_name(n))
+            .collect::<Res<Vec<_>>>()?,
+        if_exists,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::{Kind, parse};
+    use crate::types::format_of;
+
+    #[test]
+    fn a_table_is_read_column_by_column() {
+        let sql = "CREATE TABLE IF NOT EXISTS T (id BIGINT PRIMARY KEY, n VARCHAR(255) NOT NULL, \
+                   p DECIMAL(10,2) DEFAULT 1.5, u UUID, ts TIMESTAMPTZ, tags TEXT[], b BYTEA, \
+                   c CHARACTER VARYING(3), d DOUBLE PRECISION, x DATETIME, f FLOAT)";
+        let Kind::CreateTable(t) = parse(sql).unwrap().kind else {
+            panic!("not a table");
+        };
+        assert!(t.if_not_exists && t.table.text == "t" && t.columns[0].primary_key);
+        let formats: Vec<String> = t
+            .columns
+            .iter()
+            .map(|c| format_of(&c.data_type).unwrap())
+            .collect();
+        let expected = "l vu d:10,2 w:16 tsu:UTC +l vz vu g tsu: g";
+        assert_eq!(formats.join(" "), expected);
+        assert_eq!(t.columns[1].char_length, Some(255));
+        assert_eq!(t.columns[2].default.as_ref().unwrap().to_string(), "1.5");
+    }
+
+    #[test]
+    fn keys_may_be_named_and_composite() {
+        let sql = "CREATE TABLE t (a INT, b INT, CONSTRAINT pk PRIMARY KEY (b, a))";
+        let Kind::CreateTable(t) = parse(sql).unwrap().kind else {
+            panic!("not a table");
+        };
+        assert_eq!(t.constraint_name.as_deref(), Some("pk"));
+        assert_eq!(t.primary_key[0].text, "b");
+        let e = parse("CREATE TABLE t (a INTEGR)").unwrap_err();
+        assert_eq!(e.hint, "did you mean \"integer\"?");
+        assert_eq!(e.position, Some(18));
+    }
+}

@@ -1,0 +1,503 @@
+//! INSERT, UPDATE and DELETE as queries: the read side, whose rows the C++ writer applies.
+//!
+//!     INSERT  source query -> all columns of the table in its order, defaults filled in, converted
+//!     UPDATE  SELECT t._rowid, new value or old value, ... FROM t [, from] [WHERE]
+//!     DELETE  SELECT t._rowid FROM t [, using] [WHERE]
+//!
+//! UPDATE and DELETE are rewritten as syntax trees, so joins, subqueries and WITH go through the ordinary planner. The
+//! conversions are added after analysis, because only then the types of all expressions are final.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef, Schema};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::planner::PlannerContext;
+use datafusion::sql::sqlparser::ast::{
+    self, Assignment, AssignmentTarget, Delete, Expr as SqlExpr, FromTable, Ident, Insert,
+    ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins,
+    Update, UpdateTableFromKind, Value, With,
+};
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::catalog::CppTable;
+use crate::check;
+use crate::convert::assignment;
+use crate::error::{BridgeError, Res};
+use crate::filters::parameter_index;
+use crate::parse::Name;
+use crate::planner::{Planner, ROWS};
+use crate::suggest;
+use crate::text::{DIALECT, Text};
+
+/// access::kRowIdColumn.
+pub const ROW_ID: &str = "_rowid";
+
+pub struct Dml<'a> {
+    pub planner: &'a Planner<'a>,
+    pub state: &'a SessionState,
+    pub text: &'a Text,
+}
+
+impl Dml<'_> {
+    pub fn insert(&self, name: &Name, with: &Option<With>, ast: &Insert) -> Res<LogicalPlan> {
+        let table = self.planner.table(&name.text)?;
+        let listed = self.listed_columns(&table, name, &ast.columns)?;
+        let (source, given) = match &ast.source {
+            Some(query) => self.insert_source(&table, name, with, query, &listed, ast)?,
+            None => (LogicalPlanBuilder::empty(true).build()?, 0),
+        };
+        let source = self.analysed(source)?;
+        let schema = source.schema().clone();
+        let mut exprs = Vec::new();
+        for (i, field) in table.schema.fields().iter().enumerate() {
+            let place = listed[..given].iter().position(|c| *c == i);
+            let value = match place {
+                Some(place) => {
+                    let column = Expr::Column(Column::from(schema.qualified_field(place)));
+                    assignment(column, &schema, field.data_type(), field.name())?
+                }
+                None => self.default_value(&table, i)?,
+            };
+            exprs.push(value.alias(field.name()));
+        }
+        Ok(LogicalPlanBuilder::from(source).project(exprs)?.build()?)
+    }
+
+    /// Table columns in the order in which values come.
+    fn listed_columns(
+        &self,
+        table: &CppTable,
+        name: &Name,
+        columns: &[ObjectName],
+    ) -> Res<Vec<usize>> {
+        if columns.is_empty() {
+            return Ok((0..table.schema.fields().len()).collect());
+        }
+        let mut listed = Vec::new();
+        for column in columns {
+            let [ast::ObjectNamePart::Identifier(ident)] = column.0.as_slice() else {
+                return Err(BridgeError::new(
+                    "42601",
+                    format!("{column} is not the name of a column"),
+                ));
+            };
+            let index = self.column_index(table, name, ident)?;
+            if listed.contains(&index) {
+                return Err(self.twice(ident));
+            }
+            listed.push(index);
+        }
+        Ok(listed)
+    }
+
+    fn column_index(&self, table: &CppTable, name: &Name, ident: &Ident) -> Res<usize> {
+        let wanted = folded(ident);
+        table.schema.index_of(&wanted).map_err(|_| {
+            let known = table.schema.fields().iter().map(|f| f.name().as_str());
+            BridgeError::new(
+                "42703",
+                format!(
+                    "column \"{wanted}\" of table \"{}\" does not exist",
+                    name.text
+                ),
+            )
+            .at(self.text.offset(ident.span.start))
+            .hint(suggest::hint(&wanted, known))
+        })
+    }
+
+    fn twice(&self, ident: &Ident) -> Box<BridgeError> {
+        BridgeError::new(
+            "42701",
+            format!("column \"{}\" is given more than once", folded(ident)),
+        )
+        .at(self.text.offset(ident.span.start))
+    }
+
+    /// The plan of the rows, and how many columns they have.
+    fn insert_source(
+        &self,
+        table: &CppTable,
+        name: &Name,
+        with: &Option<With>,
+        query: &Query,
+        listed: &[usize],
+        ast: &Insert,
+    ) -> Res<(LogicalPlan, usize)> {
+        let mut query = query.clone();
+        let mut context = PlannerContext::new();
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            self.fill_defaults(table, values, listed)?;
+            context = context.with_prepare_param_data_types(parameter_types(table, values, listed));
+        }
+        add_with(&mut query, with)?;
+        let at = ast.source.as_ref().and_then(|_| {
+            let position = self.text.find_name("values", false);
+            position.or_else(|| self.text.find_name("select", false))
+        });
+        let plan = self
+            .planner
+            .sql()
+            .sql_statement_to_plan_with_context(Statement::Query(Box::new(query)), &mut context)?;
+        let given = plan.schema().fields().len();
+        if given > listed.len() {
+            return Err(BridgeError::new(
+                "42601",
+                format!(
+                    "too many values for INSERT: {given} where \"{}\" takes {}",
+                    name.text,
+                    listed.len()
+                ),
+            )
+            .at(at));
+        }
+        if given < listed.len() && !ast.columns.is_empty() {
+            return Err(BridgeError::new(
+                "42601",
+                format!(
+                    "too few values for INSERT: {given} for {} columns",
+                    listed.len()
+                ),
+            )
+            .at(at));
+        }
+        Ok((plan, given))
+    }
+
+    // DEFAULT in a row of VALUES stands for the text of the column's default.
+    fn fill_defaults(
+        &self,
+        table: &CppTable,
+        values: &mut ast::Values,
+        listed: &[usize],
+    ) -> Res<()> {
+        let width = values.rows.first().map_or(0, |row| row.content.len());
+        for row in &mut values.rows {
+            if row.content.len() != width {
+                return Err(BridgeError::new(
+                    "42601",
+                    "the rows of VALUES must all have the same number of values",
+                )
+                .at(self.text.offset(row.opening_token.0.span.start)));
+            }
+            for (value, column) in row.content.iter_mut().zip(listed) {
+                if is_default(value) {
+                    *value = self.default_syntax(table, *column)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn default_syntax(&self, table: &CppTable, column: usize) -> Res<SqlExpr> {
+        match table.column_default(column as u32)? {
+            Some(sql) => parse_expression(&sql),
+            None => Ok(SqlExpr::Value(Value::Null.into())),
+        }
+    }
+
+    fn default_value(&self, table: &CppTable, column: usize) -> Res<Expr> {
+        let field = table.schema.field(column);
+        let Some(sql) = table.column_default(column as u32)? else {
+            let null = ScalarValue::try_new_null(field.data_type())?;
+            return Ok(Expr::Literal(null, None));
+        };
+        let empty = DFSchema::empty();
+        let expr = self.planner.sql().sql_to_expr(
+            parse_expression(&sql)?,
+            &empty,
+            &mut PlannerContext::new(),
+        )?;
+        assignment(expr, &empty, field.data_type(), field.name())
+    }
+
+    pub fn update(&self, name: &Name, with: &Option<With>, ast: &Update) -> Res<LogicalPlan> {
+        let table = self.planner.table(&name.text)?;
+        let target = Target::new(name, &ast.table);
+        let mut values: Vec<Option<SqlExpr>> = vec![None; table.schema.fields().len()];
+        for (ident, value) in self.assignments(&target, &ast.assignments)? {
+            let index = self.column_index(&table, name, &ident)?;
+            if values[index].is_some() {
+                return Err(self.twice(&ident));
+            }
+            values[index] = Some(if is_default(&value) {
+                self.default_syntax(&table, index)?
+            } else {
+                value
+            });
+        }
+        let mut items = vec![target.row_id()];
+        for (field, value) in table.schema.fields().iter().zip(values) {
+            let expr = value.unwrap_or_else(|| target.column(field.name()));
+            items.push(SelectItem::ExprWithAlias {
+                expr,
+                alias: Ident::with_quote('"', field.name()),
+            });
+        }
+        let from = match &ast.from {
+            Some(UpdateTableFromKind::AfterSet(from)) => from.clone(),
+            _ => vec![],
+        };
+        let plan = self.select(&target, items, from, &ast.selection, with)?;
+        let plan = self.analysed(plan)?;
+        let schema = plan.schema().clone();
+        let mut exprs = vec![Expr::Column(Column::from(schema.qualified_field(0))).alias(ROW_ID)];
+        for (i, field) in table.schema.fields().iter().enumerate() {
+            let column = Expr::Column(Column::from(schema.qualified_field(i + 1)));
+            let value = assignment(column, &schema, field.data_type(), field.name())?;
+            exprs.push(value.alias(field.name()));
+        }
+        Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
+    }
+
+    /// Each column that SET names, and its value; (a, b) = (1, 2) becomes two.
+    fn assignments(
+        &self,
+        target: &Target,
+        assignments: &[Assignment],
+    ) -> Res<Vec<(Ident, SqlExpr)>> {
+        let mut all = Vec::new();
+        for assignment in assignments {
+            match (&assignment.target, &assignment.value) {
+                (AssignmentTarget::ColumnName(name), value) => {
+                    all.push((self.set_column(target, name)?, value.clone()));
+                }
+                (AssignmentTarget::Tuple(names), SqlExpr::Tuple(values)) => {
+                    if names.len() != values.len() {
+                        return Err(BridgeError::new(
+                            "42601",
+                            "SET has not as many values as columns",
+                        ));
+                    }
+                    for (name, value) in names.iter().zip(values) {
+                        all.push((self.set_column(target, name)?, value.clone()));
+                    }
+                }
+                (AssignmentTarget::Tuple(_), _) => {
+                    return Err(BridgeError::unsupported("SET (columns) = (query)"));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn set_column(&self, target: &Target, name: &ObjectName) -> Res<Ident> {
+        let parts: Vec<&Ident> = name.0.iter().filter_map(|p| p.as_ident()).collect();
+        match parts.as_slice() {
+            [column] => Ok((*column).clone()),
+            [table, column] if folded(table) == target.alias => Ok((*column).clone()),
+            [table, ..] => Err(BridgeError::new(
+                "42P01",
+                format!(
+                    "SET names \"{}\", but UPDATE changes \"{}\"",
+                    folded(table),
+                    target.alias
+                ),
+            )
+            .at(self.text.offset(table.span.start))),
+            [] => Err(BridgeError::new("42601", "SET needs a column")),
+        }
+    }
+
+    pub fn delete(&self, name: &Name, with: &Option<With>, ast: &Delete) -> Res<LogicalPlan> {
+        self.planner.table(&name.text)?;
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &ast.from;
+        let target = Target::new(name, &from[0]);
+        let using = ast.using.clone().unwrap_or_default();
+        let plan = self.select(&target, vec![target.row_id()], using, &ast.selection, with)?;
+        let plan = self.analysed(plan)?;
+        let row_id = Expr::Column(Column::from(plan.schema().qualified_field(0))).alias(ROW_ID);
+        Ok(LogicalPlanBuilder::from(plan)
+            .project(vec![row_id])?
+            .build()?)
+    }
+
+    fn select(
+        &self,
+        target: &Target,
+        items: Vec<SelectItem>,
+        others: Vec<TableWithJoins>,
+        selection: &Option<SqlExpr>,
+        with: &Option<With>,
+    ) -> Res<LogicalPlan> {
+        let mut query = parse_query("SELECT 1")?;
+        let SetExpr::Select(select) = query.body.as_mut() else {
+            return Err(BridgeError::internal("not a SELECT"));
+        };
+        select.projection = items;
+        select.from = vec![target.relation()];
+        select.from.extend(others);
+        select.selection = selection.clone();
+        add_with(&mut query, with)?;
+        Ok(self.planner.sql().sql_statement_to_plan_with_context(
+            Statement::Query(query),
+            &mut PlannerContext::new(),
+        )?)
+    }
+
+    fn analysed(&self, plan: LogicalPlan) -> Res<LogicalPlan> {
+        let options = self.state.config_options();
+        Ok(self
+            .state
+            .analyzer()
+            .execute_and_check(plan, options, |_, _| {})?)
+    }
+}
+
+/// The table that UPDATE or DELETE changes, under the name by which the statement speaks of it.
+struct Target {
+    table: String,
+    alias: String,
+}
+
+impl Target {
+    fn new(name: &Name, written: &TableWithJoins) -> Target {
+        let alias = match &written.relation {
+            TableFactor::Table { alias: Some(a), .. } => folded(&a.name),
+            _ => name.text.clone(),
+        };
+        Target {
+            table: name.text.clone(),
+            alias,
+        }
+    }
+
+    fn relation(&self) -> TableWithJoins {
+        let name = ObjectName::from(vec![
+            Ident::with_quote('"', ROWS),
+            Ident::with_quote('"', &self.table),
+        ]);
+        TableWithJoins {
+            relation: TableFactor::Table {
+                name,
+                alias: Some(TableAlias {
+                    explicit: true,
+                    name: Ident::with_quote('"', &self.alias),
+                    columns: vec![],
+                    at: None,
+                }),
+                args: None,
+                with_hints: vec![],
+                version: None,
+                with_ordinality: false,
+                partitions: vec![],
+                json_path: None,
+                sample: None,
+                index_hints: vec![],
+            },
+            joins: vec![],
+        }
+    }
+
+    fn column(&self, name: &str) -> SqlExpr {
+        SqlExpr::CompoundIdentifier(vec![
+            Ident::with_quote('"', &self.alias),
+            Ident::with_quote('"', name),
+        ])
+    }
+
+    fn row_id(&self) -> SelectItem {
+        SelectItem::ExprWithAlias {
+            expr: self.column(ROW_ID),
+            alias: Ident::with_quote('"', ROW_ID),
+        }
+    }
+}
+
+// WITH in front of the statement is seen by the query inside it.
+fn add_with(query: &mut Query, with: &Option<With>) -> Res<()> {
+    let Some(outer) = with else {
+        return Ok(());
+    };
+    match &mut query.with {
+        None => query.with = Some(outer.clone()),
+        Some(inner) => {
+            let mut tables = outer.cte_tables.clone();
+            tables.append(&mut inner.cte_tables);
+            inner.cte_tables = tables;
+            inner.recursive |= outer.recursive;
+        }
+    }
+    Ok(())
+}
+
+/// A parameter that is a value by itself has the type of its column.
+fn parameter_types(
+    table: &CppTable,
+    values: &ast::Values,
+    listed: &[usize],
+) -> Vec<Option<FieldRef>> {
+    let mut types: Vec<Option<FieldRef>> = Vec::new();
+    let mut any = false;
+    for row in &values.rows {
+        for (value, column) in row.content.iter().zip(listed) {
+            let SqlExpr::Value(v) = value else { continue };
+            let Value::Placeholder(id) = &v.value else {
+                continue;
+            };
+            let Some(index) = parameter_index(id) else {
+                continue;
+            };
+            let index = index as usize;
+            if types.len() <= index {
+                types.resize(index + 1, None);
+            }
+            let field = table.schema.field(*column);
+            types[index] = Some(Arc::new(Field::new(
+                field.name(),
+                field.data_type().clone(),
+                true,
+            )));
+            any = true;
+        }
+    }
+    if any { types } else { Vec::new() }
+}
+
+fn is_default(expr: &SqlExpr) -> bool {
+    matches!(expr, SqlExpr::Identifier(i)
+        if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
+}
+
+fn folded(ident: &Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
+    }
+}
+
+fn parse_query(sql: &str) -> Res<Box<Query>> {
+    Parser::new(&DIALECT)
+        .try_with_sql(sql)
+        .and_then(|mut p| p.parse_query())
+        .map_err(|e| BridgeError::internal(&e.to_string()))
+}
+
+/// One expression and nothing after it.
+pub fn parse_expression(sql: &str) -> Res<SqlExpr> {
+    let text = Text::new(sql)?;
+    let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(text.tokens.clone());
+    let mut reader = crate::parse::Reader {
+        text: &text,
+        parser: &mut parser,
+    };
+    let mut expr = reader.parser.parse_expr().map_err(|e| reader.syntax(e))?;
+    reader.expect(
+        datafusion::sql::sqlparser::tokenizer::Token::EOF,
+        "the end of the expression",
+    )?;
+    check::expression(&text, &mut expr)?;
+    Ok(expr)
+}
+
+/// The schema with every column nullable: what may be null is the writer's to check.
+pub fn nullable(schema: &Schema) -> Schema {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone().with_nullable(true))
+        .collect();
+    Schema::new(fields)
+}

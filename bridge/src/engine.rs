@@ -1,0 +1,114 @@
+//! The engine: threads, memory pool, spill folder, and the state that every session starts from.
+//!
+//! The pool is a FairSpillPool: operators that can spill (sort, aggregate) share what the others leave evenly, so
+//! that a sort above a sort does not starve; a greedy pool gives all to the first. It is wrapped so that
+//! an error says who held the memory.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::common::config::Dialect;
+use datafusion::execution::SessionState;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::config::SessionConfig;
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
+};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use tokio::runtime::Runtime;
+
+use crate::error::{BridgeError, Res, from_io};
+use crate::info_schema::{CATALOG, SCHEMA};
+use crate::rules;
+
+/// Plans are trees that are walked recursively, and the workers run them.
+const STACK_BYTES: usize = 8 << 20;
+
+pub struct Options {
+    pub threads: usize,
+    pub memory_bytes: u64,
+    pub spill_path: String,
+}
+
+pub struct Engine {
+    pub runtime: Runtime,
+    pub environment: Arc<RuntimeEnv>,
+    state: SessionState,
+}
+
+impl Engine {
+    pub fn create(options: Options) -> Res<Arc<Engine>> {
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            n => n,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_stack_size(STACK_BYTES)
+            .thread_name("trefoil-engine")
+            .enable_time()
+            .build()
+            .map_err(|e| from_io(&e))?;
+        let environment = environment(&options)?;
+        let state = first_state(threads, environment.clone());
+        Ok(Arc::new(Engine {
+            runtime,
+            environment,
+            state,
+        }))
+    }
+
+    /// Bytes that running queries hold now.
+    pub fn memory_used(&self) -> u64 {
+        self.environment.memory_pool.reserved() as u64
+    }
+
+    pub fn new_state(&self) -> SessionState {
+        self.state.clone()
+    }
+}
+
+fn environment(options: &Options) -> Res<Arc<RuntimeEnv>> {
+    let pool: Arc<dyn MemoryPool> = match options.memory_bytes {
+        0 => Arc::new(UnboundedMemoryPool::default()),
+        bytes => {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let top = NonZeroUsize::new(3).expect("three");
+            Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), top))
+        }
+    };
+    let mut builder = RuntimeEnvBuilder::new().with_memory_pool(pool);
+    if !options.spill_path.is_empty() {
+        let path = PathBuf::from(&options.spill_path);
+        std::fs::create_dir_all(&path)
+            .map_err(|e| from_io(&e).detail(format!("folder for spilled runs: {path:?}")))?;
+        builder = builder.with_temp_file_path(path);
+    }
+    builder.build_arc().map_err(Box::<BridgeError>::from)
+}
+
+fn first_state(threads: usize, environment: Arc<RuntimeEnv>) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_collect_statistics(true);
+    let options = config.options_mut();
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    // 0.1 is the DECIMAL 0.1, as in PostgreSQL: it meets DECIMAL columns exactly and becomes a
+    // DOUBLE where it meets one. Numbers with an exponent are DOUBLE (check.rs).
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.map_string_types_to_utf8view = true;
+    options.execution.time_zone = Some("UTC".to_string());
+    let mut builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(environment)
+        .with_default_features()
+        .with_analyzer_rules(rules::analyzer_rules());
+    builder
+        .expr_planners()
+        .get_or_insert_default()
+        .insert(0, Arc::new(rules::Comparisons));
+    builder.build()
+}

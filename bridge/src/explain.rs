@@ -1,0 +1,94 @@
+//! EXPLAIN: the lines of a plan.
+//!
+//! The physical plan, in which our leaves stand under their own names; for VERBOSE the logical plan before it; for
+//! ANALYZE with what was counted while it ran. Of INSERT, UPDATE and DELETE the read side is shown, under a line that
+//! says what is done with the rows.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+
+use crate::catalog::Run;
+use crate::cursor::{Cursor, execute, physical_plan};
+use crate::error::{BridgeError, Res};
+use crate::parse::Explain;
+use crate::plan::Plan;
+use crate::session::Session;
+
+const TREE_WIDTH: usize = 120;
+
+pub fn explain(
+    session: &Session,
+    plan: &Plan,
+    how: &Explain,
+    parameters: &[u8],
+    run: &Arc<Run>,
+) -> Res<Vec<String>> {
+    let lines = explain_in(session, plan, how, parameters, run);
+    run.finish();
+    lines
+}
+
+fn explain_in(
+    session: &Session,
+    plan: &Plan,
+    how: &Explain,
+    parameters: &[u8],
+    run: &Arc<Run>,
+) -> Res<Vec<String>> {
+    if how.analyze && plan.change.is_some() {
+        return Err(
+            BridgeError::unsupported("EXPLAIN ANALYZE of INSERT, UPDATE or DELETE")
+                .hint("EXPLAIN shows its plan without running it"),
+        );
+    }
+    let tree = match how.format.as_str() {
+        "" | "indent" => false,
+        "tree" => true,
+        other => return Err(BridgeError::unsupported(format!("EXPLAIN FORMAT {other}"))),
+    };
+    let logical = plan.bound(&session.state, run, parameters)?;
+    let physical = physical_plan(&session.engine, &session.state, &logical, run)?;
+    if how.analyze {
+        let stream = execute(&session.engine, &session.state, physical.clone())?;
+        // `physical` keeps the leaves alive for their counters, so the run ends with explain() only.
+        Cursor::over(session.engine.clone(), stream, run.clone())
+            .leave_run_open()
+            .drain()?;
+    }
+    let mut lines = Vec::new();
+    if how.verbose {
+        lines.push("Logical plan".to_string());
+        push(&mut lines, &logical.display_indent().to_string(), 1);
+        lines.push("Physical plan".to_string());
+    }
+    let mut depth = usize::from(how.verbose);
+    if let Some(change) = &plan.change {
+        lines.push(format!("{}{change}", "  ".repeat(depth)));
+        depth += 1;
+    }
+    push(&mut lines, &shown(&physical, how, tree), depth);
+    Ok(lines)
+}
+
+fn shown(plan: &Arc<dyn ExecutionPlan>, how: &Explain, tree: bool) -> String {
+    let display = if how.analyze {
+        DisplayableExecutionPlan::with_metrics(plan.as_ref())
+    } else {
+        DisplayableExecutionPlan::new(plan.as_ref())
+    };
+    if tree {
+        return display
+            .set_tree_maximum_render_width(TREE_WIDTH)
+            .tree_render()
+            .to_string();
+    }
+    display.indent(how.verbose).to_string()
+}
+
+fn push(lines: &mut Vec<String>, text: &str, depth: usize) {
+    for line in text.lines() {
+        lines.push(format!("{}{}", "  ".repeat(depth), line.trim_end()));
+    }
+}

@@ -1,0 +1,264 @@
+//! A leaf of C++ as DataFusion's ExecutionPlan: it prints, estimates, runs and counts as C++ says.
+//!
+//! A stream is pulled inline, in the task that wants its batches: making one takes microseconds, and the
+//! cancel flag is looked at before each. Statistics are exact only where C++ says so; bounds of
+//! columns are always given as estimates, because rows may have been deleted from under them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Metric, MetricValue, MetricsSet,
+};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, RecordBatchStream,
+    ReplaceChildrenOptions, SendableRecordBatchStream,
+};
+use futures::Stream;
+
+use crate::bytes::Reader;
+use crate::catalog::{CppLeaf, CppStream, CppTable};
+use crate::error::{BridgeError, Res};
+use crate::value::read_value;
+
+pub struct LeafExec {
+    leaf: Arc<CppLeaf>,
+    text: String,
+    narrowed: bool,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl LeafExec {
+    /// `narrowed`: the scan has filters or a limit.
+    pub fn new(mut leaf: CppLeaf, expected: SchemaRef, narrowed: bool) -> Res<LeafExec> {
+        let same =
+            |(a, b): (&FieldRef, &FieldRef)| a.name() == b.name() && a.data_type() == b.data_type();
+        if leaf.schema.fields().len() != expected.fields().len()
+            || !leaf.schema.fields().iter().zip(expected.fields()).all(same)
+        {
+            return Err(BridgeError::internal(&format!(
+                "scan {} has columns {:?} where {:?} were asked for",
+                leaf.name,
+                leaf.schema.fields(),
+                expected.fields()
+            )));
+        }
+        leaf.schema = expected;
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(leaf.schema.clone()),
+            Partitioning::UnknownPartitioning(leaf.partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Ok(LeafExec {
+            text: leaf.explain()?,
+            leaf: Arc::new(leaf),
+            narrowed,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+}
+
+impl fmt::Debug for LeafExec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.leaf.name, self.text)
+    }
+}
+
+impl DisplayAs for LeafExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        match t {
+            DisplayFormatType::TreeRender => write!(f, "{}", self.text),
+            _ if self.text.is_empty() => write!(f, "{}", self.leaf.name),
+            _ => write!(f, "{}: {}", self.leaf.name, self.text),
+        }
+    }
+}
+
+impl ExecutionPlan for LeafExec {
+    fn name(&self) -> &str {
+        &self.leaf.name
+    }
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![]
+    }
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
+    ) -> DfResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+    fn execute(
+        &self,
+        partition: usize,
+        _: Arc<TaskContext>,
+    ) -> DfResult<SendableRecordBatchStream> {
+        let stream = LeafStream {
+            stream: self.leaf.open(partition)?,
+            schema: self.leaf.schema.clone(),
+            metrics: BaselineMetrics::new(&self.metrics, partition),
+            over: false,
+        };
+        Ok(make_cooperative(Box::pin(stream)))
+    }
+    fn metrics(&self) -> Option<MetricsSet> {
+        let mut metrics = self.metrics.clone_inner();
+        for (name, value) in self.leaf.metrics().unwrap_or_default() {
+            let count = Count::new();
+            count.add(value as usize);
+            let value = MetricValue::Count {
+                name: Cow::Owned(name),
+                count,
+            };
+            metrics.push(Arc::new(Metric::new(value, None)));
+        }
+        Some(metrics)
+    }
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> DfResult<Arc<Statistics>> {
+        let schema = &self.leaf.schema;
+        if args.partition().is_some() && self.leaf.partitions > 1 {
+            return Ok(Arc::new(Statistics::new_unknown(schema)));
+        }
+        let bytes = self.leaf.statistics()?;
+        let mut reader = Reader::new(&bytes);
+        let exact = reader.u8()? != 0;
+        let statistics = read_statistics(&mut reader, schema, exact, exact && !self.narrowed)?;
+        Ok(Arc::new(statistics))
+    }
+}
+
+/// Estimates of a whole table, for the logical optimiser.
+pub fn table_statistics(table: &CppTable, schema: &SchemaRef) -> Res<Statistics> {
+    let bytes = table.statistics()?;
+    read_statistics(&mut Reader::new(&bytes), schema, false, false)
+}
+
+fn read_statistics(
+    reader: &mut Reader,
+    schema: &SchemaRef,
+    rows_exact: bool,
+    nulls_exact: bool,
+) -> Res<Statistics> {
+    let rows = reader.opt(|r| r.u64())?;
+    let bytes = reader.opt(|r| r.u64())?;
+    let columns = reader.list(|r| {
+        let nulls = r.opt(|r| r.u64())?;
+        let distinct = r.opt(|r| r.u64())?;
+        let (min, max) = (read_value(r)?, read_value(r)?);
+        Ok(ColumnStatistics {
+            null_count: precision(nulls, nulls_exact),
+            distinct_count: precision(distinct, false),
+            min_value: bound(min),
+            max_value: bound(max),
+            ..ColumnStatistics::new_unknown()
+        })
+    })?;
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = precision(rows, rows_exact);
+    statistics.total_byte_size = precision(bytes, false);
+    if columns.len() == schema.fields().len() {
+        let typed = columns.into_iter().zip(schema.fields());
+        statistics.column_statistics = typed
+            .map(|(column, field)| of_type(column, field.data_type()))
+            .collect();
+    }
+    Ok(statistics)
+}
+
+fn precision(value: Option<u64>, exact: bool) -> Precision<usize> {
+    match value {
+        Some(v) if exact => Precision::Exact(v as usize),
+        Some(v) => Precision::Inexact(v as usize),
+        None => Precision::Absent,
+    }
+}
+
+fn bound(value: ScalarValue) -> Precision<ScalarValue> {
+    if value.is_null() {
+        return Precision::Absent;
+    }
+    Precision::Inexact(value)
+}
+
+// Bounds come as plain values (BIGINT, DOUBLE, TEXT); DataFusion compares them as the column's type.
+fn of_type(mut column: ColumnStatistics, to: &arrow::datatypes::DataType) -> ColumnStatistics {
+    for bound in [&mut column.min_value, &mut column.max_value] {
+        *bound = match &*bound {
+            Precision::Inexact(v) if v.data_type() == *to => Precision::Inexact(v.clone()),
+            Precision::Inexact(v) => v.cast_to(to).map_or(Precision::Absent, Precision::Inexact),
+            _ => Precision::Absent,
+        };
+    }
+    column
+}
+
+struct LeafStream {
+    stream: CppStream,
+    schema: SchemaRef,
+    metrics: BaselineMetrics,
+    over: bool,
+}
+
+impl Stream for LeafStream {
+    type Item = DfResult<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let elapsed = self.metrics.elapsed_compute().clone();
+        let timer = elapsed.timer();
+        let next = self.stream.next();
+        drop(timer);
+        let item = match next {
+            Ok(Some(batch)) => Some(Ok(batch)),
+            Ok(None) => None,
+            Err(error) => Some(Err(error.into_datafusion())),
+        };
+        self.over = !matches!(item, Some(Ok(_)));
+        self.metrics.record_poll(Poll::Ready(item))
+    }
+}
+
+impl RecordBatchStream for LeafStream {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+}

@@ -1,0 +1,797 @@
+//! Text to one parsed statement.
+//!
+//! sqlparser reads SELECT, INSERT, UPDATE, DELETE, CREATE TABLE and the rest of its grammar; EXPLAIN, COPY, SHOW, DESCRIBE
+//! and CHECKPOINT are read here, because their options are ours. What comes out is classified into
+//! the kinds of `src/engine/statement.h`. Everything that we do not do is refused by name: a clause is
+//! either consumed or an error, never dropped. `check.rs` does that for the inside of queries.
+
+use datafusion::sql::sqlparser::ast::{
+    self, Delete, Expr, Insert, ObjectName, Query, Set, SetExpr, Statement as Ast,
+    TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Update, Value, With,
+};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+
+use crate::check;
+use crate::copy::{self, CopyFrom, CopyTo};
+use crate::ddl::{self, CreateTable, DropTable};
+use crate::error::{BridgeError, Res};
+use crate::suggest;
+use crate::text::{DIALECT, Text, folded};
+
+/// Nested expressions and queries deeper than this are refused; DataFusion's own bound is lower than
+/// what generated SQL needs, and stacks grow on demand.
+const DEPTH_MAX: usize = 400;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Name {
+    pub text: String,
+    pub position: u32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Explain {
+    pub analyze: bool,
+    pub verbose: bool,
+    pub format: String,
+}
+
+#[derive(Debug)]
+pub enum Kind {
+    Query(Box<Query>),
+    Insert(Name, Option<With>, Box<Insert>),
+    Update(Name, Option<With>, Box<Update>),
+    Delete(Name, Option<With>, Box<Delete>),
+    CreateTable(CreateTable),
+    DropTable(DropTable),
+    Begin { read_only: bool },
+    Commit,
+    Rollback,
+    Set { name: String, value: Option<String> },
+    Show(String),
+    ShowTables,
+    Describe(Name),
+    CopyFrom(CopyFrom),
+    CopyTo(CopyTo),
+    Checkpoint,
+}
+
+#[derive(Debug)]
+pub struct Statement {
+    pub text: Text,
+    pub explain: Option<Explain>,
+    pub kind: Kind,
+}
+
+/// Parses exactly one statement. Errors: 42601, 0A000.
+pub fn parse(sql: &str) -> Res<Statement> {
+    let text = Text::new(sql)?;
+    let mut parser = Parser::new(&DIALECT)
+        .with_recursion_limit(DEPTH_MAX)
+        .with_tokens_with_locations(text.tokens.clone());
+    let mut reader = Reader {
+        text: &text,
+        parser: &mut parser,
+    };
+    let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
+    Ok(Statement {
+        explain,
+        kind,
+        text,
+    })
+}
+
+/// Reads the tokens of one statement.
+pub struct Reader<'a> {
+    pub text: &'a Text,
+    pub parser: &'a mut Parser<'static>,
+}
+
+impl Reader<'_> {
+    fn statement(&mut self) -> Res<(Option<Explain>, Kind)> {
+        while self.parser.consume_token(&Token::SemiColon) {}
+        if self.peek().token == Token::EOF {
+            return Err(BridgeError::new("42601", "the statement is empty").at(0));
+        }
+        let explain = self.explain()?;
+        let kind = self.kind()?;
+        self.end()?;
+        if explain.is_some() && !explainable(&kind) {
+            return Err(BridgeError::unsupported("EXPLAIN of this kind of statement").at(0));
+        }
+        Ok((explain, kind))
+    }
+
+    fn end(&mut self) -> Res<()> {
+        let mut semicolon = false;
+        while self.parser.consume_token(&Token::SemiColon) {
+            semicolon = true;
+        }
+        let next = self.peek();
+        if next.token == Token::EOF {
+            return Ok(());
+        }
+        if semicolon {
+            return Err(
+                BridgeError::new("42601", "multiple statements where one is expected")
+                    .at(self.offset(&next))
+                    .hint("send them one at a time"),
+            );
+        }
+        Err(self.unexpected("the end of the statement"))
+    }
+
+    fn kind(&mut self) -> Res<Kind> {
+        let first = self.peek();
+        let Token::Word(word) = &first.token else {
+            return self.by_sqlparser();
+        };
+        if word.quote_style.is_some() {
+            return self.by_sqlparser();
+        }
+        match word.value.to_uppercase().as_str() {
+            "COPY" => copy::read(self),
+            "CHECKPOINT" => {
+                self.parser.next_token();
+                Ok(Kind::Checkpoint)
+            }
+            "DESCRIBE" | "DESC" => {
+                self.parser.next_token();
+                let _ = self.parser.parse_keyword(Keyword::TABLE);
+                let name = self.object_name()?;
+                Ok(Kind::Describe(self.table_name(&name)?))
+            }
+            "SHOW" => self.show(),
+            "TABLE" => self.table_command(),
+            _ => self.by_sqlparser(),
+        }
+    }
+
+    fn explain(&mut self) -> Res<Option<Explain>> {
+        if !self.parser.parse_keyword(Keyword::EXPLAIN) {
+            return Ok(None);
+        }
+        let mut explain = Explain::default();
+        if self.peek().token == Token::LParen && self.is_option(1) {
+            self.parser.next_token();
+            loop {
+                self.explain_option(&mut explain)?;
+                if !self.parser.consume_token(&Token::Comma) {
+                    break;
+                }
+            }
+            self.expect(Token::RParen, "a closing parenthesis")?;
+            return Ok(Some(explain));
+        }
+        explain.analyze = self.parser.parse_keyword(Keyword::ANALYZE);
+        explain.verbose = self.parser.parse_keyword(Keyword::VERBOSE);
+        if self.parser.parse_keyword(Keyword::FORMAT) {
+            explain.format = self.explain_format()?;
+        }
+        Ok(Some(explain))
+    }
+
+    fn is_option(&self, n: usize) -> bool {
+        match self.parser.peek_nth_token(n).token {
+            Token::Word(w) => matches!(
+                w.value.to_uppercase().as_str(),
+                "ANALYZE" | "VERBOSE" | "FORMAT" | "COSTS" | "TIMING" | "SUMMARY" | "BUFFERS"
+            ),
+            _ => false,
+        }
+    }
+
+    fn explain_option(&mut self, explain: &mut Explain) -> Res<()> {
+        let token = self.parser.next_token();
+        let Token::Word(word) = &token.token else {
+            return Err(self.unexpected_token("an option of EXPLAIN", &token));
+        };
+        match word.value.to_uppercase().as_str() {
+            "ANALYZE" => explain.analyze = self.optional_bool()?,
+            "VERBOSE" => explain.verbose = self.optional_bool()?,
+            "FORMAT" => explain.format = self.explain_format()?,
+            other => {
+                return Err(BridgeError::unsupported(format!("EXPLAIN option {other}"))
+                    .at(self.offset(&token)));
+            }
+        }
+        Ok(())
+    }
+
+    fn explain_format(&mut self) -> Res<String> {
+        let token = self.parser.next_token();
+        let name = match &token.token {
+            Token::Word(w) => w.value.to_lowercase(),
+            Token::SingleQuotedString(s) => s.to_lowercase(),
+            _ => return Err(self.unexpected_token("a format", &token)),
+        };
+        match name.as_str() {
+            "text" | "indent" => Ok("indent".to_string()),
+            "tree" => Ok(name),
+            other => Err(BridgeError::unsupported(format!("EXPLAIN FORMAT {other}"))
+                .at(self.offset(&token))
+                .hint("formats are indent and tree")),
+        }
+    }
+
+    /// ON, OFF, TRUE, FALSE, 1, 0, or nothing, which is true.
+    fn optional_bool(&mut self) -> Res<bool> {
+        let token = self.peek();
+        let value = match &token.token {
+            Token::Word(w) => match w.value.to_uppercase().as_str() {
+                "ON" | "TRUE" => true,
+                "OFF" | "FALSE" => false,
+                _ => return Err(self.unexpected("true or false")),
+            },
+            Token::Number(n, _) if n == "1" => true,
+            Token::Number(n, _) if n == "0" => false,
+            _ => return Ok(true),
+        };
+        self.parser.next_token();
+        Ok(value)
+    }
+
+    fn show(&mut self) -> Res<Kind> {
+        self.parser.next_token();
+        let first = self.parser.next_token();
+        let Token::Word(word) = &first.token else {
+            return Err(self.unexpected_token("the name of a setting", &first));
+        };
+        let mut name = folded(word);
+        match name.as_str() {
+            "tables" => return Ok(Kind::ShowTables),
+            "time" if self.word_is("ZONE") => {
+                self.parser.next_token();
+                return Ok(Kind::Show("timezone".to_string()));
+            }
+            "transaction" if self.word_is("ISOLATION") => {
+                return Ok(Kind::Show(self.isolation_name()));
+            }
+            "columns" | "create" | "databases" | "schemas" | "functions" | "indexes"
+                if self.peek().token != Token::EOF =>
+            {
+                return Err(
+                    BridgeError::unsupported(format!("SHOW {}", name.to_uppercase()))
+                        .at(self.offset(&first))
+                        .hint("see information_schema, or DESCRIBE a table"),
+                );
+            }
+            _ => {}
+        }
+        while self.parser.consume_token(&Token::Period) {
+            name.push('.');
+            name.push_str(&self.identifier()?);
+        }
+        Ok(Kind::Show(name))
+    }
+
+    fn isolation_name(&mut self) -> String {
+        self.parser.next_token();
+        let _ = self.parser.parse_keyword(Keyword::LEVEL);
+        "transaction_isolation".to_string()
+    }
+
+    // TABLE t is SELECT * FROM t.
+    fn table_command(&mut self) -> Res<Kind> {
+        let start = self.parser.next_token();
+        let name = self.object_name()?;
+        let sql = format!("SELECT * FROM {name}");
+        let mut parser = Parser::new(&DIALECT)
+            .try_with_sql(&sql)
+            .map_err(|e| self.syntax(e))?;
+        let query = parser.parse_query().map_err(|e| self.syntax(e))?;
+        let _ = start;
+        Ok(Kind::Query(query))
+    }
+
+    fn by_sqlparser(&mut self) -> Res<Kind> {
+        let start = self.peek();
+        if let Some(error) = self.known_unsupported(&start) {
+            return Err(error);
+        }
+        let statement = self.parser.parse_statement().map_err(|e| self.syntax(e))?;
+        self.classify(statement, &start)
+    }
+
+    /// Statements by their first words, so that they are refused by name whatever follows.
+    fn known_unsupported(&self, start: &TokenWithSpan) -> Option<Box<BridgeError>> {
+        let word = |n: usize| match self.parser.peek_nth_token(n).token {
+            Token::Word(w) => w.value.to_uppercase(),
+            _ => String::new(),
+        };
+        let (first, second) = (word(0), word(1));
+        let two = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP") && !second.is_empty();
+        let name = match (first.as_str(), second.as_str()) {
+            ("CREATE", "TABLE") | ("DROP", "TABLE") => return None,
+            ("CREATE", "OR" | "UNIQUE" | "TEMP" | "TEMPORARY" | "EXTERNAL" | "UNLOGGED") => {
+                format!("{first} {second} {}", word(2))
+            }
+            ("SAVEPOINT" | "RELEASE" | "MERGE" | "TRUNCATE" | "GRANT" | "REVOKE", _)
+            | ("VACUUM" | "ANALYZE" | "REINDEX" | "CLUSTER" | "COMMENT" | "LISTEN", _)
+            | ("NOTIFY" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "DECLARE" | "FETCH", _)
+            | ("LOCK" | "DO" | "CALL" | "ATTACH" | "DETACH" | "USE" | "KILL" | "LOAD", _) => first,
+            _ if two => format!("{first} {second}"),
+            _ => return None,
+        };
+        Some(BridgeError::unsupported(name.trim()).at(self.offset(start)))
+    }
+
+    fn classify(&mut self, statement: Ast, start: &TokenWithSpan) -> Res<Kind> {
+        let at = self.offset(start);
+        match statement {
+            Ast::Query(query) => self.query(query),
+            Ast::Insert(insert) => self.insert(None, insert),
+            Ast::Update(update) => self.update(None, update),
+            Ast::Delete(delete) => self.delete(None, delete),
+            Ast::CreateTable(table) => ddl::create_table(self, table, at).map(Kind::CreateTable),
+            Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
+            Ast::StartTransaction { .. } => begin(statement, at),
+            Ast::Commit {
+                chain,
+                end: _,
+                modifier,
+            } => match (chain, modifier) {
+                (false, None) => Ok(Kind::Commit),
+                _ => Err(BridgeError::unsupported("COMMIT AND CHAIN").at(at)),
+            },
+            Ast::Rollback { chain, savepoint } => match (chain, savepoint) {
+                (false, None) => Ok(Kind::Rollback),
+                (_, Some(_)) => Err(BridgeError::unsupported("ROLLBACK TO SAVEPOINT").at(at)),
+                _ => Err(BridgeError::unsupported("ROLLBACK AND CHAIN").at(at)),
+            },
+            Ast::Set(set) => self.set(set, at),
+            Ast::Reset(reset) => match reset.reset {
+                ast::Reset::ALL => Err(BridgeError::unsupported("RESET ALL").at(at)),
+                ast::Reset::ConfigurationParameter(name) => Ok(Kind::Set {
+                    name: dotted(&name),
+                    value: None,
+                }),
+            },
+            other => {
+                let words: Vec<String> = other
+                    .to_string()
+                    .split_whitespace()
+                    .take(2)
+                    .map(str::to_uppercase)
+                    .collect();
+                Err(BridgeError::unsupported(words.join(" ")).at(at))
+            }
+        }
+    }
+
+    // WITH ... INSERT, UPDATE or DELETE is a query whose body is that statement.
+    fn query(&mut self, mut query: Box<Query>) -> Res<Kind> {
+        let is_dml = matches!(
+            *query.body,
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_)
+        );
+        if !is_dml {
+            check::query(self.text, &mut query)?;
+            return Ok(Kind::Query(query));
+        }
+        let with = query.with.take();
+        let body = std::mem::replace(
+            &mut *query.body,
+            SetExpr::Values(ast::Values {
+                explicit_row: false,
+                value_keyword: false,
+                rows: vec![],
+            }),
+        );
+        match body {
+            SetExpr::Insert(Ast::Insert(insert)) => self.insert(with, insert),
+            SetExpr::Update(Ast::Update(update)) => self.update(with, update),
+            SetExpr::Delete(Ast::Delete(delete)) => self.delete(with, delete),
+            _ => Err(BridgeError::unsupported("this statement after WITH")),
+        }
+    }
+
+    fn insert(&mut self, mut with: Option<With>, mut insert: Insert) -> Res<Kind> {
+        check::with(self.text, &mut with)?;
+        let name = check::insert(self.text, &mut insert)?;
+        let name = self.table_name(&name)?;
+        Ok(Kind::Insert(name, with, Box::new(insert)))
+    }
+
+    fn update(&mut self, mut with: Option<With>, mut update: Update) -> Res<Kind> {
+        check::with(self.text, &mut with)?;
+        let name = check::update(self.text, &mut update)?;
+        let name = self.table_name(&name)?;
+        Ok(Kind::Update(name, with, Box::new(update)))
+    }
+
+    fn delete(&mut self, mut with: Option<With>, mut delete: Delete) -> Res<Kind> {
+        check::with(self.text, &mut with)?;
+        let name = check::delete(self.text, &mut delete)?;
+        let name = self.table_name(&name)?;
+        Ok(Kind::Delete(name, with, Box::new(delete)))
+    }
+
+    fn set(&mut self, set: Set, at: Option<usize>) -> Res<Kind> {
+        match set {
+            Set::SingleAssignment {
+                scope,
+                hivevar: false,
+                variable,
+                values,
+            } => {
+                if scope.is_some_and(|s| s != ast::ContextModifier::Session) {
+                    return Err(BridgeError::unsupported("SET LOCAL").at(at));
+                }
+                let name = dotted(&variable);
+                let texts: Vec<String> = values.iter().map(setting_text).collect();
+                let is_default = matches!(values.as_slice(),
+                    [Expr::Identifier(i)] if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
+                Ok(Kind::Set {
+                    name,
+                    value: (!is_default).then(|| texts.join(",")),
+                })
+            }
+            Set::SetTimeZone {
+                local: false,
+                value,
+            } => Ok(Kind::Set {
+                name: "timezone".to_string(),
+                value: Some(setting_text(&value)),
+            }),
+            other => {
+                let words: Vec<String> = other
+                    .to_string()
+                    .split_whitespace()
+                    .take(2)
+                    .map(str::to_uppercase)
+                    .collect();
+                Err(BridgeError::unsupported(words.join(" ")).at(at))
+            }
+        }
+    }
+
+    // ---- for the readers of COPY and DDL ----------------------------------------------------------
+
+    pub fn peek(&self) -> TokenWithSpan {
+        self.parser.peek_token()
+    }
+    pub fn offset(&self, token: &TokenWithSpan) -> Option<usize> {
+        if token.token == Token::EOF {
+            return Some(self.text.sql.trim_end().len());
+        }
+        self.text.offset(token.span.start)
+    }
+    pub fn word_is(&self, word: &str) -> bool {
+        matches!(self.peek().token, Token::Word(w)
+            if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+    }
+    pub fn expect(&mut self, token: Token, what: &str) -> Res<()> {
+        if self.parser.consume_token(&token) {
+            return Ok(());
+        }
+        Err(self.unexpected(what))
+    }
+    pub fn unexpected(&self, expected: &str) -> Box<BridgeError> {
+        self.unexpected_token(expected, &self.peek())
+    }
+    pub fn unexpected_token(&self, expected: &str, found: &TokenWithSpan) -> Box<BridgeError> {
+        let what = match &found.token {
+            Token::EOF => "the end of the text".to_string(),
+            token => format!("\"{token}\""),
+        };
+        let error = BridgeError::new(
+            "42601",
+            format!("syntax error: expected {expected}, found {what}"),
+        );
+        self.with_keyword_hint(error, self.offset(found))
+    }
+    pub fn object_name(&mut self) -> Res<ObjectName> {
+        self.parser
+            .parse_object_name(false)
+            .map_err(|e| self.syntax(e))
+    }
+    pub fn identifier(&mut self) -> Res<String> {
+        let ident = self.parser.parse_identifier().map_err(|e| self.syntax(e))?;
+        Ok(self.ident(&ident).text)
+    }
+    pub fn ident(&self, ident: &ast::Ident) -> Name {
+        let text = match ident.quote_style {
+            Some(_) => ident.value.clone(),
+            None => ident.value.to_lowercase(),
+        };
+        let position = self.text.offset(ident.span.start).unwrap_or(0) as u32;
+        Name { text, position }
+    }
+
+    /// t, public.t or trefoil.public.t. Errors: 3F000.
+    pub fn table_name(&self, name: &ObjectName) -> Res<Name> {
+        table_name(self.text, name)
+    }
+
+    /// Our error for one of sqlparser's, whose message ends in its place.
+    pub fn syntax(&self, error: ParserError) -> Box<BridgeError> {
+        let message = match error {
+            ParserError::TokenizerError(m) | ParserError::ParserError(m) => m,
+            ParserError::RecursionLimitExceeded => {
+                return BridgeError::new("54001", "the statement is nested too deeply");
+            }
+        };
+        let (message, location) = split_location(&message);
+        let mut message = message.trim().to_string();
+        if let Some(rest) = message.strip_prefix("Expected: ") {
+            message = match rest.rsplit_once(", found: ") {
+                Some((expected, "EOF")) => {
+                    format!("expected {expected}, found the end of the text")
+                }
+                Some((expected, found)) => format!("expected {expected}, found \"{found}\""),
+                None => format!("expected {rest}"),
+            };
+        }
+        let position = match location {
+            Some(location) => self.text.offset(location),
+            None => Some(self.text.sql.trim_end().len()),
+        };
+        let error = BridgeError::new("42601", format!("syntax error: {message}"));
+        self.with_keyword_hint(error, position)
+    }
+
+    /// A misspelt keyword often parses as an alias, so the words just before the error are looked at too;
+    /// if one of them is the culprit, the error moves there.
+    fn with_keyword_hint(
+        &self,
+        error: Box<BridgeError>,
+        position: Option<usize>,
+    ) -> Box<BridgeError> {
+        let Some(position) = position else {
+            return error;
+        };
+        let words: Vec<(usize, &str, bool)> = self
+            .text
+            .tokens
+            .iter()
+            .filter_map(|t| match &t.token {
+                Token::Word(w) if w.quote_style.is_none() => Some((
+                    self.text.offset(t.span.start)?,
+                    w.value.as_str(),
+                    suggest::KEYWORDS.contains(&w.value.to_uppercase().as_str()),
+                )),
+                _ => None,
+            })
+            .filter(|(at, _, _)| *at <= position)
+            .collect();
+        for (at, word, known) in words.iter().rev().take(3) {
+            if *known {
+                continue;
+            }
+            if let Some(keyword) = suggest::nearest(word, suggest::KEYWORDS) {
+                return error.at(*at).hint(format!("did you mean {keyword}?"));
+            }
+        }
+        error.at(position)
+    }
+}
+
+/// "... at Line: 1, Column: 8" is cut off and read.
+fn split_location(message: &str) -> (&str, Option<Location>) {
+    let Some(at) = message.rfind(" at Line: ") else {
+        return (message, None);
+    };
+    let mut numbers = message[at + " at Line: ".len()..]
+        .split(", Column: ")
+        .map(|n| n.trim().parse::<u64>());
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(line)), Some(Ok(column))) if line > 0 => {
+            (&message[..at], Some(Location { line, column }))
+        }
+        _ => (&message[..at], None),
+    }
+}
+
+pub fn table_name(text: &Text, name: &ObjectName) -> Res<Name> {
+    let parts: Vec<&ast::Ident> = name.0.iter().filter_map(|p| p.as_ident()).collect();
+    let fold = |i: &ast::Ident| match i.quote_style {
+        Some(_) => i.value.clone(),
+        None => i.value.to_lowercase(),
+    };
+    let last = parts
+        .last()
+        .filter(|_| parts.len() == name.0.len())
+        .ok_or_else(|| BridgeError::new("42601", "a table's name is expected"))?;
+    let position = text.offset(last.span.start).unwrap_or(0) as u32;
+    let front: Vec<String> = parts[..parts.len() - 1].iter().map(|i| fold(i)).collect();
+    let front: Vec<&str> = front.iter().map(String::as_str).collect();
+    match front.as_slice() {
+        [] | ["public"] | ["trefoil", "public"] => Ok(Name {
+            text: fold(last),
+            position,
+        }),
+        _ => Err(BridgeError::new(
+            "3F000",
+            format!("schema \"{}\" does not exist", front.join(".")),
+        )
+        .at(text.offset(parts[0].span.start))
+        .hint("all tables are in the schema public")),
+    }
+}
+
+fn explainable(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Query(_) | Kind::Insert(..) | Kind::Update(..) | Kind::Delete(..)
+    )
+}
+
+fn dotted(name: &ObjectName) -> String {
+    name.to_string().replace('"', "").to_lowercase()
+}
+
+/// The value of a setting as text: 'a string' without quotes, on, 1GB, -5.
+fn setting_text(expr: &Expr) -> String {
+    match expr {
+        Expr::Value(v) => match &v.value {
+            Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => s.clone(),
+            other => other.to_string(),
+        },
+        Expr::Identifier(i) => i.value.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn begin(statement: Ast, at: Option<usize>) -> Res<Kind> {
+    let Ast::StartTransaction {
+        modes,
+        begin: _,
+        transaction: _,
+        modifier,
+        statements,
+        exception,
+        has_end_keyword,
+    } = statement
+    else {
+        return Err(BridgeError::internal("not BEGIN"));
+    };
+    if modifier.is_some() || !statements.is_empty() || exception.is_some() || has_end_keyword {
+        return Err(BridgeError::unsupported("a BEGIN ... END block").at(at));
+    }
+    let mut read_only = false;
+    for mode in modes {
+        match mode {
+            TransactionMode::AccessMode(mode) => {
+                read_only = mode == TransactionAccessMode::ReadOnly;
+            }
+            // Snapshot isolation is at least as strict as these.
+            TransactionMode::IsolationLevel(
+                TransactionIsolationLevel::Snapshot
+                | TransactionIsolationLevel::RepeatableRead
+                | TransactionIsolationLevel::ReadCommitted
+                | TransactionIsolationLevel::ReadUncommitted,
+            ) => {}
+            TransactionMode::IsolationLevel(level) => {
+                return Err(BridgeError::unsupported(format!("isolation level {level}"))
+                    .at(at)
+                    .hint("transactions run under snapshot isolation (REPEATABLE READ)"));
+            }
+        }
+    }
+    Ok(Kind::Begin { read_only })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(sql: &str) -> BridgeError {
+        *parse(sql).unwrap_err()
+    }
+
+    #[test]
+    fn statements_are_told_apart() {
+        let is = |sql: &str, ok: fn(&Kind) -> bool| {
+            let parsed = parse(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+            assert!(ok(&parsed.kind), "{sql}: {:?}", parsed.kind);
+        };
+        is("SELECT 1;", |k| matches!(k, Kind::Query(_)));
+        is("VALUES (1)", |k| matches!(k, Kind::Query(_)));
+        is("TABLE t", |k| matches!(k, Kind::Query(_)));
+        is(
+            "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
+            |k| matches!(k, Kind::Insert(n, Some(_), _) if n.text == "t"),
+        );
+        is(
+            "UPDATE public.\"T\" SET a = 1",
+            |k| matches!(k, Kind::Update(n, None, _) if n.text == "T" && n.position == 14),
+        );
+        is(
+            "delete from T where a in (select 1)",
+            |k| matches!(k, Kind::Delete(n, _, _) if n.text == "t"),
+        );
+        is("BEGIN", |k| matches!(k, Kind::Begin { read_only: false }));
+        is("START TRANSACTION READ ONLY", |k| {
+            matches!(k, Kind::Begin { read_only: true })
+        });
+        is("END", |k| matches!(k, Kind::Commit));
+        is("ABORT", |k| matches!(k, Kind::Rollback));
+        is("SHOW ALL", |k| matches!(k, Kind::Show(n) if n == "all"));
+        is(
+            "show trefoil.use_indexes",
+            |k| matches!(k, Kind::Show(n) if n == "trefoil.use_indexes"),
+        );
+        is("SHOW TABLES", |k| matches!(k, Kind::ShowTables));
+        is("desc t", |k| matches!(k, Kind::Describe(_)));
+        is(
+            "SET memory_limit = '1GB'",
+            |k| matches!(k, Kind::Set { name, value: Some(v) } if name == "memory_limit" && v == "1GB"),
+        );
+        is("SET trefoil.use_indexes TO off", |k| {
+            matches!(k, Kind::Set { name, value: Some(v) }
+                if name == "trefoil.use_indexes" && v == "off")
+        });
+        is("RESET memory_limit", |k| {
+            matches!(k, Kind::Set { value: None, .. })
+        });
+        is("CHECKPOINT", |k| matches!(k, Kind::Checkpoint));
+    }
+
+    #[test]
+    fn explain_has_its_options() {
+        let explain = |sql: &str| parse(sql).unwrap().explain.unwrap();
+        assert!(explain("EXPLAIN ANALYZE SELECT 1").analyze);
+        let e = explain("EXPLAIN (ANALYZE, VERBOSE off, FORMAT tree) SELECT 1");
+        assert!(e.analyze && !e.verbose && e.format == "tree");
+        assert!(!explain("EXPLAIN (SELECT 1)").analyze);
+    }
+
+    #[test]
+    fn typos_are_explained_where_they_stand() {
+        let e = error("SELCT 1");
+        assert_eq!(
+            (e.position, e.hint.as_str()),
+            (Some(0), "did you mean SELECT?")
+        );
+        let e = error("SELECT * FORM t");
+        assert_eq!(
+            (e.position, e.hint.as_str()),
+            (Some(9), "did you mean FROM?")
+        );
+        let e = error("SELECT * FROM t WERE a = 1");
+        assert_eq!(
+            (e.position, e.hint.as_str()),
+            (Some(16), "did you mean WHERE?")
+        );
+        let e = error("INSER INTO t VALUES (1)");
+        assert_eq!(
+            (e.position, e.hint.as_str()),
+            (Some(0), "did you mean INSERT?")
+        );
+        assert_eq!(error("SELECT 1; SELECT 2").position, Some(10));
+        assert_eq!(error("  ").sqlstate, "42601");
+        assert_eq!(error("SELECT (1").position, Some(9));
+    }
+
+    #[test]
+    fn what_we_do_not_do_is_refused_by_name() {
+        for (sql, what) in [
+            ("CREATE INDEX i ON t (a)", "CREATE INDEX"),
+            ("ALTER TABLE t ADD c INT", "ALTER TABLE"),
+            ("CREATE VIEW v AS SELECT 1", "CREATE VIEW"),
+            ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
+            ("INSERT INTO t VALUES (1) RETURNING a", "RETURNING"),
+            (
+                "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+                "ON CONFLICT",
+            ),
+            ("DELETE FROM t RETURNING *", "RETURNING"),
+            ("TRUNCATE t", "TRUNCATE"),
+            ("SAVEPOINT s", "SAVEPOINT"),
+            ("SELECT * FROM t FOR UPDATE", "FOR UPDATE"),
+            ("CREATE TABLE t (a INT UNIQUE)", "UNIQUE"),
+            ("CREATE TABLE t (a INT CHECK (a > 0))", "CHECK"),
+            ("CREATE TABLE t (a INT REFERENCES u)", "FOREIGN KEY"),
+            ("CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"),
+            ("BEGIN ISOLATION LEVEL SERIALIZABLE", "SERIALIZABLE"),
+            ("SELECT a INTO b FROM t", "SELECT INTO"),
+            ("SELECT * FROM t TABLESAMPLE SYSTEM (10)", "TABLESAMPLE"),
+        ] {
+            let e = error(sql);
+            assert_eq!(e.sqlstate, "0A000", "{sql}: {e}");
+            assert!(e.message.contains(what), "{sql}: {e}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! A planned statement: what can be run many times, each time with the catalog of the moment.
+//!
+//! The logical plan is analysed and optimised once. Its tables are names (`provider.rs`); parameters stay in it as
+//! placeholders until it runs. A plan that asks for the time (now(), current_date) is optimised again
+//! for every run, because the optimiser puts the time in as a constant.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::source_as_provider;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
+use datafusion::sql::planner::PlannerContext;
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+
+use crate::access_query;
+use crate::bytes::{Reader, Writer};
+use crate::catalog::Run;
+use crate::convert::{assign_scalar, assignment};
+use crate::dml::{Dml, parse_expression};
+use crate::error::{BridgeError, Res};
+use crate::filters::parameter_index;
+use crate::parse::{Kind, Statement};
+use crate::planner::Planner;
+use crate::provider::Provider;
+use crate::statement_format::data_type;
+use crate::value::read_value;
+
+pub struct Plan {
+    /// "Insert: t" and the like; None for a query.
+    pub change: Option<String>,
+    pub logical: LogicalPlan,
+    pub schema: SchemaRef,
+    pub parameters: Vec<Option<DataType>>,
+    pub access: Option<Vec<u8>>,
+    pub tables: Vec<String>,
+    /// Set if the plan asks for the time: the plan before it was optimised.
+    timely: Option<LogicalPlan>,
+}
+
+/// Plans a statement against the catalog of `run`, of which nothing stays in the plan.
+pub fn plan(state: &Arc<SessionState>, statement: &Statement, run: &Arc<Run>) -> Res<Plan> {
+    let planner = Planner::new(state, run);
+    let result = plan_with(&planner, state, statement);
+    planner.end();
+    result.map_err(|e| statement.text.locate(e))
+}
+
+fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> Res<Plan> {
+    let dml = Dml {
+        planner,
+        state,
+        text: &statement.text,
+    };
+    let (logical, change) = match &statement.kind {
+        Kind::Query(query) => (plan_query(planner, query.clone())?, None),
+        Kind::CopyTo(copy) => (plan_query(planner, copy.query.clone())?, None),
+        Kind::Insert(name, with, ast) => (
+            dml.insert(name, with, ast)?,
+            Some(format!("Insert: {}", name.text)),
+        ),
+        Kind::Update(name, with, ast) => (
+            dml.update(name, with, ast)?,
+            Some(format!("Update: {}", name.text)),
+        ),
+        Kind::Delete(name, with, ast) => (
+            dml.delete(name, with, ast)?,
+            Some(format!("Delete: {}", name.text)),
+        ),
+        _ => return Err(BridgeError::internal("this statement has no plan")),
+    };
+    let parameters = parameters_of(&logical)?;
+    let tables = tables_of(&logical)?;
+    let timely = asks_for_time(&logical)?.then(|| logical.clone());
+    let optimised = optimise(state, &logical, timely.is_some())?;
+    let access = match (&change, &timely) {
+        (None, None) => access_query::describe(&optimised),
+        _ => None,
+    };
+    Ok(Plan {
+        change,
+        schema: Arc::new(optimised.schema().as_arrow().clone()),
+        logical: optimised,
+        parameters,
+        access,
+        tables,
+        timely,
+    })
+}
+
+fn plan_query(
+    planner: &Planner,
+    query: Box<datafusion::sql::sqlparser::ast::Query>,
+) -> Res<LogicalPlan> {
+    Ok(planner
+        .sql()
+        .sql_statement_to_plan_with_context(Ast::Query(query), &mut PlannerContext::new())?)
+}
+
+fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<LogicalPlan> {
+    if !timely {
+        return Ok(state.optimize(plan)?);
+    }
+    let mut now = state.clone();
+    now.mark_start_execution();
+    Ok(now.optimize(plan)?)
+}
+
+impl Plan {
+    /// The logical plan for one run: with values for its parameters and, if it asks for it, the time.
+    pub fn bound(
+        &self,
+        state: &SessionState,
+        run: &Arc<Run>,
+        parameters: &[u8],
+    ) -> Res<LogicalPlan> {
+        let mut reader = Reader::new(parameters);
+        let values = reader.list(read_value)?;
+        reader.end()?;
+        let logical = match &self.timely {
+            Some(plan) => optimise_again(state, plan, run)?,
+            None => self.logical.clone(),
+        };
+        if values.len() != self.parameters.len() {
+            return Err(BridgeError::new(
+                "08P01",
+                format!(
+                    "the statement has {} parameters, but {} values were given",
+                    self.parameters.len(),
+                    values.len()
+                ),
+            ));
+        }
+        if values.is_empty() {
+            return Ok(logical);
+        }
+        let mut typed = Vec::with_capacity(values.len());
+        for (i, (value, to)) in values.iter().zip(&self.parameters).enumerate() {
+            typed.push(match to {
+                Some(to) => assign_scalar(value, to).map_err(|e| in_parameter(e, i))?,
+                None => value.clone(),
+            });
+        }
+        Ok(logical.with_param_values(typed)?)
+    }
+
+    /// "plan" of bridge.h.
+    pub fn describe(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.list(&self.parameters, |w, t| w.opt(t, data_type));
+        w.opt(&self.access, |w, bytes| w.out.extend_from_slice(bytes));
+        w.list(&self.tables, |w, name| w.str(name));
+        w.out
+    }
+}
+
+fn in_parameter(mut error: Box<BridgeError>, index: usize) -> Box<BridgeError> {
+    if error.detail.is_empty() {
+        error.detail = format!("this is the value of parameter ${}", index + 1);
+    }
+    error
+}
+
+fn optimise_again(state: &SessionState, plan: &LogicalPlan, run: &Arc<Run>) -> Res<LogicalPlan> {
+    let scans = providers_of(plan)?;
+    let provider = |source: &Arc<dyn datafusion::catalog::TableProvider>, begin: bool| -> Res<()> {
+        if let Some(provider) = source.downcast_ref::<Provider>() {
+            if begin {
+                provider.begin_planning(run)?;
+            } else {
+                provider.end_planning();
+            }
+        }
+        Ok(())
+    };
+    for source in &scans {
+        provider(source, true)?;
+    }
+    let result = optimise(state, plan, true);
+    for source in &scans {
+        provider(source, false)?;
+    }
+    result
+}
+
+fn providers_of(plan: &LogicalPlan) -> Res<Vec<Arc<dyn datafusion::catalog::TableProvider>>> {
+    let mut found = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            found.extend(source_as_provider(&scan.source).ok());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+fn tables_of(plan: &LogicalPlan) -> Res<Vec<String>> {
+    let names: BTreeSet<String> = providers_of(plan)?
+        .iter()
+        .filter_map(|p| p.downcast_ref::<Provider>().map(|p| p.name.clone()))
+        .collect();
+    Ok(names.into_iter().collect())
+}
+
+fn parameters_of(plan: &LogicalPlan) -> Res<Vec<Option<DataType>>> {
+    let mut found: Vec<Option<DataType>> = Vec::new();
+    let mut add = |id: &str, data_type: Option<DataType>| {
+        if let Some(index) = parameter_index(id) {
+            let index = index as usize;
+            if found.len() <= index {
+                found.resize(index + 1, None);
+            }
+            found[index] = found[index].take().or(data_type);
+        }
+    };
+    for (id, field) in plan.get_parameter_fields()? {
+        let known = field.map(|f| f.data_type().clone());
+        add(&id, known.filter(|t| !t.is_null()));
+    }
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            for bound in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                if let Expr::Placeholder(p) = bound.as_ref() {
+                    add(&p.id, Some(DataType::Int64));
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+fn asks_for_time(plan: &LogicalPlan) -> Res<bool> {
+    let mut found = false;
+    let in_expr = |expr: &Expr| -> DfResult<bool> {
+        expr.exists(|e| {
+            Ok(matches!(e, Expr::ScalarFunction(f)
+                if f.func.signature().volatility == Volatility::Stable))
+        })
+    };
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= in_expr(expr)?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+/// The plan of one constant expression, as the only column of one row.
+pub fn plan_expression(
+    state: &Arc<SessionState>,
+    sql: &str,
+    to: &DataType,
+    run: &Arc<Run>,
+) -> Res<LogicalPlan> {
+    let planner = Planner::new(state, run);
+    let empty = DFSchema::empty();
+    let expr =
+        planner
+            .sql()
+            .sql_to_expr(parse_expression(sql)?, &empty, &mut PlannerContext::new())?;
+    let row = LogicalPlanBuilder::empty(true)
+        .project(vec![expr.alias("value")])?
+        .build()?;
+    let analysed = state
+        .analyzer()
+        .execute_and_check(row, state.config_options(), |_, _| {})?;
+    let schema = analysed.schema().clone();
+    let column = Expr::Column(schema.qualified_field(0).into());
+    let value = assignment(column, &schema, to, "value")?.alias("value");
+    let plan = LogicalPlanBuilder::from(analysed)
+        .project(vec![value])?
+        .build()?;
+    optimise(state, &plan, true)
+}
+
+/// Checks that a DEFAULT is an expression of constants. Errors carry no position.
+pub fn check_default(state: &Arc<SessionState>, sql: &str, to: &DataType) -> Res<()> {
+    let run = unsafe { Run::new(std::ptr::null(), std::ptr::null()) }?;
+    plan_expression(state, sql, to, &run)
+        .map(|_| ())
+        .map_err(|mut e| {
+            if e.sqlstate == "42703" {
+                e.sqlstate = "0A000".to_string();
+                e.message = "a DEFAULT cannot use other columns".to_string();
+            }
+            e
+        })
+}

@@ -1,0 +1,237 @@
+//! A table of C++ as DataFusion's TableProvider.
+//!
+//! The provider that lives in a plan knows only the table's name and schema, so that a plan can be kept and
+//! run against another snapshot. While the statement is planned it also holds the C++ table, to ask which
+//! filters it understands; `Planning` takes it away again at the end. scan() looks the table up anew in
+//! the catalog of the run, which it finds in the session's configuration (`RunSlot`).
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::{ExecutionPlan, Statistics};
+
+use crate::bytes::Writer;
+use crate::catalog::{CppTable, Run};
+use crate::error::{BridgeError, Res};
+use crate::filters::encode_condition;
+use crate::leaf::{LeafExec, table_statistics};
+
+/// The run that physical planning works for, as an extension of the session's configuration.
+#[derive(Default)]
+pub struct RunSlot(Mutex<Option<Arc<Run>>>);
+
+impl RunSlot {
+    pub fn set(&self, run: Option<Arc<Run>>) {
+        *self.0.lock().expect("run slot") = run;
+    }
+    pub fn get(&self) -> Option<Arc<Run>> {
+        self.0.lock().expect("run slot").clone()
+    }
+}
+
+pub struct Provider {
+    pub name: String,
+    pub row_ids: bool,
+    schema: SchemaRef,
+    planning: Mutex<Option<Arc<CppTable>>>,
+    exact_promised: AtomicBool,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Provider({})", self.name)
+    }
+}
+
+impl Provider {
+    pub fn new(name: &str, row_ids: bool, table: Arc<CppTable>) -> Provider {
+        Provider {
+            name: name.to_string(),
+            row_ids,
+            schema: table.schema.clone(),
+            planning: Mutex::new(Some(table)),
+            exact_promised: AtomicBool::new(false),
+        }
+    }
+
+    fn planning_table(&self) -> Option<Arc<CppTable>> {
+        self.planning.lock().expect("planning table").clone()
+    }
+
+    pub fn begin_planning(&self, run: &Arc<Run>) -> Res<()> {
+        let table = Arc::new(self.table_of(run)?);
+        *self.planning.lock().expect("planning table") = Some(table);
+        Ok(())
+    }
+
+    pub fn end_planning(&self) {
+        *self.planning.lock().expect("planning table") = None;
+    }
+
+    fn support(&self, table: &CppTable, filter: &Expr) -> Res<TableProviderFilterPushDown> {
+        let encoded = encode_condition(filter, &self.schema);
+        Ok(match table.supports(&encoded.bytes)? {
+            0 => TableProviderFilterPushDown::Unsupported,
+            // An opaque part cannot have been understood, whatever the answer was.
+            2 if encoded.whole => {
+                self.exact_promised.store(true, Ordering::Relaxed);
+                TableProviderFilterPushDown::Exact
+            }
+            _ => TableProviderFilterPushDown::Inexact,
+        })
+    }
+
+    fn table_of(&self, run: &Arc<Run>) -> Res<CppTable> {
+        let table = run.find(&self.name, self.row_ids)?.ok_or_else(|| {
+            BridgeError::new("42P01", format!("table \"{}\" does not exist", self.name))
+                .subject(self.name.clone())
+        })?;
+        if table.schema.fields() != self.schema.fields() {
+            return Err(BridgeError::new(
+                "0A000",
+                format!(
+                    "table \"{}\" was changed since the statement was planned",
+                    self.name
+                ),
+            )
+            .hint("prepare the statement again"));
+        }
+        Ok(table)
+    }
+
+    /// The scan of `columns` with those filters that the table of this run understands, and the others.
+    fn open_leaf(
+        &self,
+        run: &Arc<Run>,
+        columns: &[usize],
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Res<(LeafExec, Vec<Expr>)> {
+        let table = self.table_of(run)?;
+        let (understood, left) = self.divide(&table, filters)?;
+        let columns = with_columns_of(&left, columns, &self.schema);
+        let limit = if left.is_empty() { limit } else { None };
+        let mut request = Writer::default();
+        request.u32(understood.len() as u32);
+        for bytes in &understood {
+            request.out.extend_from_slice(bytes);
+        }
+        let projection: Vec<u32> = columns.iter().map(|c| *c as u32).collect();
+        let leaf = table.scan(&projection, &request.out, limit.map(|n| n as u64))?;
+        let schema = Arc::new(self.schema.project(&columns)?);
+        let narrowed = !filters.is_empty() || limit.is_some();
+        Ok((LeafExec::new(leaf, schema, narrowed)?, left))
+    }
+
+    // A parameter's value may be one that the table cannot use where it could have used another: then the
+    // promise made while planning is kept by a filter of DataFusion's.
+    fn divide(&self, table: &CppTable, filters: &[Expr]) -> Res<(Vec<Vec<u8>>, Vec<Expr>)> {
+        let promised = self.exact_promised.load(Ordering::Relaxed);
+        let (mut understood, mut left) = (Vec::new(), Vec::new());
+        for filter in filters {
+            let encoded = encode_condition(filter, &self.schema);
+            let support = table.supports(&encoded.bytes)?;
+            if support > 0 {
+                understood.push(encoded.bytes);
+            }
+            if support == 0 || (promised && (support == 1 || !encoded.whole)) {
+                left.push(filter.clone());
+            }
+        }
+        Ok((understood, left))
+    }
+}
+
+/// `columns` and after them those that `filters` need besides.
+fn with_columns_of(filters: &[Expr], columns: &[usize], schema: &SchemaRef) -> Vec<usize> {
+    let mut all = columns.to_vec();
+    for column in filters.iter().flat_map(|f| f.column_refs()) {
+        if let Ok(index) = schema.index_of(&column.name)
+            && !all.contains(&index)
+        {
+            all.push(index);
+        }
+    }
+    all
+}
+
+/// `leaf` filtered by `filters`, and then only its first `width` columns.
+fn filtered(
+    leaf: LeafExec,
+    filters: Vec<Expr>,
+    width: usize,
+    state: &dyn Session,
+) -> DfResult<Arc<dyn ExecutionPlan>> {
+    let leaf: Arc<dyn ExecutionPlan> = Arc::new(leaf);
+    let Some(condition) = conjunction(filters) else {
+        return Ok(leaf);
+    };
+    let schema = DFSchema::try_from(leaf.schema())?;
+    let predicate = state.create_physical_expr(condition, &schema)?;
+    let columns: Vec<ProjectionExpr> = leaf.schema().fields()[..width]
+        .iter()
+        .enumerate()
+        .map(|(i, f)| ProjectionExpr::new(Arc::new(Column::new(f.name(), i)), f.name().clone()))
+        .collect();
+    let filter = Arc::new(FilterExec::try_new(predicate, leaf)?);
+    Ok(Arc::new(ProjectionExec::try_new(columns, filter)?))
+}
+
+#[async_trait]
+impl TableProvider for Provider {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        let Some(table) = self.planning_table() else {
+            return Ok(vec![
+                TableProviderFilterPushDown::Unsupported;
+                filters.len()
+            ]);
+        };
+        filters
+            .iter()
+            .map(|f| Ok(self.support(&table, f)?))
+            .collect()
+    }
+    fn statistics(&self) -> Option<Statistics> {
+        let table = self.planning_table()?;
+        table_statistics(&table, &self.schema).ok()
+    }
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let run = state
+            .config()
+            .get_extension::<RunSlot>()
+            .and_then(|slot| slot.get())
+            .ok_or_else(|| BridgeError::internal("a table is scanned outside of a run"))?;
+        let columns = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        let (leaf, left) = self.open_leaf(&run, &columns, filters, limit)?;
+        filtered(leaf, left, columns.len(), state)
+    }
+}

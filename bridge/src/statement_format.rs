@@ -1,0 +1,104 @@
+//! The bytes in which a parsed statement is described to C++: "statement" of `src/engine/bridge.h`.
+
+use arrow::datatypes::DataType;
+
+use crate::bytes::Writer;
+use crate::copy::Options;
+use crate::ddl::Column;
+use crate::parse::{Kind, Name, Statement};
+use crate::types::format_of;
+
+pub fn write(statement: &Statement) -> Vec<u8> {
+    let mut w = Writer::default();
+    w.opt(&statement.explain, |w, e| {
+        w.bool(e.analyze);
+        w.bool(e.verbose);
+        w.str(&e.format);
+    });
+    kind(&mut w, &statement.kind);
+    w.out
+}
+
+fn kind(w: &mut Writer, kind: &Kind) {
+    match kind {
+        Kind::Query(_) => w.u8(0),
+        Kind::Insert(table, ..) => named(w, 1, table),
+        Kind::Update(table, ..) => named(w, 2, table),
+        Kind::Delete(table, ..) => named(w, 3, table),
+        Kind::CreateTable(t) => {
+            named(w, 4, &t.table);
+            w.bool(t.if_not_exists);
+            w.list(&t.columns, column);
+            w.list(&t.primary_key, name);
+            w.opt(&t.constraint_name, |w, n| w.str(n));
+        }
+        Kind::DropTable(d) => {
+            w.u8(5);
+            w.list(&d.tables, name);
+            w.bool(d.if_exists);
+        }
+        Kind::Begin { read_only } => {
+            w.u8(6);
+            w.bool(*read_only);
+        }
+        Kind::Commit => w.u8(7),
+        Kind::Rollback => w.u8(8),
+        Kind::Set { name, value } => {
+            w.u8(9);
+            w.str(name);
+            w.opt(value, |w, v| w.str(v));
+        }
+        Kind::Show(setting) => {
+            w.u8(10);
+            w.str(setting);
+        }
+        Kind::ShowTables => w.u8(11),
+        Kind::Describe(table) => named(w, 12, table),
+        Kind::CopyFrom(c) => {
+            named(w, 13, &c.table);
+            w.list(&c.columns, name);
+            w.str(&c.file);
+            options(w, &c.options);
+        }
+        Kind::CopyTo(c) => {
+            w.u8(14);
+            w.str(&c.file);
+            options(w, &c.options);
+        }
+        Kind::Checkpoint => w.u8(15),
+    }
+}
+
+fn named(w: &mut Writer, kind: u8, table: &Name) {
+    w.u8(kind);
+    name(w, table);
+}
+
+fn name(w: &mut Writer, name: &Name) {
+    w.str(&name.text);
+    w.u32(name.position);
+}
+
+fn options(w: &mut Writer, options: &Options) {
+    w.list(options, |w, (name, value)| {
+        w.str(name);
+        w.str(value);
+    });
+}
+
+fn column(w: &mut Writer, column: &Column) {
+    name(w, &column.name);
+    data_type(w, &column.data_type);
+    w.opt(&column.char_length, |w, n| w.u32(*n));
+    w.bool(column.not_null);
+    w.bool(column.primary_key);
+    w.opt(&column.default, |w, e| w.str(&e.to_string()));
+}
+
+/// A type: its format, and for a list the element's type.
+pub fn data_type(w: &mut Writer, t: &DataType) {
+    w.str(&format_of(t).unwrap_or_default());
+    if let DataType::List(field) = t {
+        data_type(w, field.data_type());
+    }
+}

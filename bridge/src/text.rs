@@ -1,0 +1,157 @@
+//! The text of a statement, its tokens, and positions in it.
+//!
+//! sqlparser counts lines and characters from one; our errors carry byte offsets from zero. A name that an
+//! error is about ("subject") is found again among the tokens.
+
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+
+use crate::error::{BridgeError, Res};
+
+pub static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
+
+#[derive(Debug)]
+pub struct Text {
+    pub sql: String,
+    lines: Vec<usize>,
+    pub tokens: Vec<TokenWithSpan>,
+}
+
+impl Text {
+    /// Splits the text into tokens. Errors: 42601, 22021 for a zero byte.
+    pub fn new(sql: &str) -> Res<Text> {
+        if let Some(zero) = sql.find('\0') {
+            return Err(BridgeError::new("22021", "the statement contains a zero byte").at(zero));
+        }
+        let mut lines = vec![0];
+        lines.extend(sql.match_indices('\n').map(|(i, _)| i + 1));
+        let mut text = Text {
+            sql: sql.to_string(),
+            lines,
+            tokens: Vec::new(),
+        };
+        text.tokens = Tokenizer::new(&DIALECT, sql)
+            .tokenize_with_location()
+            .map_err(|e| {
+                let position = text.offset(e.location);
+                BridgeError::new("42601", format!("syntax error: {}", e.message)).at(position)
+            })?;
+        Ok(text)
+    }
+
+    /// The byte offset of a line and column; None if there is no such place.
+    pub fn offset(&self, at: Location) -> Option<usize> {
+        let start = *self.lines.get((at.line as usize).checked_sub(1)?)?;
+        let column = (at.column as usize).checked_sub(1)?;
+        let rest = &self.sql[start..];
+        let within = rest
+            .char_indices()
+            .nth(column)
+            .map_or(rest.len(), |(i, _)| i);
+        Some(start + within)
+    }
+
+    /// Where the words of a dotted name first stand in a row; the last one's place, since that is the
+    /// column or the table. A name after FROM and the like is preferred if `relation`.
+    pub fn find_name(&self, name: &str, relation: bool) -> Option<usize> {
+        let parts: Vec<&str> = name.split('.').collect();
+        let meaningful: Vec<&TokenWithSpan> = self
+            .tokens
+            .iter()
+            .filter(|t| !matches!(t.token, Token::Whitespace(_)))
+            .collect();
+        let mut first = None;
+        for i in 0..meaningful.len() {
+            if !stands_at(&meaningful[i..], &parts) {
+                continue;
+            }
+            let place = self.offset(meaningful[i].span.start);
+            if !relation || (i > 0 && introduces_relation(&meaningful[i - 1].token)) {
+                return place;
+            }
+            first = first.or(place);
+        }
+        // The planner may say t.x where the text says x.
+        if first.is_none() && parts.len() > 1 {
+            return self.find_name(parts[parts.len() - 1], relation);
+        }
+        first
+    }
+
+    /// Adds the position of the error's subject if it has none.
+    pub fn locate(&self, mut error: Box<BridgeError>) -> Box<BridgeError> {
+        if error.position.is_none()
+            && let Some(subject) = &error.subject
+        {
+            error.position = self.find_name(subject, error.sqlstate == "42P01");
+        }
+        error
+    }
+}
+
+fn stands_at(tokens: &[&TokenWithSpan], parts: &[&str]) -> bool {
+    let mut at = 0;
+    for (n, part) in parts.iter().enumerate() {
+        if n > 0 {
+            if tokens.get(at).map(|t| &t.token) != Some(&Token::Period) {
+                return false;
+            }
+            at += 1;
+        }
+        match tokens.get(at).map(|t| &t.token) {
+            Some(Token::Word(word)) if folded(word) == *part => at += 1,
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn introduces_relation(token: &Token) -> bool {
+    match token {
+        Token::Comma | Token::Period => true,
+        Token::Word(w) => matches!(
+            w.keyword,
+            Keyword::FROM
+                | Keyword::JOIN
+                | Keyword::INTO
+                | Keyword::UPDATE
+                | Keyword::TABLE
+                | Keyword::USING
+                | Keyword::COPY
+                | Keyword::DESCRIBE
+                | Keyword::DESC
+        ),
+        _ => false,
+    }
+}
+
+/// The identifier that a word stands for: folded to lower case unless quoted.
+pub fn folded(word: &Word) -> String {
+    match word.quote_style {
+        Some(_) => word.value.clone(),
+        None => word.value.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_bytes() {
+        let text = Text::new("SELECT 'ä',\n  nme FROM \"T\"").unwrap();
+        let at = text.find_name("nme", false).unwrap();
+        assert_eq!(&text.sql[at..at + 3], "nme");
+        let at = text.find_name("T", true).unwrap();
+        assert_eq!(&text.sql[at..at + 3], "\"T\"");
+        assert_eq!(text.find_name("t", true), None);
+    }
+
+    #[test]
+    fn a_relation_is_found_after_from() {
+        let text = Text::new("SELECT usr FROM usr").unwrap();
+        assert_eq!(text.find_name("usr", false), Some(7));
+        assert_eq!(text.find_name("usr", true), Some(16));
+    }
+}
