@@ -2,9 +2,10 @@
 
 #include "arrow/array.h"
 
-#include <bit>
+#include <algorithm>
 #include <cstdlib>
 
+#include "arrow/bitmap.h"
 #include "base/check.h"
 
 namespace trefoil::arrow {
@@ -13,7 +14,8 @@ constexpr size_t kAlignment = 64;
 }
 
 std::shared_ptr<uint8_t> allocate(size_t bytes) {
-    size_t rounded = std::max<size_t>(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    size_t rounded =
+        std::max<size_t>(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
     auto* p = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded));
     CHECK(p != nullptr);
     return {p, [](uint8_t* q) { std::free(q); }};
@@ -29,10 +31,7 @@ bool Array::has_nulls() const {
     if (type.id == TypeId::kNull) return length > 0;
     if (null_count == 0 || buffers[0].data == nullptr) return false;
     if (null_count > 0) return true;
-    for (int64_t i = 0; i < length; i++) {
-        if (!get_bit(buffers[0].data, offset + i)) return true;
-    }
-    return false;
+    return count_bits(buffers[0].data, offset, length) != length;
 }
 
 std::string_view Array::bytes_at(int64_t i) const {
@@ -55,14 +54,17 @@ std::string_view Array::bytes_at(int64_t i) const {
             const View& v = reinterpret_cast<const View*>(buffers[1].data)[at];
             if (v.size <= 12) return {v.inlined, static_cast<size_t>(v.size)};
             const auto* data = buffers[2 + static_cast<size_t>(v.ref.buffer)].data;
-            return {reinterpret_cast<const char*>(data) + v.ref.offset, static_cast<size_t>(v.size)};
+            return {reinterpret_cast<const char*>(data) + v.ref.offset,
+                    static_cast<size_t>(v.size)};
         }
         case TypeId::kFixedSizeBinary: {
             auto width = static_cast<size_t>(type.width);
-            return {reinterpret_cast<const char*>(buffers[1].data) + static_cast<size_t>(at) * width,
-                    width};
+            return {
+                reinterpret_cast<const char*>(buffers[1].data) + static_cast<size_t>(at) * width,
+                width};
         }
-        default: CHECK(false && "bytes_at: not a string or binary type");
+        default:
+            CHECK(false && "bytes_at: not a string or binary type");
     }
     return {};
 }

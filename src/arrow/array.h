@@ -1,11 +1,11 @@
 // Array and Batch: Arrow columns as C++ values, in memory that somebody owns.
 //
-// An Array is a description: lengths, and views of buffers with a counted owner (a heap block, a mapped
-// segment file, a struct that came from Rust). Copying one copies no data. The bytes live as long as any
-// copy does, also beyond the snapshot or the database they came from.
+// An Array is a description: lengths, and views of buffers with a counted owner (a heap block, a
+// mapped segment file, a struct that came from Rust). Copying one copies no data. The bytes live as
+// long as any copy does, also beyond the snapshot or the database they came from.
 //
-// Layout is Arrow's own: `buffers[0]` is the validity bitmap (no data pointer: all valid) for every type
-// but Null; then
+// Layout is Arrow's own: `buffers[0]` is the validity bitmap (no data pointer: all valid) for every
+// type but Null; then
 //     fixed width, bool   values
 //     Utf8, Binary        offsets, bytes
 //     views               16-byte views, then the data buffers the views refer to
@@ -37,8 +37,12 @@ std::shared_ptr<uint8_t> allocate(size_t bytes);
 // A buffer that holds a copy of `bytes`.
 Buffer copy_buffer(std::span<const uint8_t> bytes);
 
-inline bool get_bit(const uint8_t* bits, int64_t i) { return (bits[i >> 3] >> (i & 7)) & 1; }
-inline void set_bit(uint8_t* bits, int64_t i) { bits[i >> 3] |= static_cast<uint8_t>(1u << (i & 7)); }
+inline bool get_bit(const uint8_t* bits, int64_t i) {
+    return (bits[i >> 3] >> (i & 7)) & 1;
+}
+inline void set_bit(uint8_t* bits, int64_t i) {
+    bits[i >> 3] |= static_cast<uint8_t>(1u << (i & 7));
+}
 
 // One entry of a view array: up to 12 bytes inline, else a prefix and a place in a data buffer.
 struct View {
@@ -57,8 +61,8 @@ static_assert(sizeof(View) == 16);
 struct Array {
     Type type;
     int64_t length = 0;
-    int64_t offset = 0;        // of the first value, in all buffers
-    int64_t null_count = -1;   // -1: not counted
+    int64_t offset = 0;       // of the first value, in all buffers
+    int64_t null_count = -1;  // -1: not counted
     std::vector<Buffer> buffers;
     std::vector<Array> children;
     std::shared_ptr<const Array> dictionary;
@@ -76,7 +80,8 @@ struct Array {
         return reinterpret_cast<const T*>(buffers[1].data) + offset;
     }
     bool bool_at(int64_t i) const { return get_bit(buffers[1].data, offset + i); }
-    // The bytes of value i of any string, binary or fixed-size binary type. They live as long as this.
+    // The bytes of value i of any string, binary or fixed-size binary type. They live as long as
+    // this.
     std::string_view bytes_at(int64_t i) const;
     // The elements of list i, as an array of their own.
     Array list_at(int64_t i) const;
@@ -97,7 +102,8 @@ struct Batch {
     size_t byte_size() const;
 };
 
-// --- The C data interface -----------------------------------------------------------------------------
+// --- The C data interface
+// -----------------------------------------------------------------------------
 
 // Fills `out`; the receiver releases it. The arrays' owners are held until then.
 void export_type(const Field& field, ArrowSchema* out);
@@ -108,7 +114,8 @@ void export_batch(const Batch& batch, ArrowArray* out);  // as a struct array
 // Reads a schema; the struct stays the caller's.
 Result<Field> import_field(const ArrowSchema& schema);
 Result<Schema> import_schema(const ArrowSchema& schema);  // a struct
-// Takes the struct over: it is released when the last copy of the array goes. On an error it is released.
+// Takes the struct over: it is released when the last copy of the array goes. On an error it is
+// released.
 Result<Array> import_array(ArrowArray* array, const Type& type);
 Result<Batch> import_batch(ArrowArray* array, const SchemaPtr& schema);
 

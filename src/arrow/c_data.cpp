@@ -1,7 +1,8 @@
 // The Arrow C data interface: how arrays and schemas cross to and from another language.
 //
-// An exported struct owns a copy of the Array value (which shares the buffers), so releasing it lets go of
-// exactly one reference. An imported struct is kept whole by a shared owner that all its buffers name.
+// An exported struct owns a copy of the Array value (which shares the buffers), so releasing it
+// lets go of exactly one reference. An imported struct is kept whole by a shared owner that all its
+// buffers name.
 
 #include <utility>
 
@@ -11,7 +12,8 @@
 namespace trefoil::arrow {
 namespace {
 
-// --- export -------------------------------------------------------------------------------------------
+// --- export
+// -------------------------------------------------------------------------------------------
 
 struct ExportedSchema {
     std::string format, name;
@@ -57,7 +59,8 @@ void finish_export(ExportedArray* e, ArrowArray* out) {
     out->private_data = e;
 }
 
-// --- import -------------------------------------------------------------------------------------------
+// --- import
+// -------------------------------------------------------------------------------------------
 
 // Holds an imported struct until nobody needs it.
 std::shared_ptr<const void> adopt(ArrowArray* array) {
@@ -70,14 +73,18 @@ std::shared_ptr<const void> adopt(ArrowArray* array) {
             }};
 }
 
-size_t bitmap_bytes(int64_t values) { return static_cast<size_t>((values + 7) / 8); }
+size_t bitmap_bytes(int64_t values) {
+    return static_cast<size_t>((values + 7) / 8);
+}
 
 // The size of a buffer, which the interface does not carry.
-size_t buffer_bytes(const ArrowArray& a, const Type& type, int64_t index, const void* const* buffers) {
+size_t buffer_bytes(const ArrowArray& a, const Type& type, int64_t index,
+                    const void* const* buffers) {
     const int64_t n = a.offset + a.length;
     if (index == 0) return bitmap_bytes(n);
     switch (type.id) {
-        case TypeId::kBool: return bitmap_bytes(n);
+        case TypeId::kBool:
+            return bitmap_bytes(n);
         case TypeId::kUtf8:
         case TypeId::kBinary:
             if (index == 1) return static_cast<size_t>(n + 1) * 4;
@@ -93,9 +100,32 @@ size_t buffer_bytes(const ArrowArray& a, const Type& type, int64_t index, const 
             return static_cast<size_t>(sizes[index - 2]);
         }
         case TypeId::kList:
-        case TypeId::kMap: return static_cast<size_t>(n + 1) * 4;
-        case TypeId::kLargeList: return static_cast<size_t>(n + 1) * 8;
-        default: return static_cast<size_t>(n) * type.byte_width();
+        case TypeId::kMap:
+            return static_cast<size_t>(n + 1) * 4;
+        case TypeId::kLargeList:
+            return static_cast<size_t>(n + 1) * 8;
+        default:
+            return static_cast<size_t>(n) * type.byte_width();
+    }
+}
+
+// How many buffers an array of this type has at least.
+int64_t least_buffers(const Type& type) {
+    switch (type.id) {
+        case TypeId::kNull:
+            return 0;
+        case TypeId::kStruct:
+        case TypeId::kFixedSizeList:
+            return 1;
+        case TypeId::kUtf8:
+        case TypeId::kLargeUtf8:
+        case TypeId::kBinary:
+        case TypeId::kLargeBinary:
+        case TypeId::kUtf8View:
+        case TypeId::kBinaryView:
+            return 3;
+        default:
+            return 2;
     }
 }
 
@@ -106,14 +136,20 @@ Result<Array> import_shared(const ArrowArray& a, const Type& type,
     out.length = a.length;
     out.offset = a.offset;
     out.null_count = a.null_count;
-    // The last buffer of a view array lists the sizes of its data buffers; we keep them in the Buffers.
+    if (a.length < 0 || a.offset < 0 || a.n_buffers < least_buffers(type)) {
+        return Status::invalid("an Arrow array that does not fit its type \"" + type.format() +
+                               "\"");
+    }
+    // The last buffer of a view array lists the sizes of its data buffers; we keep them in the
+    // Buffers.
     int64_t n_buffers = type.is_view() ? a.n_buffers - 1 : a.n_buffers;
     for (int64_t i = 0; i < n_buffers; i++) {
         const auto* data = static_cast<const uint8_t*>(a.buffers[i]);
         out.buffers.push_back({data, data ? buffer_bytes(a, type, i, a.buffers) : 0, owner});
     }
     if (type.id == TypeId::kDictionary) {
-        if (!a.dictionary) return Status::invalid("an Arrow dictionary array without its dictionary");
+        if (!a.dictionary)
+            return Status::invalid("an Arrow dictionary array without its dictionary");
         ASSIGN_OR_RETURN(Array values, import_shared(*a.dictionary, type.children[1].type, owner));
         out.dictionary = std::make_shared<Array>(std::move(values));
         return out;
@@ -122,8 +158,9 @@ Result<Array> import_shared(const ArrowArray& a, const Type& type,
         return Status::invalid("an Arrow array whose children do not fit its type");
     }
     for (int64_t i = 0; i < a.n_children; i++) {
-        ASSIGN_OR_RETURN(Array child, import_shared(*a.children[i],
-                                                    type.children[static_cast<size_t>(i)].type, owner));
+        ASSIGN_OR_RETURN(
+            Array child,
+            import_shared(*a.children[i], type.children[static_cast<size_t>(i)].type, owner));
         out.children.push_back(std::move(child));
     }
     return out;
@@ -227,7 +264,8 @@ Result<Field> import_field(const ArrowSchema& schema) {
 
 Result<Schema> import_schema(const ArrowSchema& schema) {
     ASSIGN_OR_RETURN(Field field, import_field(schema));
-    if (field.type.id != TypeId::kStruct) return Status::invalid("an Arrow schema must be a struct");
+    if (field.type.id != TypeId::kStruct)
+        return Status::invalid("an Arrow schema must be a struct");
     return Schema{std::move(field.type.children)};
 }
 

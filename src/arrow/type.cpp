@@ -57,27 +57,37 @@ const Simple* find_simple(TypeId id) {
 
 constexpr std::string_view kUnits = "smun";
 
-int parse_int(std::string_view text) {
-    int v = 0;
-    std::from_chars(text.data(), text.data() + text.size(), v);
-    return v;
+Status malformed(std::string_view format) {
+    return Status::invalid("malformed Arrow format \"" + std::string(format) + "\"");
 }
 
+// False unless the whole text is a number.
+bool parse_int(std::string_view text, int32_t* out) {
+    const char* end = text.data() + text.size();
+    auto [at, error] = std::from_chars(text.data(), end, *out);
+    return at == end && error == std::errc();
+}
+
+// "10,2" or "10,2,128": precision, scale, bits.
 Result<Type> parse_decimal(std::string_view arguments, std::string_view format) {
     Type t;
-    size_t comma = arguments.find(',');
-    if (comma == std::string_view::npos) {
-        return Status::invalid("malformed Arrow format \"" + std::string(format) + "\"");
+    const size_t comma = arguments.find(',');
+    if (comma == std::string_view::npos) return malformed(format);
+    const std::string_view rest = arguments.substr(comma + 1);
+    const size_t second = rest.find(',');
+    int32_t bits = 128;
+    if (second != std::string_view::npos && !parse_int(rest.substr(second + 1), &bits)) {
+        return malformed(format);
     }
-    std::string_view rest = arguments.substr(comma + 1);
-    size_t second = rest.find(',');
-    int bits = second == std::string_view::npos ? 128 : parse_int(rest.substr(second + 1));
     if (bits != 128 && bits != 256) {
         return Status::unsupported("decimals of " + std::to_string(bits) + " bits");
     }
     t.id = bits == 128 ? TypeId::kDecimal128 : TypeId::kDecimal256;
-    t.precision = parse_int(arguments.substr(0, comma));
-    t.scale = parse_int(rest.substr(0, second));
+    const int32_t precision_max = bits == 128 ? 38 : 76;
+    if (!parse_int(arguments.substr(0, comma), &t.precision) || t.precision < 1 ||
+        t.precision > precision_max || !parse_int(rest.substr(0, second), &t.scale)) {
+        return malformed(format);
+    }
     return t;
 }
 
@@ -90,13 +100,18 @@ Result<Type> parse_temporal(std::string_view format) {
     }
     t.unit = static_cast<TimeUnit>(unit);
     switch (format[1]) {
-        case 't': t.id = unit < 2 ? TypeId::kTime32 : TypeId::kTime64; break;
-        case 'D': t.id = TypeId::kDuration; break;
+        case 't':
+            t.id = unit < 2 ? TypeId::kTime32 : TypeId::kTime64;
+            break;
+        case 'D':
+            t.id = TypeId::kDuration;
+            break;
         case 's':
             t.id = TypeId::kTimestamp;
             if (format.size() > 4) t.timezone = format.substr(4);
             break;
-        default: return Status::unsupported("the Arrow type \"" + std::string(format) + "\"");
+        default:
+            return Status::unsupported("the Arrow type \"" + std::string(format) + "\"");
     }
     return t;
 }
@@ -116,14 +131,21 @@ std::string Type::format() const {
             return "d:" + std::to_string(precision) + "," + std::to_string(scale);
         case TypeId::kDecimal256:
             return "d:" + std::to_string(precision) + "," + std::to_string(scale) + ",256";
-        case TypeId::kFixedSizeBinary: return "w:" + std::to_string(width);
-        case TypeId::kFixedSizeList: return "+w:" + std::to_string(width);
+        case TypeId::kFixedSizeBinary:
+            return "w:" + std::to_string(width);
+        case TypeId::kFixedSizeList:
+            return "+w:" + std::to_string(width);
         case TypeId::kTime32:
-        case TypeId::kTime64: return "tt" + unit_letter;
-        case TypeId::kDuration: return "tD" + unit_letter;
-        case TypeId::kTimestamp: return "ts" + unit_letter + ":" + timezone;
-        case TypeId::kDictionary: return children.at(0).type.format();
-        default: return std::string(find_simple(id)->format);
+        case TypeId::kTime64:
+            return "tt" + unit_letter;
+        case TypeId::kDuration:
+            return "tD" + unit_letter;
+        case TypeId::kTimestamp:
+            return "ts" + unit_letter + ":" + timezone;
+        case TypeId::kDictionary:
+            return children.at(0).type.format();
+        default:
+            return std::string(find_simple(id)->format);
     }
 }
 
@@ -134,7 +156,9 @@ Result<Type> Type::from_format(std::string_view format) {
     if (format.starts_with("d:")) return parse_decimal(format.substr(2), format);
     if (format.starts_with("w:") || format.starts_with("+w:")) {
         Type t = of(format[0] == '+' ? TypeId::kFixedSizeList : TypeId::kFixedSizeBinary);
-        t.width = parse_int(format.substr(format.find(':') + 1));
+        if (!parse_int(format.substr(format.find(':') + 1), &t.width) || t.width < 0) {
+            return malformed(format);
+        }
         return t;
     }
     if (format.starts_with("t")) return parse_temporal(format);
@@ -143,16 +167,24 @@ Result<Type> Type::from_format(std::string_view format) {
 
 size_t Type::byte_width() const {
     switch (id) {
-        case TypeId::kDecimal128: return 16;
-        case TypeId::kDecimal256: return 32;
-        case TypeId::kFixedSizeBinary: return static_cast<size_t>(width);
-        case TypeId::kTime32: return 4;
+        case TypeId::kDecimal128:
+            return 16;
+        case TypeId::kDecimal256:
+            return 32;
+        case TypeId::kFixedSizeBinary:
+            return static_cast<size_t>(width);
+        case TypeId::kTime32:
+            return 4;
         case TypeId::kTime64:
         case TypeId::kDuration:
-        case TypeId::kTimestamp: return 8;
-        case TypeId::kDictionary: return children.at(0).type.byte_width();
-        case TypeId::kFixedSizeList: return 0;
-        default: return find_simple(id)->byte_width;
+        case TypeId::kTimestamp:
+            return 8;
+        case TypeId::kDictionary:
+            return children.at(0).type.byte_width();
+        case TypeId::kFixedSizeList:
+            return 0;
+        default:
+            return find_simple(id)->byte_width;
     }
 }
 
@@ -168,28 +200,56 @@ std::string Type::sql_name() const {
         case TypeId::kFixedSizeBinary:
             return width == 16 ? "UUID" : "BINARY(" + std::to_string(width) + ")";
         case TypeId::kTime32:
-        case TypeId::kTime64: return "TIME";
-        case TypeId::kDuration: return "DURATION";
-        case TypeId::kTimestamp: return timezone.empty() ? "TIMESTAMP" : "TIMESTAMPTZ";
-        case TypeId::kDictionary: return children.at(1).type.sql_name();
+        case TypeId::kTime64:
+            return "TIME";
+        case TypeId::kDuration:
+            return "DURATION";
+        case TypeId::kTimestamp:
+            return timezone.empty() ? "TIMESTAMP" : "TIMESTAMPTZ";
+        case TypeId::kDictionary:
+            return children.at(1).type.sql_name();
         case TypeId::kList:
         case TypeId::kLargeList:
-        case TypeId::kFixedSizeList: return children.at(0).type.sql_name() + "[]";
-        default: return std::string(find_simple(id)->name);
+        case TypeId::kFixedSizeList:
+            return children.at(0).type.sql_name() + "[]";
+        default:
+            return std::string(find_simple(id)->name);
     }
 }
 
-Type boolean() { return of(TypeId::kBool); }
-Type int16() { return of(TypeId::kInt16); }
-Type int32() { return of(TypeId::kInt32); }
-Type int64() { return of(TypeId::kInt64); }
-Type uint64() { return of(TypeId::kUInt64); }
-Type float32() { return of(TypeId::kFloat32); }
-Type float64() { return of(TypeId::kFloat64); }
-Type utf8_view() { return of(TypeId::kUtf8View); }
-Type binary_view() { return of(TypeId::kBinaryView); }
-Type date32() { return of(TypeId::kDate32); }
-Type interval() { return of(TypeId::kIntervalMonthDayNano); }
+Type boolean() {
+    return of(TypeId::kBool);
+}
+Type int16() {
+    return of(TypeId::kInt16);
+}
+Type int32() {
+    return of(TypeId::kInt32);
+}
+Type int64() {
+    return of(TypeId::kInt64);
+}
+Type uint64() {
+    return of(TypeId::kUInt64);
+}
+Type float32() {
+    return of(TypeId::kFloat32);
+}
+Type float64() {
+    return of(TypeId::kFloat64);
+}
+Type utf8_view() {
+    return of(TypeId::kUtf8View);
+}
+Type binary_view() {
+    return of(TypeId::kBinaryView);
+}
+Type date32() {
+    return of(TypeId::kDate32);
+}
+Type interval() {
+    return of(TypeId::kIntervalMonthDayNano);
+}
 
 Type decimal(int32_t precision, int32_t scale) {
     Type t = of(TypeId::kDecimal128);
