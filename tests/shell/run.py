@@ -3,8 +3,8 @@
 
     tests/shell/run.py --program BUILD/trefoil [--only WORD] [--verbose]
 
-Each function test_...() is one test: those with a folder run the program over pipes, those with `person`
-sit at a pseudo terminal and type.
+Each function test_...() is one test: those with a folder run the program over pipes, those with
+`person` sit at a pseudo terminal and type.
 """
 import argparse
 import inspect
@@ -84,12 +84,14 @@ def test_a_pipe_of_nothing_is_fine():
 
 # ---- Output modes --------------------------------------------------------------------------------
 
-ROWS = ("SELECT * FROM (VALUES (1, 'Ann', 1.5), (2, NULL, NULL), (3, '', 2.0), (4, 'a,\"b\"', 0.1))"
+ROWS = ("SELECT * FROM (VALUES"
+        " (1, 'Ann', 1.5), (2, NULL, NULL), (3, '', 2.0), (4, 'a,\"b\"', 0.1))"
         " AS t(id, name, x) ORDER BY id")
 
 
 def test_csv_tells_null_from_empty():
-    equal(run("--csv", "-c", ROWS)[1], 'id,name,x\n1,Ann,1.5\n2,,\n3,"",2.0\n4,"a,""b""",0.1\n')
+    out = run("--csv", "-c", ROWS)[1]
+    equal(out, 'id,name,x\n1,Ann,1.5\n2,,\n3,"",2.0\n4,"a,""b""",0.1\n')
 
 
 def test_no_header():
@@ -160,7 +162,8 @@ def test_explain_prints_its_lines_as_they_are():
 
 
 def test_an_error_shows_its_place_and_exits_1():
-    code, out, err = run("-c", "CREATE TABLE person (name TEXT)", "-c", "SELECT\n\t nme FROM person")
+    code, out, err = run("-c", "CREATE TABLE person (name TEXT)",
+                         "-c", "SELECT\n\t nme FROM person")
     equal((code, out), (1, "CREATE TABLE\n"))
     lines = err.splitlines()
     contains(lines[0], "ERROR 42703: ", '"nme"')
@@ -179,7 +182,8 @@ def test_a_keyword_and_a_table_misspelt():
 
 def test_the_first_error_ends_a_script(folder):
     script = folder / "bad.sql"
-    script.write_text("CREATE TABLE a (x INT);\n\nINSERT INTO a\nVALUES (nope);\nCREATE TABLE b (x INT);\n")
+    script.write_text("CREATE TABLE a (x INT);\n\nINSERT INTO a\nVALUES (nope);\n"
+                      "CREATE TABLE b (x INT);\n")
     database = str(folder / "d")
     code, _, err = run(database, "-f", str(script))
     equal(code, 1)
@@ -193,7 +197,8 @@ def test_the_first_error_ends_a_script(folder):
 
 def test_what_a_failed_script_left_open_is_rolled_back(folder):
     database = str(folder / "d")
-    code, _, _ = run(database, "-c", "CREATE TABLE a (x INT); BEGIN; INSERT INTO a VALUES (1); OOPS")
+    code, _, _ = run(database, "-c",
+                     "CREATE TABLE a (x INT); BEGIN; INSERT INTO a VALUES (1); OOPS")
     equal(code, 1)
     equal(run(database, "--csv", "--no-header", "-c", "SELECT count(*) FROM a")[1], "0\n")
 
@@ -232,8 +237,9 @@ def test_a_full_disk_under_the_output_is_told():
     if not os.path.exists("/dev/full"):
         return
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run([PROGRAM, "-c", "SELECT value FROM generate_series(1, 100000)", "--csv"],
-                              stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(
+            [PROGRAM, "-c", "SELECT value FROM generate_series(1, 100000)", "--csv"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     equal(done.returncode, 1)
     contains(done.stderr, "58030", "No space left")
 
