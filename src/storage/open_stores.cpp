@@ -38,14 +38,12 @@ void forget_open_store(uint64_t device, uint64_t inode) {
 }
 
 Status remove_tree(Vfs& vfs, const std::string& path) {
-    ASSIGN_OR_RETURN(FileStat there, vfs.stat(path));
-    if (!there.exists()) return {};
-    if (there.is_directory()) {
-        ASSIGN_OR_RETURN(std::vector<std::string> names, vfs.list(path));
-        for (const std::string& name : names) {
-            RETURN_IF_ERROR(remove_tree(vfs, path + "/" + name));
-        }
-    }
+    Status status = vfs.remove(path);
+    if (status.code() == Code::kNotFound) return {};
+    if (status.code() != Code::kConflict) return status;
+    // A directory that is not empty. A link to one was removed above and never followed.
+    ASSIGN_OR_RETURN(std::vector<std::string> names, vfs.list(path));
+    for (const std::string& name : names) RETURN_IF_ERROR(remove_tree(vfs, path + "/" + name));
     return vfs.remove(path);
 }
 

@@ -19,7 +19,8 @@ namespace trefoil {
 bool remember_open_store(uint64_t device, uint64_t inode);
 void forget_open_store(uint64_t device, uint64_t inode);
 
-// Removes a file, or a directory with everything in it. It is not an error if there is none.
+// Removes a file or a link, or a directory with everything in it. It is not an error if there is
+// none.
 Status remove_tree(Vfs& vfs, const std::string& path);
 
 }  // namespace trefoil

@@ -240,7 +240,7 @@ Status PosixVfs::rename(const std::string& from, const std::string& to) {
 
 Status PosixVfs::remove(const std::string& path) {
     if (::remove(path.c_str()) == 0) return {};
-    return status_from_errno(errno, "remove", path);
+    return status_from_errno(errno == EEXIST ? ENOTEMPTY : errno, "remove", path);
 }
 
 Status PosixVfs::sync_dir(const std::string& path) {

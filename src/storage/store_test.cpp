@@ -75,6 +75,18 @@ TEST_CASE("tmp is emptied at a writable open, and only then") {
     CHECK(must(disk.list(store->tmp_path())).empty());
 }
 
+TEST_CASE("emptying tmp does not follow links out of it") {
+    TestDirectory directory;
+    PosixVfs disk;
+    open_store(disk, directory / "db").reset();
+    must(disk.make_dir(directory / "photos"));
+    write_file(directory / "photos/cat.jpg", "meow");
+    REQUIRE(::symlink((directory / "photos").c_str(), (directory / "db/tmp/l").c_str()) == 0);
+    open_store(disk, directory / "db").reset();
+    CHECK(must(disk.list(directory / "db/tmp")).empty());
+    CHECK(read_file(directory / "photos/cat.jpg") == "meow");
+}
+
 TEST_CASE("a path that is no database is refused with a sentence, and left as it is") {
     TestDirectory directory;
     PosixVfs disk;

@@ -31,6 +31,8 @@ Status status_from_errno(int error, std::string_view verb, const std::string& pa
         case ENOTDIR:
             return Status(Code::kNotFound, "58P01",
                           message + "part of the path is not a directory");
+        case ENOTEMPTY:
+            return Status(Code::kConflict, "55006", message + "the directory is not empty");
         case EACCES:
         case EPERM:
             return Status(Code::kIo, "42501", message + "permission denied");

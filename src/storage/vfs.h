@@ -119,7 +119,7 @@ public:
     virtual Status make_dir(const std::string& path) = 0;
     // Atomically; replaces a file at `to`. A directory moves only to where nothing is.
     virtual Status rename(const std::string& from, const std::string& to) = 0;
-    // A file, or an empty directory.
+    // A file, a link (not what it points to), or an empty directory; kConflict if it is not empty.
     virtual Status remove(const std::string& path) = 0;
     // Makes the names in a directory durable: creations, renames, removals.
     virtual Status sync_dir(const std::string& path) = 0;
