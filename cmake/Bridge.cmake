@@ -1,8 +1,8 @@
 # The Rust bridge as an imported shared library.
 #
-# tools/bridge.sh runs in every build that needs the library. It starts cargo only if bridge/ changed, and
-# answers in milliseconds otherwise; the library it leaves in the build folder is rewritten only if it is
-# another one, so an edit of C++ neither compiles Rust nor links anew.
+# tools/bridge.sh runs in every build that needs the library. It starts cargo only if bridge/
+# changed, and answers in milliseconds otherwise; the library it leaves in the build folder is
+# rewritten only if it is another one, so an edit of C++ neither compiles Rust nor links anew.
 
 set(TREFOIL_BRIDGE_LIBRARY ${PROJECT_BINARY_DIR}/lib/libtrefoil_bridge.so)
 

@@ -1,5 +1,5 @@
-# The library `trefoil`: all rooms up to db and the public headers, as a user's program links it, and how
-# it is installed: headers, library, bridge, a CMake package and a pkg-config file.
+# The library `trefoil`: all rooms up to db and the public headers, as a user's program links it,
+# and how it is installed: headers, library, bridge, a CMake package and a pkg-config file.
 
 set(objects "")
 set(needs "")

@@ -1,8 +1,9 @@
-# One static library per room of src/, in the order and with the permissions of src/LAYERS, and one test
-# program per room from its *_test.cpp files.
+# One static library per room of src/, in the order and with the permissions of src/LAYERS, and one
+# test program per room from its *_test.cpp files.
 #
-# `db` is the last room inside. When it was made, the library `trefoil` is put together from all of them;
-# rooms listed below it (shell, later server) are doors: they link that library as any user would.
+# `db` is the last room inside. When it was made, the library `trefoil` is put together from all of
+# them; rooms listed below it (shell, later server) are doors: they link that library as any user
+# would.
 
 # What a room needs from outside this repository, beside the rooms it names.
 set(trefoil_storage_needs lmdb xxhash)

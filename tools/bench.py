@@ -3,8 +3,8 @@
 
     tools/bench.py BUILD [NAME ...]      NAME selects by a part of the program's name
 
-What they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written by
-people from such a run, with machine and date.
+What they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written
+by people from such a run, with machine and date.
 """
 import os
 import pathlib
@@ -14,10 +14,12 @@ import sys
 
 
 def describe_machine():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
-                  if line.startswith("model name")), platform.machine())
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")]
+    model = models[0] if models else platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory} GiB, {platform.system()} {platform.release()}"
+    system = f"{platform.system()} {platform.release()}"
+    return f"{model}, {os.cpu_count()} cores, {memory} GiB, {system}"
 
 
 def run(program, results):

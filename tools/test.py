@@ -3,8 +3,8 @@
 
     tools/test.py BUILD [--cpp-only] [--jobs N] [SUITE ...]
 
-BUILD/tests.txt, which CMake writes, lists one suite a line: its name, then the command. A suite is a
-doctest program, whose test cases count, or a script, whose last line says `N passed, N failed`. A
+BUILD/tests.txt, which CMake writes, lists one suite a line: its name, then the command. A suite is
+a doctest program, whose test cases count, or a script, whose last line says `N passed, N failed`. A
 suite that ends otherwise counts as one failure. The output of a suite is shown only if it failed.
 SUITE selects by the beginning of the name. --cpp-only leaves out the scripts (for sanitizers).
 """
@@ -37,7 +37,7 @@ def read_suites(build, wanted, cpp_only):
 
 
 def count(output, exit_code):
-    """(passed, failed) of one suite. A bad exit that the counts do not explain is one failure more."""
+    """(passed, failed) of one suite. An unexplained bad exit is one more failure."""
     found = DOCTEST.findall(output) or SCRIPT.findall(output)
     passed, failed = (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
     if exit_code != 0 and failed == 0:
@@ -71,7 +71,8 @@ def report(result):
             print(f"ended by signal {-code}")
         print("----")
     verdict = "ok    " if not failed else "FAILED"
-    print(f"{verdict} {name:<24} {passed:>5} passed {failed:>3} failed {seconds:>7.1f} s", flush=True)
+    print(f"{verdict} {name:<24} {passed:>5} passed {failed:>3} failed {seconds:>7.1f} s",
+          flush=True)
 
 
 def main():

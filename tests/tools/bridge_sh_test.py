@@ -1,4 +1,4 @@
-"""tools/bridge.sh: cargo runs once per source, failures are told, and clones do not disturb each other.
+"""tools/bridge.sh: cargo runs once per source, failures are told, clones do not disturb each other.
 
 Cargo itself is replaced by a script that writes down that it was called.
 """

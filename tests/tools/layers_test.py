@@ -7,7 +7,7 @@ import unittest
 
 import layers
 
-LAYERS = "# room: may include\nbase:\nstorage: base\nengine: base\ndb: base storage engine\nshell:\n"
+LAYERS = "# rooms\nbase:\nstorage: base\nengine: base\ndb: base storage engine\nshell:\n"
 
 
 def check(files, listing=LAYERS):

@@ -1,4 +1,4 @@
-"""tools/tidy.py: what counts as an opening, a function and an offence, and how the ratchet turns."""
+"""tools/tidy.py: what is an opening, a function and an offence, and how the ratchet turns."""
 import unittest
 
 import tidy
@@ -15,7 +15,8 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(lengths(text), [3, 1])
 
     def test_a_signature_over_several_lines_belongs_to_its_function(self):
-        self.assertEqual(lengths("int f(int a,\n      int b) {\n    if (a) {\n        b++;\n    }\n}\n"), [6])
+        text = "int f(int a,\n      int b) {\n    if (a) {\n        b++;\n    }\n}\n"
+        self.assertEqual(lengths(text), [6])
 
     def test_braces_in_text_and_comments_do_not_count(self):
         self.assertEqual(lengths('void f() {\n    g("}");  // }\n    h(\'}\');\n}\n'), [4])

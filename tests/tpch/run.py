@@ -1,8 +1,8 @@
 """TPC-H at scale factor 0.01: all 22 queries must give the answers that DuckDB gives.
 
-    tests/tpch/run.py --program BUILD/trefoil            compare with answers/*.csv
-    tests/tpch/run.py --record                           record answers/*.csv with DuckDB (make bench
-                                                         installs it); only when a query changed
+    tests/tpch/run.py --program BUILD/trefoil    compare with answers/*.csv
+    tests/tpch/run.py --record                   record answers/*.csv with DuckDB, which
+                                                 tools/setup.sh --bench installs
 
 The data come from tpchgen-cli, which tools/setup.sh installs, and stay in the cache folder. They are
 loaded with COPY, as a user would. A number passes if it agrees to nine digits, or, where one side
