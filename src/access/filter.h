@@ -73,8 +73,7 @@ public:
 
     // False only if no row of a chunk of `row_count` rows can pass. `columns` describes the chunk:
     // the columns of columns(), in that order. Bounds need not be values of the chunk but must
-    // enclose its values in the order of comparisons, so that a chunk with a NaN has a NaN for a
-    // bound.
+    // enclose its values; a chunk with a NaN must have a NaN for one of its bounds.
     bool may_match(std::span<const ColumnStatistics> columns, uint64_t row_count) const;
 
 private:

@@ -83,7 +83,8 @@ typedef struct tf_stream {
     void (*release)(void* context);
 } tf_stream;
 
-/* access::Leaf: a fixed scan, opened once per partition. */
+/* access::Leaf: a fixed scan, opened once per partition. It is released after the last of its
+ * streams. */
 typedef struct tf_leaf {
     uint32_t version;
     uint32_t size;

@@ -6,11 +6,13 @@
 //         plan     Statement + SourceCatalog -> QueryPlan   (optimised logical plan, reusable)
 //         run      QueryPlan + parameters + SourceCatalog -> BatchStream
 //
-// A QueryPlan may be run many times, each time with the SourceCatalog of the moment: tables are looked up
-// again by name, so it reads the snapshot it is given. It must be planned again after DDL.
+// A QueryPlan may be run many times, each time with the SourceCatalog of the moment: tables are
+// looked up again by name, so it reads the snapshot it is given. It must be planned again after
+// DDL.
 //
 // Of DML the engine plans the read side. What comes out of the stream:
-//     INSERT   one row per new row, all columns of the table in its order, defaults filled in, cast to the
+//     INSERT   one row per new row, all columns of the table in its order, defaults filled in, cast
+//     to the
 //              columns' types; not-null, length and key checks are the writer's
 //     UPDATE   kRowIdColumn, then all columns of the table with their new values, cast likewise
 //     DELETE   kRowIdColumn
@@ -35,26 +37,28 @@
 namespace trefoil::engine {
 
 struct EngineOptions {
-    uint32_t threads = 0;        // 0: one per core
-    uint64_t memory_bytes = 0;   // of the pool for joins, sorts, aggregates; beyond it they spill or fail
-    std::string spill_path;      // folder for spilled runs; "" for the system's temporary folder
+    uint32_t threads = 0;  // 0: one per core
+    uint64_t memory_bytes =
+        0;  // of the pool for joins, sorts, aggregates; beyond it they spill or fail
+    std::string spill_path;  // folder for spilled runs; "" for the system's temporary folder
 };
 
-// A statement that needs no algebra: one table, conditions, columns. The fast path runs it in C++ alone.
+// A statement that needs no algebra: one table, conditions, columns. The fast path runs it in C++
+// alone.
 struct AccessQuery {
     std::string table;
-    std::vector<uint32_t> projection;      // table columns, one per output column
-    std::vector<plan::Expr> filters;       // all must hold; no opaque parts
-    std::optional<plan::Expr> limit;       // literal or parameter
-    std::optional<plan::Expr> offset;      // literal or parameter
+    std::vector<uint32_t> projection;  // table columns, one per output column
+    std::vector<plan::Expr> filters;   // all must hold; no opaque parts
+    std::optional<plan::Expr> limit;   // literal or parameter
+    std::optional<plan::Expr> offset;  // literal or parameter
 };
 
 struct QueryPlan {
-    arrow::SchemaPtr schema;                         // of the rows that come out
+    arrow::SchemaPtr schema;                             // of the rows that come out
     std::vector<std::optional<arrow::Type>> parameters;  // $1, $2, ...; nullopt if not inferred
-    std::optional<AccessQuery> access;               // set if the statement is that simple
-    std::vector<std::string> tables;                 // every table it reads, by name
-    std::shared_ptr<void> handle;                    // the engine's own
+    std::optional<AccessQuery> access;                   // set if the statement is that simple
+    std::vector<std::string> tables;                     // every table it reads, by name
+    std::shared_ptr<void> handle;                        // the engine's own
 };
 
 class EngineSession {
@@ -62,17 +66,18 @@ public:
     virtual ~EngineSession() = default;
 
     // Exactly one statement; a trailing semicolon is fine. Errors: 42601 with position and, for a
-    // misspelt keyword, a hint; 42601 "multiple statements" ; 0A000 for what we do not do yet, by name.
+    // misspelt keyword, a hint; 42601 "multiple statements" ; 0A000 for what we do not do yet, by
+    // name.
     virtual Result<Statement> parse(std::string_view sql) = 0;
 
-    // REQUIRES: the statement is a Query, Insert, Update, Delete or CopyTo (with or without EXPLAIN).
-    // Errors: 42P01, 42703 with position and did-you-mean hint, 42804, ...
+    // REQUIRES: the statement is a Query, Insert, Update, Delete or CopyTo (with or without
+    // EXPLAIN). Errors: 42P01, 42703 with position and did-you-mean hint, 42804, ...
     virtual Result<QueryPlan> plan(const Statement& statement,
                                    const access::SourceCatalog& catalog) = 0;
 
-    // Runs the plan. `catalog` must live as long as the stream; `cancel` too. A query that runs out of
-    // memory in a hash join before its first row is planned again with sort-merge joins.
-    // Errors: 53200 out of memory, 57014 cancelled, 22012, 22P02, 22003, ... as evaluated.
+    // Runs the plan. `catalog` must live as long as the stream; `cancel` too. A query that runs out
+    // of memory in a hash join before its first row is planned again with sort-merge joins. Errors:
+    // 53200 out of memory, 57014 cancelled, 22012, 22P02, 22003, ... as evaluated.
     virtual Result<std::unique_ptr<access::BatchStream>> run(const QueryPlan& plan,
                                                              std::span<const Value> parameters,
                                                              const access::SourceCatalog& catalog,
@@ -87,10 +92,12 @@ public:
     // Evaluates one constant SQL expression (a DEFAULT) to a value of `type`.
     virtual Result<Value> evaluate(std::string_view expression, const arrow::Type& type) = 0;
 
-    // A source over rows that somebody else streams (bulk append): INSERT INTO table SELECT * FROM rows,
-    // i.e. casts each column of `rows` to the table's types by position. Takes the stream over.
+    // A source over rows that somebody else streams (bulk append): INSERT INTO table SELECT * FROM
+    // rows, i.e. casts each column of `rows` to the table's types by position. Takes the stream
+    // over.
     virtual Result<std::unique_ptr<access::BatchStream>> cast_stream(
-        ArrowArrayStream* rows, const arrow::SchemaPtr& target, const access::CancelFlag* cancel) = 0;
+        ArrowArrayStream* rows, const arrow::SchemaPtr& target,
+        const access::CancelFlag* cancel) = 0;
 
     // Reads a Parquet file as a stream of batches, columns in the file's order.
     virtual Result<std::unique_ptr<access::BatchStream>> read_parquet(
@@ -99,8 +106,8 @@ public:
     virtual Result<uint64_t> write_parquet(access::BatchStream& rows, const std::string& path,
                                            const CopyOptions& options) = 0;
 
-    // Settings that are the engine's ("datafusion.*", "timezone", "batch_size", "target_partitions").
-    // kNotFound if the engine has no such setting.
+    // Settings that are the engine's ("datafusion.*", "timezone", "batch_size",
+    // "target_partitions"). kNotFound if the engine has no such setting.
     virtual Status set(std::string_view name, std::string_view value) = 0;
     virtual Result<std::string> get(std::string_view name) = 0;
 };

@@ -1,7 +1,8 @@
 // Statement: what a piece of SQL asks for, after it was parsed once.
 //
-// Queries and the read side of DML stay in the engine as a parsed tree that this object holds; everything
-// that is ours to do (tables, transactions, settings, COPY) is spelled out here as plain values.
+// Queries and the read side of DML stay in the engine as a parsed tree that this object holds;
+// everything that is ours to do (tables, transactions, settings, COPY) is spelled out here as plain
+// values.
 
 #pragma once
 
@@ -24,18 +25,18 @@ struct Name {
 
 struct ColumnSpec {
     Name name;
-    arrow::Type type;                          // of the store's canon
-    std::optional<int32_t> char_length;        // VARCHAR(n), CHAR(n)
+    arrow::Type type;                    // of the store's canon
+    std::optional<int32_t> char_length;  // VARCHAR(n), CHAR(n)
     bool not_null = false;
     bool primary_key = false;
-    std::optional<std::string> default_sql;    // the text of the expression
+    std::optional<std::string> default_sql;  // the text of the expression
 };
 
 struct CreateTable {
     Name table;
     bool if_not_exists = false;
     std::vector<ColumnSpec> columns;
-    std::vector<Name> primary_key;             // from the table-level clause; empty if there is none
+    std::vector<Name> primary_key;  // from the table-level clause; empty if there is none
     std::optional<std::string> constraint_name;
 };
 struct DropTable {
@@ -48,7 +49,7 @@ struct Begin {
 struct Commit {};
 struct Rollback {};
 struct SetVariable {
-    std::string name;               // "memory_limit", "trefoil.use_indexes", lower case
+    std::string name;                  // "memory_limit", "trefoil.use_indexes", lower case
     std::optional<std::string> value;  // nullopt: RESET / SET x TO DEFAULT
 };
 struct ShowVariable {
@@ -58,7 +59,8 @@ struct ShowTables {};
 struct Describe {
     Name table;
 };
-using CopyOptions = std::vector<std::pair<std::string, std::string>>;  // lower-case name, value as text
+using CopyOptions =
+    std::vector<std::pair<std::string, std::string>>;  // lower-case name, value as text
 struct CopyFrom {
     Name table;
     std::vector<Name> columns;  // empty: all

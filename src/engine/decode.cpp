@@ -1,0 +1,228 @@
+// Reading what the bridge describes in bytes.
+
+#include "engine/decode.h"
+
+#include <limits>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/border.h"
+#include "plan/expr.h"
+
+namespace trefoil::engine {
+namespace {
+
+// A type cannot nest deeper than this: arrays of arrays of arrays.
+constexpr int kTypeDepthMax = 16;
+
+Status malformed(std::string_view what) {
+    return internal_error("the bridge sent a malformed " + std::string(what));
+}
+
+std::string read_string(Reader& in) {
+    return std::string(in.str());
+}
+
+Name read_name(Reader& in) {
+    Name name;
+    name.text = read_string(in);
+    name.position = in.u32();
+    return name;
+}
+
+// list X, with `read_item` for X. Ends early when the bytes do.
+template <typename T, typename F>
+std::vector<T> read_list(Reader& in, F&& read_item) {
+    std::vector<T> items;
+    const uint32_t count = in.u32();
+    for (uint32_t i = 0; i < count && in.ok(); i++) items.push_back(read_item(in));
+    return items;
+}
+
+template <typename F>
+auto read_optional(Reader& in, F&& read_item) {
+    std::optional<decltype(read_item(in))> item;
+    if (in.u8() != 0) item = read_item(in);
+    return item;
+}
+
+CopyOptions read_options(Reader& in) {
+    return read_list<CopyOptions::value_type>(in, [](Reader& r) {
+        std::string name = read_string(r);
+        return CopyOptions::value_type(std::move(name), read_string(r));
+    });
+}
+
+Result<arrow::Type> read_type(Reader& in, int depth = 0) {
+    const Bytes format = in.str();
+    if (!in.ok() || depth > kTypeDepthMax) return malformed("type");
+    if (format == "+l") {
+        ASSIGN_OR_RETURN(arrow::Type element, read_type(in, depth + 1));
+        return arrow::list(std::move(element));
+    }
+    Result<arrow::Type> type = arrow::Type::from_format(format);
+    if (!type.ok()) return malformed("type");
+    return type;
+}
+
+Result<ColumnSpec> read_column(Reader& in) {
+    ColumnSpec column;
+    column.name = read_name(in);
+    ASSIGN_OR_RETURN(column.type, read_type(in));
+    if (auto length = read_optional(in, [](Reader& r) { return r.u32(); })) {
+        if (*length > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
+            return malformed("column");
+        }
+        column.char_length = static_cast<int32_t>(*length);
+    }
+    column.not_null = in.u8() != 0;
+    column.primary_key = in.u8() != 0;
+    column.default_sql = read_optional(in, read_string);
+    return column;
+}
+
+Result<StatementKind> read_create_table(Reader& in) {
+    CreateTable create;
+    create.table = read_name(in);
+    create.if_not_exists = in.u8() != 0;
+    const uint32_t count = in.u32();
+    for (uint32_t i = 0; i < count; i++) {
+        ASSIGN_OR_RETURN(ColumnSpec column, read_column(in));
+        create.columns.push_back(std::move(column));
+    }
+    create.primary_key = read_list<Name>(in, read_name);
+    create.constraint_name = read_optional(in, read_string);
+    return StatementKind(std::move(create));
+}
+
+StatementKind read_copy_from(Reader& in) {
+    CopyFrom copy;
+    copy.table = read_name(in);
+    copy.columns = read_list<Name>(in, read_name);
+    copy.file = read_string(in);
+    copy.options = read_options(in);
+    return copy;
+}
+
+StatementKind read_copy_to(Reader& in) {
+    CopyTo copy;
+    copy.file = read_string(in);
+    copy.options = read_options(in);
+    return copy;
+}
+
+StatementKind read_set(Reader& in) {
+    SetVariable set;
+    set.name = read_string(in);
+    set.value = read_optional(in, read_string);
+    return set;
+}
+
+StatementKind read_drop_table(Reader& in) {
+    DropTable drop;
+    drop.tables = read_list<Name>(in, read_name);
+    drop.if_exists = in.u8() != 0;
+    return drop;
+}
+
+Result<StatementKind> read_kind(Reader& in) {
+    switch (in.u8()) {
+        case 0:
+            return StatementKind(Query{});
+        case 1:
+            return StatementKind(Insert{read_name(in)});
+        case 2:
+            return StatementKind(Update{read_name(in)});
+        case 3:
+            return StatementKind(Delete{read_name(in)});
+        case 4:
+            return read_create_table(in);
+        case 5:
+            return read_drop_table(in);
+        case 6:
+            return StatementKind(Begin{in.u8() != 0});
+        case 7:
+            return StatementKind(Commit{});
+        case 8:
+            return StatementKind(Rollback{});
+        case 9:
+            return read_set(in);
+        case 10:
+            return StatementKind(ShowVariable{read_string(in)});
+        case 11:
+            return StatementKind(ShowTables{});
+        case 12:
+            return StatementKind(Describe{read_name(in)});
+        case 13:
+            return read_copy_from(in);
+        case 14:
+            return read_copy_to(in);
+        case 15:
+            return StatementKind(Checkpoint{});
+        default:
+            return malformed("statement");
+    }
+}
+
+Explain read_explain(Reader& in) {
+    Explain explain;
+    explain.analyze = in.u8() != 0;
+    explain.verbose = in.u8() != 0;
+    explain.format = read_string(in);
+    return explain;
+}
+
+Result<std::optional<plan::Expr>> read_optional_expr(Reader& in) {
+    if (in.u8() == 0) return std::optional<plan::Expr>();
+    ASSIGN_OR_RETURN(plan::Expr e, plan::decode_expr(in));
+    return std::optional(std::move(e));
+}
+
+Result<AccessQuery> read_access(Reader& in) {
+    AccessQuery query;
+    query.table = read_string(in);
+    query.projection = read_list<uint32_t>(in, [](Reader& r) { return r.u32(); });
+    const uint32_t count = in.u32();
+    for (uint32_t i = 0; i < count; i++) {
+        ASSIGN_OR_RETURN(plan::Expr filter, plan::decode_expr(in));
+        query.filters.push_back(std::move(filter));
+    }
+    ASSIGN_OR_RETURN(query.limit, read_optional_expr(in));
+    ASSIGN_OR_RETURN(query.offset, read_optional_expr(in));
+    return query;
+}
+
+}  // namespace
+
+Result<Statement> decode_statement(Bytes bytes) {
+    Reader in(bytes);
+    Statement statement;
+    statement.explain = read_optional(in, read_explain);
+    ASSIGN_OR_RETURN(statement.kind, read_kind(in));
+    if (!in.ok() || !in.at_end()) return malformed("statement");
+    return statement;
+}
+
+Status decode_plan(Bytes bytes, QueryPlan* plan) {
+    Reader in(bytes);
+    const uint32_t parameters = in.u32();
+    for (uint32_t i = 0; i < parameters && in.ok(); i++) {
+        plan->parameters.emplace_back();
+        if (in.u8() == 0) continue;
+        ASSIGN_OR_RETURN(plan->parameters.back(), read_type(in));
+    }
+    if (in.u8() != 0) {
+        ASSIGN_OR_RETURN(plan->access, read_access(in));
+    }
+    plan->tables = read_list<std::string>(in, read_string);
+    return in.ok() && in.at_end() ? Status() : malformed("plan");
+}
+
+Result<std::vector<std::string>> decode_strings(Bytes bytes) {
+    Reader in(bytes);
+    std::vector<std::string> strings = read_list<std::string>(in, read_string);
+    if (!in.ok() || !in.at_end()) return malformed("list");
+    return strings;
+}
+
+}  // namespace trefoil::engine

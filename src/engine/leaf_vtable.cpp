@@ -1,0 +1,319 @@
+// The functions that Rust calls to read stored data.
+//
+// Each is a guarded call of one virtual function; what comes back is checked where a mistake of a
+// source would be undefined behaviour over there.
+
+#include "engine/leaf_vtable.h"
+
+#include <utility>
+#include <vector>
+
+#include "arrow/array.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "engine/border.h"
+#include "plan/expr.h"
+
+namespace trefoil::engine {
+namespace {
+
+using access::Statistics;
+
+using SourcePtr = std::shared_ptr<access::TableSource>;
+using LeafPtr = std::shared_ptr<access::Leaf>;
+
+const access::TableSource& source_of(void* context) {
+    return **static_cast<SourcePtr*>(context);
+}
+const access::Leaf& leaf_of(void* context) {
+    return **static_cast<LeafPtr*>(context);
+}
+
+template <typename T>
+void release_box(void* context) {
+    delete static_cast<T*>(context);
+}
+
+// --- Byte forms
+// ------------------------------------------------------------------------------------
+
+void write_optional(const std::optional<uint64_t>& v, Writer* out) {
+    out->u8(v.has_value());
+    if (v) out->u64(*v);
+}
+
+void write_bound(const Value& bound, const arrow::Type& type, Writer* out) {
+    const bool crosses = !bound.is_null() && !bound.get_if<Value::List>();
+    plan::encode_value(crosses ? bound : Value(), crosses ? type : arrow::Type(), out);
+}
+
+void write_statistics(const Statistics& s, const arrow::Schema& schema, Writer* out) {
+    write_optional(s.row_count, out);
+    write_optional(s.byte_size, out);
+    if (s.columns.size() != schema.fields.size()) return out->u32(0);
+    out->u32(static_cast<uint32_t>(s.columns.size()));
+    for (size_t i = 0; i < s.columns.size(); i++) {
+        const access::ColumnStatistics& column = s.columns[i];
+        write_optional(column.null_count, out);
+        write_optional(column.distinct_count, out);
+        write_bound(column.min, schema.fields[i].type, out);
+        write_bound(column.max, schema.fields[i].type, out);
+    }
+}
+
+// --- Streams
+// ---------------------------------------------------------------------------------------
+
+struct StreamBox {
+    std::unique_ptr<access::BatchStream> owned;
+    access::BatchStream* stream;
+};
+
+Status check_batch(const arrow::Batch& batch, const arrow::Schema& schema) {
+    if (batch.columns.size() != schema.fields.size()) {
+        return internal_error("a scan gave " + std::to_string(batch.columns.size()) +
+                              " columns where it has " + std::to_string(schema.fields.size()));
+    }
+    for (size_t i = 0; i < batch.columns.size(); i++) {
+        const arrow::Field& field = schema.fields[i];
+        if (batch.columns[i].length != batch.rows || !(batch.columns[i].type == field.type)) {
+            return internal_error("a scan gave a column \"" + field.name +
+                                  "\" of another type or length than it has");
+        }
+    }
+    return {};
+}
+
+int stream_next(void* context, ArrowArray* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        access::BatchStream& stream = *static_cast<StreamBox*>(context)->stream;
+        ASSIGN_OR_RETURN(std::optional<arrow::Batch> batch, stream.next());
+        *out = {};
+        if (!batch) return {};
+        RETURN_IF_ERROR(check_batch(*batch, *stream.schema()));
+        arrow::export_batch(*batch, out);
+        return {};
+    });
+}
+
+tf_stream functions_of(StreamBox box) {
+    return {TF_BRIDGE_VERSION, sizeof(tf_stream), new StreamBox(std::move(box)), stream_next,
+            release_box<StreamBox>};
+}
+
+// --- Leaves
+// ----------------------------------------------------------------------------------------
+
+int leaf_name(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        write_to(out, leaf_of(context).name());
+        return {};
+    });
+}
+
+int leaf_explain(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        write_to(out, leaf_of(context).explain());
+        return {};
+    });
+}
+
+int leaf_schema(void* context, ArrowSchema* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        arrow::export_schema(*leaf_of(context).schema(), out);
+        return {};
+    });
+}
+
+uint32_t leaf_partitions(void* context) {
+    uint32_t count = 1;
+    tf_error error{};
+    if (guarded(&error, [&]() -> Status {
+            count = leaf_of(context).partitions();
+            return {};
+        }) != 0) {
+        error.release(&error);  // a leaf that cannot count has one
+    }
+    return std::max<uint32_t>(1, count);
+}
+
+int leaf_open(void* context, uint32_t partition, const uint8_t* cancel, tf_stream* out,
+              tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        ASSIGN_OR_RETURN(std::unique_ptr<access::BatchStream> stream,
+                         leaf_of(context).open(partition, as_flag(cancel)));
+        *out = stream_functions(std::move(stream));
+        return {};
+    });
+}
+
+int leaf_statistics(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const access::Leaf& leaf = leaf_of(context);
+        Writer bytes;
+        bytes.u8(leaf.row_count_is_exact());
+        write_statistics(leaf.statistics(), *leaf.schema(), &bytes);
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
+int leaf_metrics(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const std::vector<access::Metric> metrics = leaf_of(context).metrics();
+        Writer bytes;
+        bytes.u32(static_cast<uint32_t>(metrics.size()));
+        for (const auto& [name, value] : metrics) {
+            bytes.str(name);
+            bytes.u64(value);
+        }
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
+tf_leaf leaf_functions(LeafPtr leaf) {
+    return {TF_BRIDGE_VERSION, sizeof(tf_leaf),     new LeafPtr(std::move(leaf)),
+            leaf_name,         leaf_explain,        leaf_schema,
+            leaf_partitions,   leaf_open,           leaf_statistics,
+            leaf_metrics,      release_box<LeafPtr>};
+}
+
+// --- Tables
+// ----------------------------------------------------------------------------------------
+
+int table_schema(void* context, ArrowSchema* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        arrow::export_schema(*source_of(context).schema(), out);
+        return {};
+    });
+}
+
+int table_statistics(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const access::TableSource& source = source_of(context);
+        Writer bytes;
+        write_statistics(source.statistics(), *source.schema(), &bytes);
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
+int table_supports(void* context, tf_text filter, uint8_t* support, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        Reader reader(as_view(filter));
+        ASSIGN_OR_RETURN(plan::Expr expr, plan::decode_expr(reader));
+        if (!reader.at_end()) return internal_error("bytes after a filter");
+        const bool known = !expr.has_opaque();
+        *support = known ? static_cast<uint8_t>(source_of(context).supports(expr)) : 0;
+        return {};
+    });
+}
+
+int table_primary_key(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const std::vector<uint32_t> key = source_of(context).primary_key();
+        Writer bytes;
+        bytes.u32(static_cast<uint32_t>(key.size()));
+        for (uint32_t column : key) bytes.u32(column);
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
+int table_column_default(void* context, uint32_t column, const tf_sink* out, uint8_t* has,
+                         tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const std::optional<std::string> text = source_of(context).column_default(column);
+        *has = text.has_value();
+        if (text) write_to(out, *text);
+        return {};
+    });
+}
+
+Result<access::ScanRequest> read_request(const tf_scan_request& request) {
+    if (request.version != TF_BRIDGE_VERSION || request.size != sizeof(tf_scan_request)) {
+        return internal_error("the bridge is of another version");
+    }
+    access::ScanRequest out;
+    if (request.projection_count > 0) {
+        out.projection.assign(request.projection, request.projection + request.projection_count);
+    }
+    Reader reader(as_view(request.filters));
+    const uint32_t count = reader.u32();
+    for (uint32_t i = 0; i < count; i++) {
+        ASSIGN_OR_RETURN(plan::Expr filter, plan::decode_expr(reader));
+        out.filters.push_back(std::move(filter));
+    }
+    if (!reader.ok() || !reader.at_end()) return internal_error("malformed filters");
+    if (request.has_limit) out.limit = request.limit;
+    return out;
+}
+
+int table_scan(void* context, const tf_scan_request* request, tf_leaf* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const access::TableSource& source = source_of(context);
+        ASSIGN_OR_RETURN(access::ScanRequest wanted, read_request(*request));
+        for (uint32_t column : wanted.projection) {
+            if (column >= source.schema()->fields.size()) {
+                return internal_error("a scan of a column that the table does not have");
+            }
+        }
+        ASSIGN_OR_RETURN(LeafPtr leaf, source.scan(wanted));
+        *out = leaf_functions(std::move(leaf));
+        return {};
+    });
+}
+
+tf_table table_functions(SourcePtr source) {
+    return {TF_BRIDGE_VERSION,     sizeof(tf_table),     new SourcePtr(std::move(source)),
+            table_schema,          table_statistics,     table_supports,
+            table_primary_key,     table_column_default, table_scan,
+            release_box<SourcePtr>};
+}
+
+// --- The catalog
+// -----------------------------------------------------------------------------------
+
+const access::SourceCatalog& catalog_of(void* context) {
+    return *static_cast<const access::SourceCatalog*>(context);
+}
+
+int catalog_find(void* context, tf_text name, uint8_t row_ids, tf_table* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        ASSIGN_OR_RETURN(SourcePtr source, catalog_of(context).find(as_view(name), row_ids != 0));
+        *out = {};
+        if (source) *out = table_functions(std::move(source));
+        return {};
+    });
+}
+
+int catalog_table_names(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const std::vector<std::string> names = catalog_of(context).table_names();
+        Writer bytes;
+        bytes.u32(static_cast<uint32_t>(names.size()));
+        for (const std::string& name : names) bytes.str(name);
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
+}  // namespace
+
+tf_catalog catalog_functions(const access::SourceCatalog& catalog) {
+    return {TF_BRIDGE_VERSION, sizeof(tf_catalog),
+            const_cast<void*>(static_cast<const void*>(&catalog)), catalog_find,
+            catalog_table_names};
+}
+
+tf_stream stream_functions(std::unique_ptr<access::BatchStream> stream) {
+    access::BatchStream* raw = stream.get();
+    return functions_of({std::move(stream), raw});
+}
+
+tf_stream borrowed_stream_functions(access::BatchStream* stream) {
+    return functions_of({nullptr, stream});
+}
+
+}  // namespace trefoil::engine
