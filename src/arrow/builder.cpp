@@ -81,7 +81,7 @@ Buffer ColumnBuilder::Memory::take() {
     return b;
 }
 
-ColumnBuilder::ColumnBuilder(Type type) : type_(std::move(type)) {
+ColumnBuilder::ColumnBuilder(Type type) : type_(std::move(type)), width_(type_.byte_width()) {
     CHECK(is_buildable(type_));
     if (type_.id == TypeId::kList) {
         elements_ = std::make_unique<ColumnBuilder>(type_.children[0].type);
@@ -100,7 +100,7 @@ void ColumnBuilder::reserve(int64_t values, size_t string_bytes) {
     if (type_.id == TypeId::kBool) {
         values_.reserve(static_cast<size_t>(bitmap_size(length_ + values)));
     } else {
-        values_.reserve(values_.size + n * (elements_ ? 4 : type_.byte_width()));
+        values_.reserve(values_.size + n * (elements_ ? 4 : width_));
     }
     if (string_bytes == 0 || !type_.is_view()) return;
     if (heap_.empty() || heap_.back().capacity - heap_.back().size < string_bytes) {
@@ -149,7 +149,7 @@ void ColumnBuilder::append_nulls(int64_t count) {
         const auto end = static_cast<int32_t>(elements_->length());
         for (int64_t i = 0; i < count; i++) std::memcpy(values_.extend(4), &end, 4);
     } else {
-        const size_t bytes = static_cast<size_t>(count) * type_.byte_width();
+        const size_t bytes = static_cast<size_t>(count) * width_;
         std::memset(values_.extend(bytes), 0, bytes);
     }
     length_ += count;
@@ -163,7 +163,7 @@ void ColumnBuilder::append_bool(bool v) {
 }
 
 void ColumnBuilder::append_int64(int64_t v) {
-    switch (type_.byte_width()) {
+    switch (width_) {
         case 1:
             append_fixed(static_cast<int8_t>(v));
             break;
@@ -255,9 +255,8 @@ void ColumnBuilder::append_from(const Array& array, int64_t row) {
         elements_->append_array(array.list_at(row));
         return append_list();
     }
-    const size_t width = type_.byte_width();
-    const uint8_t* from = array.buffers[1].data + static_cast<size_t>(array.offset + row) * width;
-    std::memcpy(values_.extend(width), from, width);
+    const uint8_t* from = array.buffers[1].data + static_cast<size_t>(array.offset + row) * width_;
+    std::memcpy(values_.extend(width_), from, width_);
     append_valid_bit();
 }
 
@@ -294,9 +293,8 @@ void ColumnBuilder::append_array(const Array& array) {
     } else if (elements_) {
         append_lists(array);
     } else {
-        const size_t width = type_.byte_width();
-        const uint8_t* from = array.buffers[1].data + static_cast<size_t>(array.offset) * width;
-        const size_t bytes = array_values(array) * width;
+        const uint8_t* from = array.buffers[1].data + static_cast<size_t>(array.offset) * width_;
+        const size_t bytes = array_values(array) * width_;
         std::memcpy(values_.extend(bytes), from, bytes);
     }
     length_ += array.length;

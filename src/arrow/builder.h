@@ -116,6 +116,7 @@ private:
     Status append_list_text(std::string_view text);
 
     Type type_;
+    size_t width_;  // bytes per value; 0 for bools and lists
     int64_t length_ = 0;
     int64_t null_count_ = 0;
     Memory validity_;  // empty as long as there was no null

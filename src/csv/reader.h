@@ -56,27 +56,29 @@ struct Block {
 class BlockSplitter {
 public:
     static constexpr size_t kBlockBytes = size_t{1} << 20;
+    // A longer row is taken for a quote that was never closed.
+    static constexpr size_t kRowBytesMax = size_t{1} << 28;
 
-    explicit BlockSplitter(const ReadOptions& options);
+    explicit BlockSplitter(const ReadOptions& options) : options_(options) {}
 
-    // Appends what is complete now to `blocks`. Errors: 54000 if a row is longer than 1 GiB.
+    // Appends to `blocks` what is complete now. Errors: 54000 if a row is too long.
     Status push(Bytes input, std::vector<Block>* blocks);
-    // The end of the input. Errors: 22P04 if a quoted field is still open, with its line.
-    Status finish(std::vector<Block>* blocks);
+    // The end of the input: the rest is the last block.
+    void finish(std::vector<Block>* blocks);
 
 private:
-    size_t scan_row_end(Bytes input);
+    void scan();
+    void scan_with_escapes();
     void emit(size_t end, std::vector<Block>* blocks);
 
     ReadOptions options_;
     std::string pending_;
-    size_t scanned_ = 0;     // of pending_
-    size_t row_end_ = 0;     // after the last complete row in pending_
-    size_t open_quote_ = 0;  // where the open quote of pending_ began
+    size_t scanned_ = 0;  // bytes of pending_
+    size_t row_end_ = 0;  // behind the last complete row in pending_
     bool in_quote_ = false;
-    bool escaped_ = false;  // the last byte scanned was an escape within quotes
-    bool at_start_ = true;  // no byte seen yet: a byte order mark may come
-    uint64_t line_ = 1;     // of the first byte in pending_
+    bool escaped_ = false;  // the last byte was an escape within quotes
+    bool at_start_ = true;  // a byte order mark may come
+    uint64_t line_ = 1;     // of the first byte of pending_
 };
 
 struct BlockRows {
@@ -86,9 +88,9 @@ struct BlockRows {
 };
 
 // The rows of a block. REQUIRES: every type of the schema is arrow::is_buildable.
-// Errors: 22P04 a wrong number of fields, 22P02 / 22003 / 22007 a field that is no value of its
-// column, 22021 not UTF-8. The message names the line; where there is one, the column and the
-// value.
+// Errors: 22P04 a wrong number of fields, a quote that is not closed, a stray carriage return;
+// 22P02, 22003, 22007, 22008 a field that is no value of its column; 22021 not UTF-8. The message
+// begins with the line and, where there is one, the column; it names the value.
 Result<BlockRows> parse_block(const Block& block, const arrow::SchemaPtr& schema,
                               const ReadOptions& options);
 
