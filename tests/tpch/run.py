@@ -4,10 +4,10 @@
     tests/tpch/run.py --record                   record answers/*.csv with DuckDB, which
                                                  tools/setup.sh --bench installs
 
-The data come from tpchgen-cli, which tools/setup.sh installs, and stay in the cache folder. They are
-loaded with COPY, as a user would. A number passes if it agrees to nine digits, or, where one side
-gives fewer decimals (we keep the average of a DECIMAL a DECIMAL, with six), to those, at least four.
-Sums of decimals are exact on both sides. Ties may come in any order.
+The data come from tpchgen-cli, which tools/setup.sh installs, and stay in the cache folder. They
+are loaded with COPY, as a user would. A number passes if it agrees to nine digits, or, where one
+side gives fewer decimals (we keep the average of a DECIMAL a DECIMAL, with six), to those, at least
+four. Sums of decimals are exact on both sides. Ties may come in any order.
 """
 import argparse
 import csv
