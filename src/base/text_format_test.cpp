@@ -221,6 +221,14 @@ TEST_CASE("decimals round half away from zero to their scale") {
     append_decimal(1, 3, &text);
     append_decimal(-15, -2, &text);
     CHECK(text == "-" + nines + "-0." + nines + "0.001-1500");
+    for (int32_t n = 0; n <= 38; n++) {
+        std::string power;
+        append_decimal(power_of_ten(n), 0, &power);
+        CHECK(power == "1" + std::string(static_cast<size_t>(n), '0'));
+        power.clear();
+        append_decimal(-power_of_ten(n) * 7 / 10, n, &power);
+        CHECK(power == (n == 0 ? "0" : "-0.7" + std::string(static_cast<size_t>(n - 1), '0')));
+    }
 }
 
 TEST_CASE("decimals change their scale or say that they cannot") {
