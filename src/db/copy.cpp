@@ -249,7 +249,7 @@ Result<uint64_t> read_csv(Vfs& vfs, const std::string& path, const arrow::Schema
         at += n;
         std::vector<csv::Block> blocks;
         if (n > 0) RETURN_IF_ERROR(splitter.push(Bytes(piece.data(), n), &blocks));
-        if (n == 0) RETURN_IF_ERROR(splitter.finish(&blocks));
+        if (n == 0) splitter.finish(&blocks);
         for (csv::Block& block : blocks) {
             if (std::exchange(header_pending, false)) {
                 RETURN_IF_ERROR(csv::take_header(&block, *schema, options));
