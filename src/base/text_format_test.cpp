@@ -226,7 +226,7 @@ TEST_CASE("decimals round half away from zero to their scale") {
         append_decimal(power_of_ten(n), 0, &power);
         CHECK(power == "1" + std::string(static_cast<size_t>(n), '0'));
         power.clear();
-        append_decimal(-power_of_ten(n) * 7 / 10, n, &power);
+        append_decimal(-(power_of_ten(n) / 10) * 7, n, &power);
         CHECK(power == (n == 0 ? "0" : "-0.7" + std::string(static_cast<size_t>(n - 1), '0')));
     }
 }
