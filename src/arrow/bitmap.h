@@ -1,4 +1,5 @@
-// Bitmaps: runs of bits at any offset, as Arrow keeps validity and booleans (least significant first).
+// Bitmaps: runs of bits at any offset, as Arrow keeps validity and booleans (least significant
+// first).
 
 #pragma once
 

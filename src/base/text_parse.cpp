@@ -1,4 +1,6 @@
-// Reading scalars.
+// Reading scalars: every parser takes one literal, space around it allowed, and says whether it was
+// none or did not fit. Numbers go through std::from_chars; decimals are rounded digit by digit,
+// exactly.
 
 #include <charconv>
 #include <cmath>
