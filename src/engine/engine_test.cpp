@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "engine/test_tables.h"
 
 using namespace trefoil;
@@ -47,6 +49,11 @@ struct Shop {
     }
     access::ScanRequest last_request(const TestTable& t) { return t.requests.back(); }
 };
+
+Lines sorted(Lines lines) {
+    std::sort(lines.begin(), lines.end());
+    return lines;
+}
 
 std::string joined(const Lines& lines) {
     std::string text;
@@ -228,16 +235,17 @@ TEST_CASE("the read side of INSERT has every column, in order and of the table's
 
 TEST_CASE("the read side of UPDATE has the row id and the new row, that of DELETE the row id") {
     Shop shop;
-    CHECK(shop.rows("UPDATE person SET age = age + 1, name = upper(name) WHERE age = 25") ==
+    CHECK(sorted(shop.rows("UPDATE person SET age = age + 1, name = upper(name) WHERE age = 25")) ==
           Lines{"1|2|BOB|26|20", "3|4|NULL|26|NULL"});
     CHECK(shop.rows("UPDATE person SET name = c.name FROM city c WHERE c.id = person.city AND "
                     "person.id = 1") == Lines{"0|1|Kraków|31|10"});
-    CHECK(shop.rows("DELETE FROM person WHERE id > 3") == Lines{"3", "4"});
+    CHECK(sorted(shop.rows("DELETE FROM person WHERE id > 3")) == Lines{"3", "4"});
     CHECK(shop.rows("DELETE FROM person USING city WHERE city.id = person.city AND "
                     "city.name = 'Oslo'") == Lines{"1"});
     QueryPlan plan = shop.planned("UPDATE person SET age = $1 WHERE id = $2");
     CHECK(plan.schema->fields[0].name == access::kRowIdColumn);
     CHECK(plan.schema->fields[0].type == arrow::uint64());
+    INFO((plan.parameters[0] ? plan.parameters[0]->sql_name() : "none"));
     CHECK(plan.parameters[0] == arrow::int32());
     CHECK(shop.error("SELECT _rowid FROM person").sqlstate() == "42703");
 }

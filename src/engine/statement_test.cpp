@@ -1,0 +1,191 @@
+// What parse() says of statements that are not queries.
+
+#include <doctest/doctest.h>
+
+#include "engine/test_tables.h"
+
+using namespace trefoil;
+using namespace trefoil::engine;
+
+namespace {
+
+EngineSession& session() {
+    static std::unique_ptr<Engine> engine = Engine::create({1, 0, ""}).value();
+    static std::unique_ptr<EngineSession> session = engine->open_session().value();
+    return *session;
+}
+
+Statement parsed(std::string_view sql) {
+    Result<Statement> statement = session().parse(sql);
+    INFO(statement.status().to_string());
+    REQUIRE(statement.ok());
+    return *statement;
+}
+
+template <typename T>
+T as(std::string_view sql) {
+    Statement statement = parsed(sql);
+    const T* kind = std::get_if<T>(&statement.kind);
+    REQUIRE(kind != nullptr);
+    return *kind;
+}
+
+Status error(std::string_view sql) {
+    return session().parse(sql).status();
+}
+
+ColumnSpec column(const std::string& type) {
+    return as<CreateTable>("CREATE TABLE t (c " + type + ")").columns.at(0);
+}
+
+}  // namespace
+
+TEST_CASE("every type of CREATE TABLE becomes a type of the store") {
+    CHECK(column("BOOLEAN").type == arrow::boolean());
+    CHECK(column("BOOL").type == arrow::boolean());
+    CHECK(column("SMALLINT").type == arrow::int16());
+    CHECK(column("INT").type == arrow::int32());
+    CHECK(column("INTEGER").type == arrow::int32());
+    CHECK(column("BIGINT").type == arrow::int64());
+    CHECK(column("REAL").type == arrow::float32());
+    CHECK(column("FLOAT").type == arrow::float64());
+    CHECK(column("DOUBLE").type == arrow::float64());
+    CHECK(column("DOUBLE PRECISION").type == arrow::float64());
+    CHECK(column("DECIMAL(10, 2)").type == arrow::decimal(10, 2));
+    CHECK(column("NUMERIC(38, 0)").type == arrow::decimal(38, 0));
+    CHECK(column("TEXT").type == arrow::utf8_view());
+    CHECK(column("VARCHAR").type == arrow::utf8_view());
+    CHECK(column("VARCHAR(20)").type == arrow::utf8_view());
+    CHECK(column("VARCHAR(20)").char_length == 20);
+    CHECK_FALSE(column("TEXT").char_length.has_value());
+    CHECK(column("BYTEA").type == arrow::binary_view());
+    CHECK(column("DATE").type == arrow::date32());
+    CHECK(column("TIME").type == arrow::time64());
+    CHECK(column("TIMESTAMP").type == arrow::timestamp());
+    CHECK(column("TIMESTAMPTZ").type == arrow::timestamp("UTC"));
+    CHECK(column("TIMESTAMP WITH TIME ZONE").type == arrow::timestamp("UTC"));
+    CHECK(column("INTERVAL").type == arrow::interval());
+    CHECK(column("UUID").type == arrow::fixed_size_binary(16));
+    CHECK(column("INT[]").type == arrow::list(arrow::int32()));
+    CHECK(column("TEXT[]").type == arrow::list(arrow::utf8_view()));
+    CHECK(error("CREATE TABLE t (c GEOMETRY)").sqlstate() != "00000");
+    CHECK(error("CREATE TABLE t (c DECIMAL(99, 2))").sqlstate() != "00000");
+}
+
+TEST_CASE("CREATE TABLE tells names with positions, keys, NOT NULL and defaults") {
+    const std::string sql =
+        "CREATE TABLE IF NOT EXISTS \"Shop\" (Id BIGINT PRIMARY KEY, name VARCHAR(9) NOT NULL "
+        "DEFAULT 'x' || 'y', n INT DEFAULT -1)";
+    CreateTable create = as<CreateTable>(sql);
+    CHECK(create.table.text == "Shop");
+    CHECK(create.table.position == sql.find("\"Shop\""));
+    CHECK(create.if_not_exists);
+    REQUIRE(create.columns.size() == 3);
+    CHECK(create.columns[0].name.text == "id");
+    CHECK(create.columns[0].name.position == sql.find("Id"));
+    CHECK(create.columns[0].primary_key);
+    CHECK(create.columns[1].not_null);
+    CHECK_FALSE(create.columns[1].primary_key);
+    REQUIRE(create.columns[1].default_sql.has_value());
+    CHECK(session().evaluate(*create.columns[1].default_sql, arrow::utf8_view()).value() ==
+          Value("xy"));
+    CHECK(session().evaluate(*create.columns[2].default_sql, arrow::int32()).value() == Value(-1));
+    CHECK(create.primary_key.empty());
+
+    create = as<CreateTable>("CREATE TABLE t (a INT, b TEXT, CONSTRAINT k PRIMARY KEY (b, a))");
+    REQUIRE(create.primary_key.size() == 2);
+    CHECK(create.primary_key[0].text == "b");
+    CHECK(create.constraint_name == "k");
+}
+
+TEST_CASE("a clause that is not done yet is refused by its name, with its place") {
+    for (const char* sql :
+         {"CREATE TABLE t (a INT UNIQUE)", "CREATE TABLE t (a INT CHECK (a > 1))",
+          "CREATE TABLE t (a INT REFERENCES u (b))", "CREATE TABLE t AS SELECT 1",
+          "CREATE INDEX i ON t (a)", "CREATE VIEW v AS SELECT 1", "ALTER TABLE t ADD COLUMN c INT",
+          "SAVEPOINT s", "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+          "INSERT INTO t VALUES (1) RETURNING a", "GRANT SELECT ON t TO u"}) {
+        INFO(sql);
+        Status s = error(sql);
+        CHECK(s.sqlstate() == "0A000");
+        CHECK(s.code() == Code::kUnsupported);
+    }
+}
+
+TEST_CASE("DROP TABLE, DESCRIBE and SHOW TABLES") {
+    DropTable drop = as<DropTable>("DROP TABLE IF EXISTS a, \"B\"");
+    CHECK(drop.if_exists);
+    REQUIRE(drop.tables.size() == 2);
+    CHECK(drop.tables[1].text == "B");
+    CHECK_FALSE(as<DropTable>("DROP TABLE a").if_exists);
+    CHECK(as<Describe>("DESCRIBE person").table.text == "person");
+    as<ShowTables>("SHOW TABLES");
+    as<Checkpoint>("CHECKPOINT");
+}
+
+TEST_CASE("transaction control") {
+    CHECK_FALSE(as<Begin>("BEGIN").read_only);
+    CHECK_FALSE(as<Begin>("START TRANSACTION").read_only);
+    CHECK(as<Begin>("BEGIN READ ONLY").read_only);
+    CHECK(as<Begin>("START TRANSACTION READ ONLY").read_only);
+    as<Commit>("COMMIT");
+    as<Rollback>("ROLLBACK");
+}
+
+TEST_CASE("SET, RESET and SHOW") {
+    SetVariable set = as<SetVariable>("SET memory_limit = '1GB'");
+    CHECK(set.name == "memory_limit");
+    CHECK(set.value == "1GB");
+    set = as<SetVariable>("SET Trefoil.Use_Indexes TO off");
+    CHECK(set.name == "trefoil.use_indexes");
+    CHECK(set.value == "off");
+    CHECK(as<SetVariable>("SET batch_size = 100").value == "100");
+    CHECK_FALSE(as<SetVariable>("RESET batch_size").value.has_value());
+    CHECK_FALSE(as<SetVariable>("SET batch_size TO DEFAULT").value.has_value());
+    CHECK(as<ShowVariable>("SHOW batch_size").name == "batch_size");
+    CHECK(as<ShowVariable>("SHOW ALL").name == "all");
+}
+
+TEST_CASE("COPY both ways") {
+    CopyFrom from =
+        as<CopyFrom>("COPY t (a, b) FROM '/tmp/x.csv' (FORMAT csv, HEADER, DELIMITER ';')");
+    CHECK(from.table.text == "t");
+    REQUIRE(from.columns.size() == 2);
+    CHECK(from.file == "/tmp/x.csv");
+    CHECK(from.options == CopyOptions{{"format", "csv"}, {"header", "true"}, {"delimiter", ";"}});
+    CopyTo to = as<CopyTo>("COPY (SELECT 1) TO 'y.parquet' (FORMAT parquet)");
+    CHECK(to.file == "y.parquet");
+    CHECK(to.options == CopyOptions{{"format", "parquet"}});
+    CHECK(as<CopyTo>("COPY t TO 'z.csv'").options.empty());
+}
+
+TEST_CASE("queries and DML say what they are, and EXPLAIN stands before them") {
+    as<Query>("SELECT 1");
+    as<Query>("VALUES (1), (2)");
+    as<Query>("WITH a AS (SELECT 1) SELECT * FROM a");
+    as<Query>("TABLE t");
+    CHECK(as<Insert>("INSERT INTO T VALUES (1)").table.text == "t");
+    CHECK(as<Update>("UPDATE t SET a = 1").table.position == 7);
+    CHECK(as<Delete>("DELETE FROM t").table.text == "t");
+    CHECK_FALSE(parsed("SELECT 1").explain.has_value());
+    Statement s = parsed("EXPLAIN SELECT 1");
+    REQUIRE(s.explain.has_value());
+    CHECK_FALSE(s.explain->analyze);
+    s = parsed("EXPLAIN ANALYZE VERBOSE INSERT INTO t VALUES (1)");
+    CHECK(s.explain->analyze);
+    CHECK(s.explain->verbose);
+    CHECK(std::holds_alternative<Insert>(s.kind));
+    CHECK(parsed("EXPLAIN FORMAT TREE SELECT 1").explain->format == "tree");
+}
+
+TEST_CASE("a statement outlives the text that it was made from") {
+    auto text = std::make_unique<std::string>("SELECT 40 + 2");
+    Statement statement = parsed(*text);
+    text.reset();
+    TestCatalog catalog;
+    QueryPlan plan = session().plan(statement, catalog).value();
+    statement = {};
+    auto stream = session().run(plan, {}, catalog, nullptr).value();
+    plan = {};
+    CHECK(text_rows(*stream).value() == std::vector<std::string>{"42"});
+}
