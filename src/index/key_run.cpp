@@ -13,6 +13,17 @@ namespace {
 
 constexpr size_t kBatch = 16;
 
+// Begins to load what a search from `hint` will look at first, so that its waits for memory
+// overlap.
+template <typename T>
+void prefetch_around(const T* array, uint64_t count, uint64_t hint) {
+    hint = std::min(hint, count - 1);
+    constexpr uint64_t kAside = kFirstStride + 1;
+    __builtin_prefetch(&array[hint]);
+    __builtin_prefetch(&array[std::min(hint + kAside, count - 1)]);
+    __builtin_prefetch(&array[hint - std::min(hint, kAside)]);
+}
+
 template <typename T>
 const T* as_array(Bytes bytes) {
     return reinterpret_cast<const T*>(bytes.data());
@@ -119,9 +130,7 @@ uint64_t KeyRun::lower_bound(uint64_t key, IndexCounters& counters) const {
         ++counters.model_searches;
         return key - directory_.key_min;
     }
-    return lower_bound_from(
-        hint(key, size(), counters), size(), [&](uint64_t i) { return integers_[i].key < key; },
-        counters.last_mile_steps);
+    return integer_from_hint(hint(key, size(), counters), key, counters);
 }
 
 // The entries with `key`, given the first that is not less.
@@ -136,12 +145,11 @@ Positions KeyRun::run_of_integer(uint64_t begin, uint64_t key) const {
     return {begin, begin + lower_bound_from(0, size() - begin, same, steps)};
 }
 
-Positions KeyRun::integer_from_hint(uint64_t hint, uint64_t key, IndexCounters& counters) const {
-    uint64_t begin = lower_bound_from(
-        hint, size(), [&](uint64_t i) { return integers_[i].key < key; }, counters.last_mile_steps);
-    Positions found = run_of_integer(begin, key);
-    counters.rows_found += found.size();
-    return found;
+// The first entry whose key is not less.
+uint64_t KeyRun::integer_from_hint(uint64_t hint, uint64_t key, IndexCounters& counters) const {
+    auto before = [&](uint64_t i) { return integers_[i].key < key; };
+    if (!has_model_) return bisect(0, size(), before, counters.last_mile_steps);
+    return lower_bound_from(hint, size(), before, counters.last_mile_steps);
 }
 
 Positions KeyRun::lookup_integer(uint64_t key, IndexCounters& counters) const {
@@ -152,7 +160,10 @@ Positions KeyRun::lookup_integer(uint64_t key, IndexCounters& counters) const {
         ++counters.rows_found;
         return {key - directory_.key_min, key - directory_.key_min + 1};
     }
-    return integer_from_hint(hint(key, size(), counters), key, counters);
+    Positions found =
+        run_of_integer(integer_from_hint(hint(key, size(), counters), key, counters), key);
+    counters.rows_found += found.size();
+    return found;
 }
 
 void KeyRun::lookup_integers(std::span<const uint64_t> keys, std::span<Positions> out,
@@ -167,15 +178,14 @@ void KeyRun::lookup_integers(std::span<const uint64_t> keys, std::span<Positions
             continue;
         }
         for (size_t i = 0; i < count; ++i) {
-            hints[i] = std::min(hint(keys[first + i], size(), counters), size() - 1);
-            __builtin_prefetch(&integers_[hints[i]]);
-            // The search goes on at one stride from there, on one side or the other.
-            __builtin_prefetch(&integers_[std::min(hints[i] + kFirstStride + 1, size() - 1)]);
-            __builtin_prefetch(&integers_[hints[i] - std::min(hints[i], kFirstStride)]);
+            hints[i] = hint(keys[first + i], size(), counters);
+            prefetch_around(integers_, size(), hints[i]);
         }
         counters.searches += count;
         for (size_t i = 0; i < count; ++i) {
-            out[first + i] = integer_from_hint(hints[i], keys[first + i], counters);
+            uint64_t key = keys[first + i];
+            out[first + i] = run_of_integer(integer_from_hint(hints[i], key, counters), key);
+            counters.rows_found += out[first + i].size();
         }
     }
 }
@@ -184,9 +194,10 @@ void KeyRun::lookup_integers(std::span<const uint64_t> keys, std::span<Positions
 // --------------------------------------------------------------------------------------
 
 uint64_t KeyRun::code_from_hint(uint64_t hint, uint64_t code, IndexCounters& counters) const {
-    return lower_bound_from(
-        hint, directory_.code_count, [&](uint64_t i) { return codes_[i] < code; },
-        counters.last_mile_steps);
+    auto before = [&](uint64_t i) { return codes_[i] < code; };
+    uint64_t count = directory_.code_count;
+    if (!has_model_) return bisect(0, count, before, counters.last_mile_steps);
+    return lower_bound_from(hint, count, before, counters.last_mile_steps);
 }
 
 KeyRun::CodeMatch KeyRun::match_code(const PrefixCode::Place& place, uint64_t hint,
@@ -262,9 +273,8 @@ void KeyRun::lookup_bytes_group(std::span<const Key> keys, std::span<Positions> 
     for (size_t i = 0; i < keys.size(); ++i) {
         places[i] = code_.place(keys[i].bytes);
         if (places[i].where != PrefixCode::Where::kAt || size() == 0) continue;
-        hints[i] = std::min(hint(places[i].code, directory_.code_count, counters),
-                            directory_.code_count - 1);
-        __builtin_prefetch(&codes_[hints[i]]);
+        hints[i] = hint(places[i].code, directory_.code_count, counters);
+        prefetch_around(codes_, directory_.code_count, hints[i]);
     }
     for (size_t i = 0; i < keys.size(); ++i) {
         matches[i].found = false;

@@ -131,7 +131,7 @@ private:
     uint64_t lower_bound(Bytes key, IndexCounters& counters) const;
     uint64_t bound(const Key& key, bool after, IndexCounters& counters) const;
     Positions run_of_integer(uint64_t begin, uint64_t key) const;
-    Positions integer_from_hint(uint64_t hint, uint64_t key, IndexCounters& counters) const;
+    uint64_t integer_from_hint(uint64_t hint, uint64_t key, IndexCounters& counters) const;
     uint64_t first_of_code(uint64_t code_number) const {
         return firsts_ ? firsts_[code_number] : code_number;
     }

@@ -15,6 +15,21 @@ namespace trefoil {
 // The first stride. An error within epsilon = 16 is bracketed after one to three comparisons.
 inline constexpr uint64_t kFirstStride = 8;
 
+// The smallest i in [low, high] such that i == high or !before(i). Adds the comparisons to `steps`.
+// REQUIRES: before(i) is true up to some i and false after it.
+template <typename Before>
+uint64_t bisect(uint64_t low, uint64_t high, Before before, uint64_t& steps) {
+    uint64_t length = high - low;
+    while (length > 0) {
+        ++steps;
+        uint64_t half = length / 2;
+        bool right = before(low + half);
+        low = right ? low + half + 1 : low;
+        length = right ? length - half - 1 : half;
+    }
+    return low;
+}
+
 // The smallest i in [0, n] such that i == n or !before(i), as std::lower_bound, starting at `hint`.
 // Adds the number of comparisons to `steps`. REQUIRES: before(i) is true up to some i and false
 // after it.
@@ -47,16 +62,8 @@ uint64_t lower_bound_from(uint64_t hint, uint64_t n, Before before, uint64_t& st
             high -= stride;
         }
     }
-    uint64_t length = high - low;
-    while (length > 0) {
-        ++probes;
-        uint64_t half = length / 2;
-        bool right = before(low + half);
-        low = right ? low + half + 1 : low;
-        length = right ? length - half - 1 : half;
-    }
     steps += probes;
-    return low;
+    return bisect(low, high, before, steps);
 }
 
 }  // namespace trefoil
