@@ -7,6 +7,7 @@
 
 use datafusion::common::Column;
 use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, TableScan};
 
 use crate::bytes::Writer;
@@ -39,15 +40,23 @@ pub fn describe(plan: &LogicalPlan) -> Option<Vec<u8>> {
         .map(|name| table.index_of(name).ok().map(|i| i as u32))
         .collect::<Option<Vec<u32>>>()?;
     w.list(&projection, |w, i| w.u32(*i));
-    let filters: Vec<&Expr> = parts.filters.into_iter().chain(&scan.filters).collect();
-    w.u32(filters.len() as u32);
-    for filter in filters {
+    let mut filters: Vec<Vec<u8>> = Vec::new();
+    for filter in parts
+        .filters
+        .into_iter()
+        .flat_map(split_conjunction)
+        .chain(&scan.filters)
+    {
         let encoded = encode_condition(filter, &table);
         if !encoded.whole {
             return None;
         }
-        w.out.extend_from_slice(&encoded.bytes);
+        // A filter that the scan applies inexactly stands above it too.
+        if !filters.contains(&encoded.bytes) {
+            filters.push(encoded.bytes);
+        }
     }
+    w.list(&filters, |w, bytes| w.out.extend_from_slice(bytes));
     for bound in [parts.limit, parts.offset] {
         w.opt(&bound, |w, bytes| w.out.extend_from_slice(bytes));
     }

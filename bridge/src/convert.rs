@@ -2,6 +2,7 @@
 //!
 //!     text <-> UUID        0190a5c1-...; braces and missing hyphens are read too
 //!     text <-> BYTEA       \x00ff; on reading also the escape form of PostgreSQL
+//!     text -> list         {1,2,NULL}
 //!     number -> integer    rounds when a value is stored in a column (Arrow cuts off)
 //!
 //! `assign` is what happens to a value on its way into a column; its errors name the column. `Convert` is the
@@ -11,10 +12,11 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewBuilder, Datum, FixedSizeBinaryArray,
-    FixedSizeBinaryBuilder, StringArray, StringViewArray, StringViewBuilder,
+    FixedSizeBinaryBuilder, ListArray, StringArray, StringViewArray, StringViewBuilder,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast_with_options, kernels};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
@@ -29,7 +31,7 @@ use crate::types::{UUID, is_bytes, is_text, sql_name};
 
 /// True if casting `from` to `to` is one of ours.
 pub fn is_ours(from: &DataType, to: &DataType) -> bool {
-    (is_text(from) && (*to == UUID || is_bytes(to)))
+    (is_text(from) && (*to == UUID || is_bytes(to) || matches!(to, DataType::List(_))))
         || (is_text(to) && (*from == UUID || is_bytes(from)))
 }
 
@@ -41,6 +43,9 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     }
     if is_text(from) && *to == UUID {
         return text_to_uuid(array);
+    }
+    if let (true, DataType::List(element)) = (is_text(from), to) {
+        return text_to_list(array, element);
     }
     if is_text(from) && is_bytes(to) {
         return plain_cast(&text_to_bytes(array)?, to);
@@ -263,6 +268,78 @@ pub fn parse_bytes(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Reads `{1,2,NULL}`, the elements as texts of their type.
+fn text_to_list(array: &ArrayRef, element: &FieldRef) -> Res<ArrayRef> {
+    let texts = texts(array)?;
+    let mut items = StringViewBuilder::new();
+    let mut lengths = Vec::with_capacity(texts.len());
+    for text in texts.iter() {
+        let list = match text {
+            None => Vec::new(),
+            Some(text) => parse_list(text).ok_or_else(|| {
+                invalid_input(text, &format!("{}[]", sql_name(element.data_type())))
+            })?,
+        };
+        lengths.push(list.len());
+        for item in list {
+            items.append_option(item);
+        }
+    }
+    let items: ArrayRef = Arc::new(items.finish());
+    let values = convert(&items, element.data_type())?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let nulls = texts.nulls().cloned();
+    Ok(Arc::new(ListArray::try_new(
+        element.clone(),
+        offsets,
+        values,
+        nulls,
+    )?))
+}
+
+/// The elements of `{a,"b c",NULL}`; None if it is malformed or nested.
+pub fn parse_list(text: &str) -> Option<Vec<Option<String>>> {
+    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let mut items = Vec::new();
+    if inner.trim().is_empty() {
+        return Some(items);
+    }
+    let mut chars = inner.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        let mut item = String::new();
+        if chars.next_if_eq(&'"').is_some() {
+            loop {
+                match chars.next()? {
+                    '"' => break,
+                    '\\' => item.push(chars.next()?),
+                    c => item.push(c),
+                }
+            }
+            while chars.next_if(|c| c.is_whitespace()).is_some() {}
+            items.push(Some(item));
+        } else {
+            while let Some(c) = chars.next_if(|c| *c != ',') {
+                match c {
+                    '{' | '}' | '"' => return None,
+                    '\\' => item.push(chars.next()?),
+                    c => item.push(c),
+                }
+            }
+            match item.trim_end() {
+                "" => return None,
+                null if null.eq_ignore_ascii_case("null") => items.push(None),
+                word => items.push(Some(word.to_string())),
+            }
+        }
+        match chars.next() {
+            None => return Some(items),
+            Some(',') => {}
+            Some(_) => return None,
+        }
+    }
+}
+
 fn bytes_to_text(array: &ArrayRef) -> Res<ArrayRef> {
     let views = plain_cast(array, &DataType::BinaryView)?;
     let mut out = StringViewBuilder::with_capacity(views.len());
@@ -384,6 +461,9 @@ pub fn can_assign(from: &DataType, to: &DataType) -> bool {
         return true;
     }
     // Arrow casts between numbers, dates and booleans at will; SQL does not.
+    if to.is_nested() && !is_text(from) && !from.is_nested() {
+        return false; // Arrow makes a list of one
+    }
     let number = |t: &DataType| t.is_numeric();
     if (*to == DataType::Boolean && number(from)) || (*from == DataType::Boolean && number(to)) {
         return false;
@@ -441,7 +521,12 @@ fn has_zero(array: &dyn Array) -> bool {
 
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &str {
-        "checked_operator"
+        match self.sign {
+            '+' => "checked_add",
+            '-' => "checked_subtract",
+            '*' => "checked_multiply",
+            _ => "checked_divide",
+        }
     }
     fn display_name(&self, args: &[Expr]) -> DfResult<String> {
         Ok(format!("({} {} {})", args[0], self.sign, args[1]))
@@ -498,6 +583,14 @@ mod tests {
         assert_eq!(parse_bytes("\\x00fF"), Some(vec![0, 255]));
         assert_eq!(parse_bytes("\\x0"), None);
         assert_eq!(parse_bytes("a\\\\b\\001"), Some(b"a\\b\x01".to_vec()));
+        let item = |s: &str| Some(s.to_string());
+        assert_eq!(
+            parse_list("{a, \"b,c\" ,NULL,\"NULL\"}"),
+            Some(vec![item("a"), item("b,c"), None, item("NULL")])
+        );
+        assert_eq!(parse_list("{}"), Some(vec![]));
+        assert_eq!(parse_list("{a,}"), None);
+        assert_eq!(parse_list("{{1},{2}}"), None);
     }
 
     #[test]

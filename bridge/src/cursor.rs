@@ -3,7 +3,7 @@
 //! next() polls the plan on the caller's thread; what DataFusion runs beside it runs on the engine's threads. While the plan
 //! has nothing to give, the cancel flag is looked at every few milliseconds, so a join or a sort stops too.
 //! A hash join cannot spill: if memory runs out before the first row is out, the plan is made again with
-//! sort-merge joins, which can.
+//! sort-merge joins, which can, and with few partitions, because they share what memory there is.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use futures::Future;
 use crate::catalog::Run;
 use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
+use crate::names;
 use crate::provider::RunSlot;
 use crate::session::Session;
 
@@ -89,7 +90,13 @@ pub fn execute(
 }
 
 impl Cursor {
-    pub fn open(session: &Session, logical: LogicalPlan, run: Arc<Run>) -> Res<Cursor> {
+    /// `items` name the columns.
+    pub fn open(
+        session: &Session,
+        logical: LogicalPlan,
+        items: &[names::Item],
+        run: Arc<Run>,
+    ) -> Res<Cursor> {
         let (engine, state) = (session.engine.clone(), session.state.clone());
         let opened = physical_plan(&engine, &state, &logical, &run)
             .and_then(|plan| execute(&engine, &state, plan));
@@ -101,7 +108,7 @@ impl Cursor {
             }
         };
         Ok(Cursor {
-            schema: stream.schema(),
+            schema: Arc::new(names::rename(&stream.schema(), items)),
             engine,
             run,
             owns_run: true,
@@ -166,7 +173,10 @@ impl Cursor {
         retry.fallbacks.fetch_add(1, Ordering::Relaxed);
         let mut state = retry.state.as_ref().clone();
         let config = state.config_mut();
-        config.options_mut().optimizer.prefer_hash_join = false;
+        let options = config.options_mut();
+        options.optimizer.prefer_hash_join = false;
+        // Few sorts at a time have more memory each; with one partition there would be hash joins only.
+        options.execution.target_partitions = 2;
         config.set_extension(Arc::new(RunSlot::default()));
         let plan = physical_plan(&self.engine, &state, &retry.logical, &self.run)?;
         self.stream = Some(execute(&self.engine, &state, plan)?);

@@ -51,7 +51,19 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         return Err(BridgeError::new("42601", "a table needs at least one column").at(at));
     }
     for column in ast.columns {
-        table.columns.push(read_column(r, column)?);
+        let column = read_column(r, column)?;
+        if table
+            .columns
+            .iter()
+            .any(|c| c.name.text == column.name.text)
+        {
+            return Err(BridgeError::new(
+                "42701",
+                format!("column \"{}\" is given more than once", column.name.text),
+            )
+            .at(column.name.position as usize));
+        }
+        table.columns.push(column);
     }
     for constraint in ast.constraints {
         read_constraint(r, constraint, &mut table, at)?;

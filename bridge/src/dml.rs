@@ -130,8 +130,9 @@ impl Dml<'_> {
         let mut context = PlannerContext::new();
         if let SetExpr::Values(values) = query.body.as_mut() {
             self.fill_defaults(table, values, listed)?;
-            context = context.with_prepare_param_data_types(parameter_types(table, values, listed));
         }
+        context =
+            context.with_prepare_param_data_types(parameter_types(table, given(&query, listed)));
         add_with(&mut query, with)?;
         let at = ast.source.as_ref().and_then(|_| {
             let position = self.text.find_name("values", false);
@@ -228,6 +229,9 @@ impl Dml<'_> {
                 value
             });
         }
+        let set = values.iter().enumerate();
+        let set = set.filter_map(|(i, v)| v.as_ref().map(|v| (v, i)));
+        let types = parameter_types(&table, set);
         let mut items = vec![target.row_id()];
         for (field, value) in table.schema.fields().iter().zip(values) {
             let expr = value.unwrap_or_else(|| target.column(field.name()));
@@ -240,7 +244,7 @@ impl Dml<'_> {
             Some(UpdateTableFromKind::AfterSet(from)) => from.clone(),
             _ => vec![],
         };
-        let plan = self.select(&target, items, from, &ast.selection, with)?;
+        let plan = self.select(&target, items, from, &ast.selection, with, types)?;
         let plan = self.analysed(plan)?;
         let schema = plan.schema().clone();
         let mut exprs = vec![Expr::Column(Column::from(schema.qualified_field(0))).alias(ROW_ID)];
@@ -306,7 +310,8 @@ impl Dml<'_> {
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &ast.from;
         let target = Target::new(name, &from[0]);
         let using = ast.using.clone().unwrap_or_default();
-        let plan = self.select(&target, vec![target.row_id()], using, &ast.selection, with)?;
+        let items = vec![target.row_id()];
+        let plan = self.select(&target, items, using, &ast.selection, with, vec![])?;
         let plan = self.analysed(plan)?;
         let row_id = Expr::Column(Column::from(plan.schema().qualified_field(0))).alias(ROW_ID);
         Ok(LogicalPlanBuilder::from(plan)
@@ -321,6 +326,7 @@ impl Dml<'_> {
         others: Vec<TableWithJoins>,
         selection: &Option<SqlExpr>,
         with: &Option<With>,
+        types: Vec<Option<FieldRef>>,
     ) -> Res<LogicalPlan> {
         let mut query = parse_query("SELECT 1")?;
         let SetExpr::Select(select) = query.body.as_mut() else {
@@ -333,7 +339,7 @@ impl Dml<'_> {
         add_with(&mut query, with)?;
         Ok(self.planner.sql().sql_statement_to_plan_with_context(
             Statement::Query(query),
-            &mut PlannerContext::new(),
+            &mut PlannerContext::new().with_prepare_param_data_types(types),
         )?)
     }
 
@@ -423,37 +429,54 @@ fn add_with(query: &mut Query, with: &Option<With>) -> Res<()> {
     Ok(())
 }
 
+/// The expressions that become values of table columns, as far as they can be seen.
+fn given<'a>(query: &'a Query, listed: &'a [usize]) -> Vec<(&'a SqlExpr, usize)> {
+    let listed = listed.iter().copied();
+    match query.body.as_ref() {
+        SetExpr::Values(values) => values
+            .rows
+            .iter()
+            .flat_map(|row| row.content.iter().zip(listed.clone()))
+            .collect(),
+        SetExpr::Select(select) => select
+            .projection
+            .iter()
+            .zip(listed)
+            .filter_map(|(item, column)| match item {
+                SelectItem::UnnamedExpr(expr) => Some((expr, column)),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// A parameter that is a value by itself has the type of its column.
-fn parameter_types(
+fn parameter_types<'a>(
     table: &CppTable,
-    values: &ast::Values,
-    listed: &[usize],
+    values: impl IntoIterator<Item = (&'a SqlExpr, usize)>,
 ) -> Vec<Option<FieldRef>> {
     let mut types: Vec<Option<FieldRef>> = Vec::new();
-    let mut any = false;
-    for row in &values.rows {
-        for (value, column) in row.content.iter().zip(listed) {
-            let SqlExpr::Value(v) = value else { continue };
-            let Value::Placeholder(id) = &v.value else {
-                continue;
-            };
-            let Some(index) = parameter_index(id) else {
-                continue;
-            };
-            let index = index as usize;
-            if types.len() <= index {
-                types.resize(index + 1, None);
-            }
-            let field = table.schema.field(*column);
-            types[index] = Some(Arc::new(Field::new(
-                field.name(),
-                field.data_type().clone(),
-                true,
-            )));
-            any = true;
+    for (value, column) in values {
+        let SqlExpr::Value(v) = value else { continue };
+        let Value::Placeholder(id) = &v.value else {
+            continue;
+        };
+        let Some(index) = parameter_index(id) else {
+            continue;
+        };
+        let index = index as usize;
+        if types.len() <= index {
+            types.resize(index + 1, None);
         }
+        let field = table.schema.field(column);
+        types[index] = Some(Arc::new(Field::new(
+            field.name(),
+            field.data_type().clone(),
+            true,
+        )));
     }
-    if any { types } else { Vec::new() }
+    types
 }
 
 fn is_default(expr: &SqlExpr) -> bool {
@@ -479,10 +502,7 @@ fn parse_query(sql: &str) -> Res<Box<Query>> {
 pub fn parse_expression(sql: &str) -> Res<SqlExpr> {
     let text = Text::new(sql)?;
     let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(text.tokens.clone());
-    let mut reader = crate::parse::Reader {
-        text: &text,
-        parser: &mut parser,
-    };
+    let mut reader = crate::parse::Reader::new(&text, &mut parser);
     let mut expr = reader.parser.parse_expr().map_err(|e| reader.syntax(e))?;
     reader.expect(
         datafusion::sql::sqlparser::tokenizer::Token::EOF,

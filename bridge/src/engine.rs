@@ -51,7 +51,7 @@ impl Engine {
             .build()
             .map_err(|e| from_io(&e))?;
         let environment = environment(&options)?;
-        let state = first_state(threads, environment.clone());
+        let state = first_state(threads, options.memory_bytes, environment.clone());
         Ok(Arc::new(Engine {
             runtime,
             environment,
@@ -88,7 +88,7 @@ fn environment(options: &Options) -> Res<Arc<RuntimeEnv>> {
     builder.build_arc().map_err(Box::<BridgeError>::from)
 }
 
-fn first_state(threads: usize, environment: Arc<RuntimeEnv>) -> SessionState {
+fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
@@ -100,6 +100,12 @@ fn first_state(threads: usize, environment: Arc<RuntimeEnv>) -> SessionState {
     // DOUBLE where it meets one. Numbers with an exponent are DOUBLE (check.rs).
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = true;
+    // Every sort sets this much aside for its last merge; in a small pool that must not be all of it.
+    if memory_bytes > 0 {
+        let share = memory_bytes as usize / (16 * threads);
+        let reserved = &mut options.execution.sort_spill_reservation_bytes;
+        *reserved = (*reserved).min(share);
+    }
     options.execution.time_zone = Some("UTC".to_string());
     let mut builder = SessionStateBuilder::new()
         .with_config(config)

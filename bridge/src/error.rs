@@ -173,7 +173,7 @@ fn from_source(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Box<B
     if let Some(e) = error.downcast_ref::<std::io::Error>() {
         return from_io(e);
     }
-    BridgeError::new("XX000", error.to_string())
+    BridgeError::internal(&error.to_string())
 }
 
 fn from_arrow(error: &ArrowError) -> Box<BridgeError> {

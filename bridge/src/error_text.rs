@@ -5,6 +5,7 @@
 //! the wordings of the pinned version, so that an upgrade that changes one is noticed.
 
 use crate::error::BridgeError;
+use crate::suggest;
 use crate::types::sql_name_of_arrow_text;
 
 type Rule = fn(&str) -> Option<Box<BridgeError>>;
@@ -63,11 +64,12 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
 fn cast_from_text(m: &str) -> Option<Box<BridgeError>> {
     let start = m.find("Cannot cast string '")? + "Cannot cast string '".len();
     let end = m.rfind("' to value of ")?;
-    let kind = between(m, "' to value of ", " type")?;
-    Some(invalid_input(
-        m.get(start..end)?,
-        &sql_name_of_arrow_text(kind),
-    ))
+    let kind = sql_name_of_arrow_text(between(m, "' to value of ", " type")?);
+    let mut error = invalid_input(m.get(start..end)?, &kind);
+    if matches!(kind.as_str(), "DATE" | "TIME" | "TIMESTAMP" | "INTERVAL") {
+        error.sqlstate = "22007".to_string();
+    }
+    Some(error)
 }
 
 pub fn invalid_input(text: &str, type_name: &str) -> Box<BridgeError> {
@@ -146,9 +148,10 @@ fn unknown_function(m: &str) -> Option<Box<BridgeError>> {
         .or_else(|| between(m, "table function '", "' not found"))?;
     let error = BridgeError::new("42883", format!("function {name}() does not exist"))
         .subject(name.to_string());
-    Some(match between(m, "Did you mean '", "'") {
-        Some(other) if !other.is_empty() => error.hint(format!("did you mean {other}()?")),
-        _ => error,
+    let near = between(m, "Did you mean '", "'").and_then(|o| suggest::nearest(name, [o]));
+    Some(match near {
+        Some(other) => error.hint(format!("did you mean {other}()?")),
+        None => error,
     })
 }
 
@@ -167,6 +170,27 @@ fn bad_arguments(m: &str) -> Option<Box<BridgeError>> {
 
 // Cannot infer common argument type for comparison operation Int64 = Date32
 fn not_comparable(m: &str) -> Option<Box<BridgeError>> {
+    if let Some(what) = between(m, "Cannot coerce arithmetic expression ", " to valid types")
+        && let [left, op, right] = what.split(' ').collect::<Vec<_>>().as_slice()
+    {
+        let (left, right) = (sql_name_of_arrow_text(left), sql_name_of_arrow_text(right));
+        return Some(
+            BridgeError::new(
+                "42804",
+                format!("operator {op} cannot take {left} and {right}"),
+            )
+            .hint("write a CAST"),
+        );
+    }
+    if let Some(rest) = m.strip_prefix("Cannot create filter with non-boolean predicate '")
+        && let Some((what, kind)) = rest.split_once("' returning ")
+    {
+        let kind = sql_name_of_arrow_text(kind.trim());
+        return Some(BridgeError::new(
+            "42804",
+            format!("a condition must be BOOLEAN, and {what} is {kind}"),
+        ));
+    }
     for wording in [
         "Cannot infer common argument type for",
         "Cannot coerce arithmetic expression",
@@ -191,6 +215,7 @@ fn grouping(m: &str) -> Option<Box<BridgeError>> {
     }
     let column = between(m, "column \"", "\"").map(str::to_string);
     let short = m.split("While expanding wildcard, ").last().unwrap_or(m);
+    let short = short.split(", currently only").next().unwrap_or(short);
     let error = BridgeError::new("42803", short.to_string());
     Some(match column {
         Some(name) => error.subject(name),
@@ -236,6 +261,22 @@ pub fn out_of_memory(m: &str) -> Box<BridgeError> {
 
 pub fn not_implemented(m: &str) -> String {
     let m = m.split("\n\nbacktrace:").next().unwrap_or(m);
+    for (wording, what) in [
+        ("expression Exists(", "EXISTS in this place"),
+        ("expression InSubquery(", "IN with a query in this place"),
+        (
+            "undecorrelated Subquery",
+            "a correlated subquery of this form",
+        ),
+        (
+            "expression OuterReferenceColumn(",
+            "a correlated subquery of this form",
+        ),
+    ] {
+        if m.contains(wording) {
+            return format!("{what} is not supported yet");
+        }
+    }
     if m.contains("support") || m.contains("implemented") {
         return m.to_string();
     }

@@ -60,7 +60,7 @@ fn explain_in(
     let mut lines = Vec::new();
     if how.verbose {
         lines.push("Logical plan".to_string());
-        push(&mut lines, &logical.display_indent().to_string(), 1);
+        push(&mut lines, &plan.logical_text(&logical, run)?, 1);
         lines.push("Physical plan".to_string());
     }
     let mut depth = usize::from(how.verbose);

@@ -276,7 +276,7 @@ pub extern "C" fn tf_session_run(
         let run = unsafe { Run::new(catalog, cancel) }?;
         let logical = plan.bound(&session.state, &run, unsafe { parameters.bytes() });
         let logical = logical.inspect_err(|_| run.finish())?;
-        give(out, Cursor::open(session, logical, run)?)
+        give(out, Cursor::open(session, logical, &plan.names, run)?)
     })
 }
 
@@ -322,7 +322,7 @@ pub extern "C" fn tf_session_evaluate(
         let to = arrow::datatypes::DataType::try_from(given(data_type, "the type")?)?;
         let run = unsafe { Run::new(std::ptr::null(), std::ptr::null()) }?;
         let plan = plan_expression(&session.state, text(expression)?, &to, &run)?;
-        let mut cursor = Cursor::open(session, plan, run)?;
+        let mut cursor = Cursor::open(session, plan, &[], run)?;
         match cursor.next()? {
             Some(batch) if batch.num_rows() == 1 => write_batch(Some(batch), out),
             _ => Err(BridgeError::internal("an expression without one value")),

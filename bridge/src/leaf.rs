@@ -131,6 +131,7 @@ impl ExecutionPlan for LeafExec {
             schema: self.leaf.schema.clone(),
             metrics: BaselineMetrics::new(&self.metrics, partition),
             over: false,
+            _leaf: self.leaf.clone(),
         };
         Ok(make_cooperative(Box::pin(stream)))
     }
@@ -234,6 +235,7 @@ struct LeafStream {
     schema: SchemaRef,
     metrics: BaselineMetrics,
     over: bool,
+    _leaf: Arc<CppLeaf>, // outlives `stream`
 }
 
 impl Stream for LeafStream {

@@ -6,7 +6,7 @@
 //!     exports   the C functions          abi       their structs           error     one error type
 //!     catalog   tables and streams of C++, owned safely                    bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, copy, ddl, dml        what SQL says                     suggest, error_text
+//!     text, check, names, copy, ddl, dml what SQL says                     suggest, error_text
 //!     planner, provider, leaf, filters, access_query, info_schema          DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     files                              Parquet, and rows streamed in
@@ -36,6 +36,7 @@ mod files;
 mod filters;
 mod info_schema;
 mod leaf;
+mod names;
 mod parse;
 mod plan;
 mod planner;

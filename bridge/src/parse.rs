@@ -17,6 +17,7 @@ use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
 use crate::ddl::{self, CreateTable, DropTable};
 use crate::error::{BridgeError, Res};
+use crate::names;
 use crate::suggest;
 use crate::text::{DIALECT, Text, folded};
 
@@ -62,6 +63,8 @@ pub struct Statement {
     pub text: Text,
     pub explain: Option<Explain>,
     pub kind: Kind,
+    /// What the columns of a query are called.
+    pub names: Vec<names::Item>,
 }
 
 /// Parses exactly one statement. Errors: 42601, 0A000.
@@ -70,14 +73,13 @@ pub fn parse(sql: &str) -> Res<Statement> {
     let mut parser = Parser::new(&DIALECT)
         .with_recursion_limit(DEPTH_MAX)
         .with_tokens_with_locations(text.tokens.clone());
-    let mut reader = Reader {
-        text: &text,
-        parser: &mut parser,
-    };
+    let mut reader = Reader::new(&text, &mut parser);
     let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
+    let names = std::mem::take(&mut reader.names);
     Ok(Statement {
         explain,
         kind,
+        names,
         text,
     })
 }
@@ -86,9 +88,18 @@ pub fn parse(sql: &str) -> Res<Statement> {
 pub struct Reader<'a> {
     pub text: &'a Text,
     pub parser: &'a mut Parser<'static>,
+    pub names: Vec<names::Item>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a Text, parser: &'a mut Parser<'static>) -> Reader<'a> {
+        Reader {
+            text,
+            parser,
+            names: Vec::new(),
+        }
+    }
+
     fn statement(&mut self) -> Res<(Option<Explain>, Kind)> {
         while self.parser.consume_token(&Token::SemiColon) {}
         if self.peek().token == Token::EOF {
@@ -367,6 +378,7 @@ impl Reader<'_> {
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_)
         );
         if !is_dml {
+            self.names = names::of_query(&query);
             check::query(self.text, &mut query)?;
             return Ok(Kind::Query(query));
         }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
 use datafusion::sql::planner::PlannerContext;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
@@ -20,10 +21,11 @@ use datafusion::sql::sqlparser::ast::Statement as Ast;
 use crate::access_query;
 use crate::bytes::{Reader, Writer};
 use crate::catalog::Run;
-use crate::convert::{assign_scalar, assignment};
+use crate::convert::{assign_scalar, assignment, is_ours};
 use crate::dml::{Dml, parse_expression};
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
+use crate::names;
 use crate::parse::{Kind, Statement};
 use crate::planner::Planner;
 use crate::provider::Provider;
@@ -38,6 +40,7 @@ pub struct Plan {
     pub parameters: Vec<Option<DataType>>,
     pub access: Option<Vec<u8>>,
     pub tables: Vec<String>,
+    pub names: Vec<names::Item>,
     /// Set if the plan asks for the time: the plan before it was optimised.
     timely: Option<LogicalPlan>,
 }
@@ -83,7 +86,11 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     };
     Ok(Plan {
         change,
-        schema: Arc::new(optimised.schema().as_arrow().clone()),
+        schema: Arc::new(names::rename(
+            optimised.schema().as_arrow(),
+            &statement.names,
+        )),
+        names: statement.names.clone(),
         logical: optimised,
         parameters,
         access,
@@ -145,7 +152,12 @@ impl Plan {
                 None => value.clone(),
             });
         }
-        Ok(logical.with_param_values(typed)?)
+        fold_casts(logical.with_param_values(typed)?)
+    }
+
+    /// What the optimised plan says, with the filters as the tables of `run` understand them.
+    pub fn logical_text(&self, logical: &LogicalPlan, run: &Arc<Run>) -> Res<String> {
+        with_tables(logical, run, || Ok(logical.display_indent().to_string()))
     }
 
     /// "plan" of bridge.h.
@@ -165,24 +177,46 @@ fn in_parameter(mut error: Box<BridgeError>, index: usize) -> Box<BridgeError> {
     error
 }
 
-fn optimise_again(state: &SessionState, plan: &LogicalPlan, run: &Arc<Run>) -> Res<LogicalPlan> {
-    let scans = providers_of(plan)?;
-    let provider = |source: &Arc<dyn datafusion::catalog::TableProvider>, begin: bool| -> Res<()> {
-        if let Some(provider) = source.downcast_ref::<Provider>() {
-            if begin {
-                provider.begin_planning(run)?;
+// CAST($1 AS BIGINT) with a value in it is that value.
+fn fold_casts(plan: LogicalPlan) -> Res<LogicalPlan> {
+    let folded = plan.transform_up_with_subqueries(|node| {
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let folded = expr.transform_up(|e| match e {
+                Expr::Cast(c) => match (c.expr.as_ref(), c.field.data_type()) {
+                    (Expr::Literal(value, _), to) if !is_ours(&value.data_type(), to) => {
+                        Ok(Transformed::yes(Expr::Literal(value.cast_to(to)?, None)))
+                    }
+                    _ => Ok(Transformed::no(Expr::Cast(c))),
+                },
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(if folded.transformed {
+                folded.update_data(|e| name.restore(e))
             } else {
-                provider.end_planning();
-            }
-        }
-        Ok(())
-    };
-    for source in &scans {
-        provider(source, true)?;
-    }
-    let result = optimise(state, plan, true);
-    for source in &scans {
-        provider(source, false)?;
+                folded
+            })
+        })
+    })?;
+    Ok(folded.data)
+}
+
+fn optimise_again(state: &SessionState, plan: &LogicalPlan, run: &Arc<Run>) -> Res<LogicalPlan> {
+    with_tables(plan, run, || optimise(state, plan, true))
+}
+
+/// Does `work` while the providers of `plan` know the tables of `run`.
+fn with_tables<T>(plan: &LogicalPlan, run: &Arc<Run>, work: impl FnOnce() -> Res<T>) -> Res<T> {
+    let sources = providers_of(plan)?;
+    let providers: Vec<&Provider> = sources
+        .iter()
+        .filter_map(|source| source.downcast_ref::<Provider>())
+        .collect();
+    let begun = providers.iter().try_for_each(|p| p.begin_planning(run));
+    let result = begun.and_then(|()| work());
+    for provider in providers {
+        provider.end_planning();
     }
     result
 }
@@ -222,6 +256,16 @@ fn parameters_of(plan: &LogicalPlan) -> Res<Vec<Option<DataType>>> {
         add(&id, known.filter(|t| !t.is_null()));
     }
     plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                if let Expr::Cast(c) = e
+                    && let Expr::Placeholder(p) = c.expr.as_ref()
+                {
+                    add(&p.id, Some(c.field.data_type().clone()));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })?;
         if let LogicalPlan::Limit(limit) = node {
             for bound in [&limit.skip, &limit.fetch].into_iter().flatten() {
                 if let Expr::Placeholder(p) = bound.as_ref() {

@@ -81,7 +81,7 @@ pub fn arrow_type(sql: &SqlType) -> Res<DataType> {
 fn unsupported_type(sql: &SqlType) -> Box<BridgeError> {
     let name = sql.to_string();
     let error = BridgeError::new("0A000", format!("type {name} is not supported yet"))
-        .subject(name.split(['(', ' ']).next().unwrap_or("").to_string());
+        .subject(name.split(['(', ' ']).next().unwrap_or("").to_lowercase());
     match sql {
         SqlType::Custom(..) => {
             let mut error = error.hint(crate::suggest::hint(
