@@ -114,6 +114,7 @@ void ColumnBuilder::reserve(int64_t values, size_t string_bytes) {
 
 // Everything so far was valid.
 void ColumnBuilder::start_validity() {
+    if (length_ == 0) return;
     const auto bytes = static_cast<size_t>(bitmap_size(length_));
     std::memset(validity_.extend(bytes), 0, bytes);
     fill_bits(validity_.data.get(), 0, length_, true);

@@ -202,7 +202,9 @@ TEST_CASE("anything becomes text, and moments become each other") {
     CHECK(assigned(timestamp(), Date{INT32_MAX}) == "22008");
     CHECK(assigned(timestamp("UTC"), Timestamp{0, false}) == "1970-01-01 00:00:00+00");
     CHECK(assigned(time64(), Timestamp{-1, false}) == "23:59:59.999999");
+    CHECK(assigned(time64(), Timestamp{INT64_MIN, false}) == "19:59:05.224192");
     CHECK(assigned(time64(), Time{kMicrosPerDay + 1}) == "22008");
+    CHECK(assigned(interval(), Time{INT64_MAX}) == "22008");
     CHECK(assigned(interval(), Time{1'000'000}) == "00:00:01");
     CHECK(assigned(interval(), 5) == "42804");
     CHECK(assigned(binary_view(), Blob{"a"}) == "\\x61");

@@ -178,8 +178,8 @@ Status ColumnBuilder::append_moment(const Value& value) {
                 }
                 append_int64(time->micros);
             } else if (timestamp) {
-                const int64_t days = floor_div(timestamp->micros, kMicrosPerDay);
-                append_int64(timestamp->micros - days * kMicrosPerDay);
+                const int64_t rest = timestamp->micros % kMicrosPerDay;
+                append_int64(rest < 0 ? rest + kMicrosPerDay : rest);
             } else {
                 return no_conversion(value, type_);
             }
@@ -201,6 +201,9 @@ Status ColumnBuilder::append_moment(const Value& value) {
             if (interval) {
                 append_interval(*interval);
             } else if (time) {
+                if (time->micros < 0 || time->micros > kMicrosPerDay) {
+                    return out_of_range(value, type_);
+                }
                 append_interval({0, 0, time->micros * 1000});
             } else {
                 return no_conversion(value, type_);

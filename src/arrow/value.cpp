@@ -234,7 +234,8 @@ void append_temporal_text(const Array& array, int64_t row, std::string* out) {
             const int64_t v = integer_at(array, row),
                           per_second = units_per_second(array.type.unit);
             const int64_t seconds = floor_div(v, per_second);
-            const int64_t nanos = (v - seconds * per_second) * (kNanosPerSecond / per_second);
+            const int64_t part = v % per_second < 0 ? v % per_second + per_second : v % per_second;
+            const int64_t nanos = part * (kNanosPerSecond / per_second);
             return append_timestamp(seconds, nanos, !array.type.timezone.empty(), out);
         }
         default:

@@ -2,6 +2,9 @@
 
 #include "trefoil/value.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "base/date.h"
 #include "base/text_format.h"
 
@@ -20,7 +23,10 @@ struct Print {
     void operator()(const std::string& v) const { out->append(v); }
     void operator()(const Decimal& v) const { append_decimal(v.unscaled, v.scale, out); }
     void operator()(Date v) const { append_date(v.days, out); }
-    void operator()(Time v) const { append_time(v.micros * 1000, out); }
+    void operator()(Time v) const {
+        constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 1000;
+        append_time(std::clamp(v.micros, -kMost, kMost) * 1000, out);
+    }
     void operator()(const Timestamp& v) const {
         int64_t seconds = v.micros / kMicrosPerSecond, micros = v.micros % kMicrosPerSecond;
         if (micros < 0) {
