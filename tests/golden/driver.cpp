@@ -12,6 +12,7 @@
 //     # batches              print how many rows each batch had
 //     # tier                 print which tier answered
 //     # params: 7, 'x'       run with these parameters
+//     # pad: 1000            blanks are added until the statement has 1000 bytes
 //     # only: default        run only where no --set and no --flush changes the path taken
 //
 // "> @b: COMMIT" runs in a session named b, "> !cat out.csv" runs a shell command in the working
@@ -55,6 +56,7 @@ struct Options {
 struct Directions {
     bool sort = false, types = false, batches = false, tier = false, default_only = false;
     std::vector<Value> parameters;
+    size_t pad = 0;
 };
 
 bool starts_with(const std::string& text, std::string_view prefix) {
@@ -101,7 +103,7 @@ std::string printable(const trefoil::RowBatch& batch, int64_t row, int32_t colum
     return out;
 }
 
-// Lines up columns, two spaces wide gaps drawn as " | ", without trailing blanks.
+// Lines up columns with " | " between them, without trailing blanks.
 Lines layout(const std::vector<Lines>& rows) {
     std::vector<size_t> widths(rows[0].size());
     for (const Lines& row : rows) {
@@ -263,6 +265,7 @@ private:
             Status opened = stage_.open(word != "reopen");
             if (!opened.ok()) reopen_error_ = describe(opened, "");
         }
+        if (starts_with(word, "pad:")) how_.pad = std::stoul(word.substr(4));
         if (starts_with(word, "params:")) {
             for (const std::string& part : split(word.substr(7), ',')) {
                 how_.parameters.push_back(parse_parameter(trim(part)));
@@ -283,6 +286,7 @@ private:
                 recorded.push_back(lines_[at_]);
             }
         }
+        text.resize(std::max(text.size(), how_.pad), ' ');
         Lines answer = how_.default_only && !options_.is_default() ? recorded : answer_to(text);
         std::cout << "---\n";
         for (const std::string& line : answer) std::cout << (line.empty() ? "\\" : line) << "\n";
