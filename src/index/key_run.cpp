@@ -284,7 +284,8 @@ void KeyRun::lookup_bytes_group(std::span<const Key> keys, std::span<Positions> 
     }
     for (size_t i = 0; i < keys.size(); ++i) {
         if (matches[i].found) {
-            __builtin_prefetch(blob_.data() + entries_[matches[i].entries.begin].offset);
+            uint64_t offset = entries_[matches[i].entries.begin].offset;
+            __builtin_prefetch(blob_.data() + std::min<uint64_t>(offset, blob_.size()));
         }
     }
     for (size_t i = 0; i < keys.size(); ++i) {

@@ -81,6 +81,8 @@ public:
     Positions range(const KeyRange& range, IndexCounters& counters) const;
 
     uint64_t size() const { return directory_.entry_count; }
+    // True if both keys and row ids are consecutive: entry i has row id row_id(0) + i.
+    bool is_dense() const { return directory_.form == RunForm::kDense; }
     uint64_t distinct_keys() const { return directory_.distinct_keys; }
     KeyShape shape() const { return directory_.shape; }
 
@@ -124,7 +126,6 @@ private:
 
     KeyRun() = default;
     bool is_integer() const { return directory_.shape == KeyShape::kInteger; }
-    bool is_dense() const { return directory_.form == RunForm::kDense; }
 
     uint64_t hint(uint64_t key, uint64_t positions, IndexCounters& counters) const;
     uint64_t lower_bound(uint64_t key, IndexCounters& counters) const;
