@@ -10,7 +10,13 @@
 namespace trefoil::access {
 namespace {
 
-constexpr size_t kBatchRows = 8192;
+constexpr uint32_t kBatchRows = 8192;
+// Spans from here on go out as slices of their own; shorter ones are picked together.
+constexpr uint32_t kLongSpan = 1024;
+
+Status cancelled() {
+    return {Code::kInvalidInput, "57014", "the statement was cancelled"};
+}
 
 struct LookupMetrics {
     std::atomic<uint64_t> keys{0}, searches{0}, model_searches{0}, last_mile_steps{0};
@@ -40,7 +46,10 @@ private:
     std::shared_ptr<const KeyLookup> lookup_;
     const CancelFlag* cancel_;
     bool searched_ = false;
-    std::vector<table::Location> found_;  // by part and row
+    Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
+    Result<arrow::Batch> read_rows(bool* empty);
+
+    std::vector<table::RowSpan> found_;  // normalised
     size_t at_ = 0;
     uint64_t rows_out_ = 0;
 };
@@ -127,30 +136,58 @@ Status KeyLookupStream::search() {
     const KeyLookupSpec& spec = lookup_->spec();
     index::IndexCounters counters;
     for (const index::KeyRange& range : spec.conditions.ranges) {
-        if (cancel_ && cancel_->load(std::memory_order_relaxed)) {
-            return {Code::kInvalidInput, "57014", "the statement was cancelled"};
-        }
+        if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();
         if (spec.conditions.points) {
             ASSIGN_OR_RETURN(auto at, spec.table->find_key(*range.low, counters));
-            if (at) found_.push_back(*at);
+            if (at) found_.push_back({at->part, at->row, at->row + 1});
         } else {
             RETURN_IF_ERROR(spec.table->find_range(range, &found_, counters));
         }
     }
-    if (!std::is_sorted(found_.begin(), found_.end())) std::sort(found_.begin(), found_.end());
+    normalise(&found_);
+    uint64_t rows = 0;
+    for (const table::RowSpan& span : found_) rows += span.size();
     LookupMetrics& m = lookup_->counts();
     const uint64_t keys = spec.conditions.ranges.size();
     m.keys += keys;
     m.searches += counters.searches;
     m.model_searches += counters.model_searches;
     m.last_mile_steps += counters.last_mile_steps;
-    m.rows_fetched += found_.size();
+    m.rows_fetched += rows;
     auto& kind =
         spec.conditions.points ? spec.counters->point_lookups : spec.counters->range_lookups;
     kind.fetch_add(keys, std::memory_order_relaxed);
-    spec.counters->rows_fetched.fetch_add(found_.size(), std::memory_order_relaxed);
+    spec.counters->rows_fetched.fetch_add(rows, std::memory_order_relaxed);
     spec.counters->add(counters);
     return {};
+}
+
+// A long span: slices where every row passes the residual filter.
+Result<arrow::Batch> KeyLookupStream::read_span(table::RowSpan span, bool* empty) {
+    const table::Part& part = lookup_->spec().table->part(span.part);
+    std::vector<uint32_t> rows;
+    bool all = false;
+    RETURN_IF_ERROR(lookup_->reader().select(part, span.begin, span.end, &rows, &all));
+    if (all) return lookup_->reader().read_range(part, span.begin, span.end);
+    *empty = rows.empty();
+    if (*empty) return arrow::Batch();
+    return lookup_->reader().read(part, rows);
+}
+
+// Short spans of one part, picked together.
+Result<arrow::Batch> KeyLookupStream::read_rows(bool* empty) {
+    const uint32_t number = found_[at_].part;
+    const table::Part& part = lookup_->spec().table->part(number);
+    std::vector<uint32_t> rows;
+    while (at_ < found_.size() && found_[at_].part == number && found_[at_].size() < kLongSpan &&
+           rows.size() < kBatchRows) {
+        for (uint32_t row = found_[at_].begin; row < found_[at_].end; row++) rows.push_back(row);
+        at_++;
+    }
+    RETURN_IF_ERROR(lookup_->reader().filter(part, &rows));
+    *empty = rows.empty();
+    if (*empty) return arrow::Batch();
+    return lookup_->reader().read(part, rows);
 }
 
 Result<std::optional<arrow::Batch>> KeyLookupStream::next() {
@@ -158,24 +195,26 @@ Result<std::optional<arrow::Batch>> KeyLookupStream::next() {
         searched_ = true;
         RETURN_IF_ERROR(search());
     }
-    const KeyLookupSpec& spec = lookup_->spec();
-    while (at_ < found_.size()) {
-        if (spec.limit && rows_out_ >= *spec.limit) break;
-        if (cancel_ && cancel_->load(std::memory_order_relaxed)) {
-            return Status(Code::kInvalidInput, "57014", "the statement was cancelled");
+    const auto& limit = lookup_->spec().limit;
+    while (at_ < found_.size() && !(limit && rows_out_ >= *limit)) {
+        if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();
+        bool empty = false;
+        arrow::Batch batch;
+        if (found_[at_].size() >= kLongSpan) {
+            table::RowSpan span = found_[at_];
+            span.end = std::min<uint32_t>(span.end, span.begin + kBatchRows);
+            found_[at_].begin = span.end;
+            if (found_[at_].size() == 0) at_++;
+            ASSIGN_OR_RETURN(batch, read_span(span, &empty));
+        } else {
+            ASSIGN_OR_RETURN(batch, read_rows(&empty));
         }
-        const uint32_t part_number = found_[at_].part;
-        std::vector<uint32_t> rows;
-        while (at_ < found_.size() && found_[at_].part == part_number && rows.size() < kBatchRows) {
-            rows.push_back(found_[at_++].row);
+        if (empty) continue;
+        if (limit && static_cast<uint64_t>(batch.rows) > *limit - rows_out_) {
+            batch = batch.slice(0, static_cast<int64_t>(*limit - rows_out_));
         }
-        const table::Part& part = spec.table->part(part_number);
-        RETURN_IF_ERROR(lookup_->reader().filter(part, &rows));
-        if (rows.empty()) continue;
-        if (spec.limit) rows.resize(std::min<uint64_t>(rows.size(), *spec.limit - rows_out_));
-        ASSIGN_OR_RETURN(arrow::Batch batch, lookup_->reader().read(part, rows));
-        rows_out_ += rows.size();
-        lookup_->counts().rows_out += rows.size();
+        rows_out_ += static_cast<uint64_t>(batch.rows);
+        lookup_->counts().rows_out += static_cast<uint64_t>(batch.rows);
         return std::optional(std::move(batch));
     }
     return std::optional<arrow::Batch>();

@@ -32,7 +32,8 @@ RowIds real_ids(const RowIds& ids, uint64_t first) {
 
 }  // namespace
 
-CommitGroup::CommitGroup(TableStore& store) : store_(store) {
+CommitGroup::CommitGroup(TableStore& store, size_t group_size)
+    : store_(store), group_size_(group_size) {
     tip_ = std::make_shared<Version>(*store.current_.load());
 }
 
@@ -112,7 +113,7 @@ Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const Table
 Status CommitGroup::kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,
                               TableVersion& next, RedoTable& redo) {
     std::vector<Location> locations;
-    const auto& group_kills = kills_[next.def().id];
+    locations.reserve(writes.killed.size());
     const auto& recent = store_.recent_kills_[next.def().id];
     for (uint64_t id : writes.killed) {
         if (!unchanged) {
@@ -120,14 +121,13 @@ Status CommitGroup::kill_rows(Transaction& txn, const TableWrites& writes, bool 
             if (killed != recent.end() && killed->second > txn.snapshot()->xid) {
                 return conflict(next.def());
             }
-            if (group_kills.contains(id)) return conflict(next.def());
         }
         auto at = next.locate(id);
         if (!at) return conflict(next.def());
         locations.push_back(*at);
-        redo.killed.push_back(id);
     }
     next.kill(locations);
+    redo.killed = writes.killed;
     return {};
 }
 
@@ -157,8 +157,19 @@ Status CommitGroup::add_part(const Part& part, uint64_t first_id, TableVersion& 
 }
 
 void CommitGroup::accept(const Transaction& txn) {
+    // Members of a group may conflict with each other; for a single one it is seen when it is
+    // published.
+    if (group_size_ > 1) {
+        remember_kills(txn);
+    } else {
+        alone_ = &txn;
+    }
+}
+
+void CommitGroup::remember_kills(const Transaction& txn) {
     for (const auto& [table_id, writes] : txn.state_.writes) {
-        kills_[table_id].insert(writes.killed.begin(), writes.killed.end());
+        auto& recent = store_.recent_kills_[table_id];
+        for (uint64_t id : writes.killed) recent[id] = tip_->xid;
     }
 }
 
@@ -193,13 +204,12 @@ Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change)
 
 void CommitGroup::publish() {
     if (changes_.empty()) return;
-    for (const auto& [table_id, ids] : kills_) {
-        auto& recent = store_.recent_kills_[table_id];
-        for (uint64_t id : ids) recent[id] = tip_->xid;
-    }
     store_.counters_.commits += changes_.size();
     store_.counters_.commit_groups++;
     store_.publish(tip_);
+    // Whoever begins from now on sees this commit; only transactions that began before it may
+    // conflict.
+    if (alone_ && store_.active_before(tip_->xid) > 1) remember_kills(*alone_);
 }
 
 // --- The pipeline
@@ -237,7 +247,7 @@ Status TableStore::commit(Transaction& txn) {
 
 void TableStore::run_group(std::vector<CommitRequest*>& group) {
     std::lock_guard tip(tip_mutex_);
-    CommitGroup commits(*this);
+    CommitGroup commits(*this, group.size());
     for (CommitRequest* r : group) {
         r->result = commits.add(*r->txn, r->staged);
         if (r->result.ok()) commits.accept(*r->txn);

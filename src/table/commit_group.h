@@ -10,7 +10,6 @@
 
 #include <map>
 #include <memory>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -22,7 +21,7 @@ namespace trefoil::table {
 
 class CommitGroup {
 public:
-    explicit CommitGroup(TableStore& store);
+    CommitGroup(TableStore& store, size_t group_size);
 
     // Validates and applies one transaction. Errors as TableStore::commit.
     Status add(Transaction& txn, const std::map<uint32_t, StagedKeys>& staged);
@@ -50,12 +49,14 @@ private:
                      TableVersion& next, RedoTable& redo);
     Status add_part(const Part& part, uint64_t first_id, TableVersion& next, RedoTable& redo,
                     Change& change);
+    void remember_kills(const Transaction& txn);
     Status write_manifest(WriteTransaction& root, const Change& change);
 
     TableStore& store_;
     std::shared_ptr<Version> tip_;
     std::vector<Change> changes_;
-    std::map<uint32_t, std::unordered_set<uint64_t>> kills_;
+    size_t group_size_;
+    const Transaction* alone_ = nullptr;  // the only member, if it was added
 };
 
 }  // namespace trefoil::table

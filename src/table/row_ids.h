@@ -62,6 +62,13 @@ public:
         return static_cast<uint32_t>(at - list_);
     }
 
+    // The first row whose id is at least `id`; count() if there is none.
+    uint32_t lower_bound(uint64_t id) const {
+        if (id <= first_) return 0;
+        if (!list_) return static_cast<uint32_t>(std::min(id - first_, count_));
+        return static_cast<uint32_t>(std::lower_bound(list_, list_ + count_, id) - list_);
+    }
+
     // The listed ids. REQUIRES: !is_dense().
     std::span<const uint64_t> list() const { return {list_, count_}; }
 

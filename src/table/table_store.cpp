@@ -95,6 +95,13 @@ uint64_t TableStore::oldest_active_xid() {
     return oldest;
 }
 
+size_t TableStore::active_before(uint64_t xid) {
+    std::lock_guard lock(active_mutex_);
+    size_t n = 0;
+    for (const auto& [id, snapshot] : active_) n += snapshot < xid;
+    return n;
+}
+
 uint64_t TableStore::delta_bytes() const {
     uint64_t n = 0;
     for (const auto& [id, table] : current_.load()->tables) n += table->delta_bytes();

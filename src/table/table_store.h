@@ -105,6 +105,8 @@ private:
     uint64_t register_transaction(uint64_t xid);
     void unregister_transaction(uint64_t id);
     uint64_t oldest_active_xid();
+    // How many transactions are open whose snapshot is older than `xid`.
+    size_t active_before(uint64_t xid);
     void forget_old_kills();
     void wait_for_room();
     void maintain();  // the background thread

@@ -25,6 +25,14 @@ size_t merge_begin(std::span<const Part> delta, size_t floor) {
     return begin;
 }
 
+void append_row(uint32_t part, uint32_t row, std::vector<RowSpan>* rows) {
+    if (!rows->empty() && rows->back().part == part && rows->back().end == row) {
+        rows->back().end++;
+    } else {
+        rows->push_back({part, row, row + 1});
+    }
+}
+
 }  // namespace
 
 TableVersion::TableVersion(catalog::TablePtr def)
@@ -128,46 +136,78 @@ Result<std::optional<Location>> TableVersion::find_key(const index::Key& key,
     return std::optional<Location>();
 }
 
-Status TableVersion::find_range(const index::KeyRange& range, std::vector<Location>* rows,
+Status TableVersion::find_range(const index::KeyRange& range, std::vector<RowSpan>* rows,
                                 index::IndexCounters& counters) const {
+    for (const RunPart& r : *runs_) {
+        RETURN_IF_ERROR(find_in_run(r, r.run->range(range, counters), rows));
+    }
     const size_t segments = base_->size() + patches_->size();
-    const size_t before = rows->size();
-    RETURN_IF_ERROR(find_in_runs(range, rows, counters));
     for (size_t i = 0; i < delta_.size(); i++) {
         const Part& p = delta_[i];
         auto [begin, end] = p.chunk->keys()->range(range, counters);
         for (uint64_t at = begin; at < end; at++) {
-            uint64_t row = p.chunk->keys()->row_id(at);
-            if (p.is_dead(row)) continue;
-            rows->push_back({static_cast<uint32_t>(segments + i), static_cast<uint32_t>(row)});
+            auto row = static_cast<uint32_t>(p.chunk->keys()->row_id(at));
+            if (!p.is_dead(row)) append_row(static_cast<uint32_t>(segments + i), row, rows);
         }
     }
-    // A row that was rewritten may stand in two runs.
-    std::sort(rows->begin() + static_cast<ptrdiff_t>(before), rows->end());
-    rows->erase(std::unique(rows->begin() + static_cast<ptrdiff_t>(before), rows->end()),
-                rows->end());
     return {};
 }
 
-Status TableVersion::find_in_runs(const index::KeyRange& range, std::vector<Location>* rows,
-                                  index::IndexCounters& counters) const {
-    std::vector<const arrow::Array*> columns(def_->primary_key.size());
-    for (const RunPart& r : *runs_) {
-        auto [begin, end] = r.run->range(range, counters);
-        for (uint64_t at = begin; at < end; at++) {
-            auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
-            if (!found) continue;
-            if (keys_moved_) {
-                for (size_t i = 0; i < columns.size(); i++) {
-                    ASSIGN_OR_RETURN(columns[i],
-                                     part(found->part).chunk->column(def_->primary_key[i]));
-                }
-                if (!range.contains(keys_->encode(columns, found->row))) continue;
-            }
-            rows->push_back(*found);
+Status TableVersion::find_in_run(const RunPart& r, index::Positions entries,
+                                 std::vector<RowSpan>* rows) const {
+    if (entries.begin == entries.end) return {};
+    if (r.run->is_dense() && !keys_moved_) {
+        const uint64_t first = r.row_id_base + r.run->row_id(entries.begin);
+        add_segment_rows(first, first + (entries.end - entries.begin) - 1, rows);
+        return {};
+    }
+    for (uint64_t at = entries.begin; at < entries.end; at++) {
+        auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
+        if (!found) continue;
+        if (keys_moved_) {
+            ASSIGN_OR_RETURN(bool same, has_key(*found, r.run->key(at)));
+            if (!same) continue;
         }
+        append_row(found->part, found->row, rows);
     }
     return {};
+}
+
+// The live rows of all segments with ids in [first_id, last_id].
+void TableVersion::add_segment_rows(uint64_t first_id, uint64_t last_id,
+                                    std::vector<RowSpan>* rows) const {
+    auto begin = std::partition_point(base_->begin(), base_->end(), [&](const Part& p) {
+        return p.chunk->row_ids().last() < first_id;
+    });
+    auto add = [&](const Part& p, size_t number) {
+        const RowIds& ids = p.chunk->row_ids();
+        auto row = ids.lower_bound(first_id), end = ids.lower_bound(last_id + 1);
+        if (row < end && !p.dead) {
+            rows->push_back({static_cast<uint32_t>(number), row, end});
+            return;
+        }
+        for (; row < end; row++) {
+            if (!p.is_dead(row)) append_row(static_cast<uint32_t>(number), row, rows);
+        }
+    };
+    for (auto p = begin; p != base_->end() && p->chunk->row_ids().first() <= last_id; ++p) {
+        add(*p, static_cast<size_t>(p - base_->begin()));
+    }
+    for (size_t i = 0; i < patches_->size(); i++) add((*patches_)[i], base_->size() + i);
+}
+
+void normalise(std::vector<RowSpan>* rows) {
+    if (!std::is_sorted(rows->begin(), rows->end())) std::sort(rows->begin(), rows->end());
+    size_t kept = 0;
+    for (const RowSpan& next : *rows) {
+        if (kept > 0 && (*rows)[kept - 1].part == next.part &&
+            next.begin <= (*rows)[kept - 1].end) {
+            (*rows)[kept - 1].end = std::max((*rows)[kept - 1].end, next.end);
+        } else {
+            (*rows)[kept++] = next;
+        }
+    }
+    rows->resize(kept);
 }
 
 void TableVersion::kill(std::span<const Location> rows) {

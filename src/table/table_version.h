@@ -57,6 +57,14 @@ struct Location {
     auto operator<=>(const Location&) const = default;
 };
 
+// Live rows of one part that follow each other: [begin, end).
+struct RowSpan {
+    uint32_t part = 0;
+    uint32_t begin = 0, end = 0;
+    uint32_t size() const { return end - begin; }
+    auto operator<=>(const RowSpan&) const = default;
+};
+
 // Private rows of a transaction have ids from here on until it commits.
 inline constexpr uint64_t kPrivateRowId = uint64_t{1} << 62;
 
@@ -88,8 +96,9 @@ public:
     Result<std::optional<Location>> find_key(const index::Key& key,
                                              index::IndexCounters& counters) const;
 
-    // The live rows with keys in the range, in no particular order.
-    Status find_range(const index::KeyRange& range, std::vector<Location>* rows,
+    // Appends the live rows with keys in the range. The spans come in no order, and a row may be in
+    // two of them; normalise() puts that right once all ranges are found.
+    Status find_range(const index::KeyRange& range, std::vector<RowSpan>* rows,
                       index::IndexCounters& counters) const;
 
     // --- making the next version, on a copy ---
@@ -118,8 +127,9 @@ private:
     void recount();
     std::optional<Location> locate_in_segments(uint64_t row_id) const;
     Result<bool> has_key(Location at, const index::Key& key) const;
-    Status find_in_runs(const index::KeyRange& range, std::vector<Location>* rows,
-                        index::IndexCounters& counters) const;
+    Status find_in_run(const RunPart& run, index::Positions entries,
+                       std::vector<RowSpan>* rows) const;
+    void add_segment_rows(uint64_t first_id, uint64_t last_id, std::vector<RowSpan>* rows) const;
 
     catalog::TablePtr def_;
     std::shared_ptr<const index::KeyEncoder> keys_;
@@ -131,6 +141,9 @@ private:
     uint64_t next_row_id_ = 0;
     bool keys_moved_ = false;  // some row's key was updated: a run may name it under the old one
 };
+
+// Sorts spans by part and row, and joins those that overlap or meet.
+void normalise(std::vector<RowSpan>* rows);
 
 using TableVersionPtr = std::shared_ptr<const TableVersion>;
 

@@ -127,18 +127,29 @@ Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
     return {};
 }
 
-// Kills each row that this statement has not met yet; tells which ids those were, where they were,
-// and at which places of `row_ids` they stand.
+// Kills each row that this statement has not met yet (one it has met is live nowhere in next_);
+// tells which ids those were, where they were, and at which places of `row_ids` they stand. By
+// location.
 Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
+    struct Found {
+        Location location;
+        uint32_t at;
+    };
+    std::vector<Found> found;
     const auto* ids = row_ids.values<uint64_t>();
     for (int64_t i = 0; i < row_ids.length; i++) {
-        if (!seen_.insert(ids[i]).second) continue;
         auto location = next_->locate(ids[i]);
-        CHECK(location.has_value());
-        killed->locations.push_back(*location);
-        killed->ids.push_back(ids[i]);
-        killed->at.push_back(static_cast<uint32_t>(i));
-        if (ids[i] < kPrivateRowId) writes_.killed.insert(ids[i]);
+        if (location) found.push_back({*location, static_cast<uint32_t>(i)});
+    }
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Found& a, const Found& b) { return a.location < b.location; });
+    for (size_t i = 0; i < found.size(); i++) {
+        if (i > 0 && found[i].location == found[i - 1].location) continue;
+        const uint64_t id = ids[found[i].at];
+        killed->locations.push_back(found[i].location);
+        killed->ids.push_back(id);
+        killed->at.push_back(found[i].at);
+        if (id < kPrivateRowId) writes_.killed.push_back(id);
     }
     next_->kill(killed->locations);
     count_ += killed->ids.size();

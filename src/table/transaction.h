@@ -24,7 +24,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "index/key_run.h"
@@ -36,9 +35,9 @@ class TableStore;
 
 // What a transaction did to one table.
 struct TableWrites {
-    uint64_t private_ids = 0;   // handed out: kPrivateRowId + 0, 1, ...
-    std::set<uint64_t> killed;  // committed rows that were deleted or replaced
-    size_t private_floor = 0;   // parts of the view's delta from here on are this transaction's
+    uint64_t private_ids = 0;      // handed out: kPrivateRowId + 0, 1, ...
+    std::vector<uint64_t> killed;  // committed rows that were deleted or replaced, each once
+    size_t private_floor = 0;      // parts of the view's delta from here on are this transaction's
     // Keys of the rows that were staged in files, one run per statement; row ids count from
     // kPrivateRowId.
     std::vector<std::shared_ptr<const index::KeyRun>> staged_keys;
@@ -129,7 +128,6 @@ private:
     catalog::TablePtr table_;
     std::unique_ptr<TableVersion> next_;
     TableWrites writes_;
-    std::unordered_set<uint64_t> seen_;  // row ids updated or deleted by this statement
     std::vector<arrow::Batch> pending_;  // inserted rows that are not in a part yet
     uint64_t pending_rows_ = 0;
     std::vector<Part> added_;  // parts of this statement, keys not yet checked
