@@ -10,7 +10,7 @@
 namespace {
 
 constexpr const char* kLargestSections = R"(
-SELECT section, count(*) AS packages, round(sum(installed_size) / 1e9, 2) AS gigabytes
+SELECT section, count(*) AS packages, CAST(sum(installed_size) / 1e9 AS DECIMAL(12, 2)) AS gigabytes
 FROM package
 GROUP BY section
 ORDER BY gigabytes DESC NULLS LAST
@@ -50,7 +50,7 @@ WITH RECURSIVE candidate AS (
     WHERE d.kind IN ('depends', 'pre-depends') AND d.alternatives = 1
 )
 SELECT c.name AS removed, count(*) - 1 AS packages_that_break,
-       round(sum(p.installed_size) / 1e9, 1) AS gigabytes
+       CAST(sum(p.installed_size) / 1e9 AS DECIMAL(12, 1)) AS gigabytes
 FROM broken b
 JOIN package p ON p.id = b.package
 JOIN package c ON c.id = b.candidate
@@ -58,8 +58,8 @@ GROUP BY c.name
 ORDER BY packages_that_break DESC, removed)";
 
 constexpr const char* kBiggestOfSection = R"(
-SELECT section, name, round(installed_size / 1e6, 1) AS megabytes,
-       round(100.0 * installed_size / section_size, 1) AS percent_of_section
+SELECT section, name, CAST(installed_size / 1e6 AS DECIMAL(12, 1)) AS megabytes,
+       CAST(1e2 * installed_size / section_size AS DECIMAL(4, 1)) AS percent_of_section
 FROM (SELECT section, name, installed_size,
              sum(installed_size) OVER (PARTITION BY section) AS section_size,
              row_number() OVER (PARTITION BY section ORDER BY installed_size DESC, name) AS place
@@ -95,8 +95,8 @@ std::vector<Question> questions(int64_t package_id) {
     const std::string range = "SELECT id, name, installed_size FROM package WHERE id BETWEEN " +
                               id + " AND " + std::to_string(package_id + 4);
     const std::string prefix =
-        "SELECT kind, to_name, relation, version FROM depends WHERE from_package = " + id +
-        " ORDER BY position";
+        "SELECT position, to_name, relation, version FROM depends WHERE from_package = " + id +
+        " AND kind = 'depends'";
     return {
         {"Which sections take the most room?", kLargestSections},
         {"Who maintains the most packages?", kBusiestMaintainers},
@@ -109,7 +109,8 @@ std::vector<Question> questions(int64_t package_id) {
         {"... found how? By the learned index", "EXPLAIN ANALYZE " + point, true},
         {"A range of keys", range},
         {"... found how?", "EXPLAIN ANALYZE " + range, true},
-        {"What one package depends on: the front of a composite key", prefix},
+        {"What one package depends on: by the front of a composite key", prefix},
+        {"... found how?", "EXPLAIN ANALYZE " + prefix, true},
     };
 }
 

@@ -15,7 +15,9 @@ import subprocess
 import termios
 import time
 
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x01")
+# Colours and cursor keys; also "to the first column, then to column n", by which libedit goes to
+# the end of a line before it goes on writing there.
+ESCAPE = re.compile(r"\r\x1b\[\d+[CG]|\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x01")
 
 
 class Terminal:
