@@ -34,9 +34,17 @@ pub struct Cursor {
     run: Arc<Run>,
     /// False if somebody else waits for the run to end.
     owns_run: bool,
-    stream: Option<SendableRecordBatchStream>,
+    source: Source,
     /// What is needed to plan once more; gone with the first row.
     retry: Option<Retry>,
+}
+
+enum Source {
+    Query(SendableRecordBatchStream),
+    /// Read without the engine's runtime, because next() may come back into the bridge: the rows may be
+    /// those of another cursor.
+    Rows(Box<dyn Iterator<Item = Res<RecordBatch>> + Send>),
+    End,
 }
 
 struct Retry {
@@ -112,7 +120,7 @@ impl Cursor {
             engine,
             run,
             owns_run: true,
-            stream: Some(stream),
+            source: Source::Query(stream),
             retry: Some(Retry {
                 state,
                 logical,
@@ -121,14 +129,31 @@ impl Cursor {
         })
     }
 
-    /// A cursor over rows that are not a query's.
+    /// A cursor over what already runs.
     pub fn over(engine: Arc<Engine>, stream: SendableRecordBatchStream, run: Arc<Run>) -> Cursor {
         Cursor {
             schema: stream.schema(),
             engine,
             run,
             owns_run: true,
-            stream: Some(stream),
+            source: Source::Query(stream),
+            retry: None,
+        }
+    }
+
+    /// A cursor over rows that are not a query's.
+    pub fn over_rows(
+        engine: Arc<Engine>,
+        schema: SchemaRef,
+        rows: impl Iterator<Item = Res<RecordBatch>> + Send + 'static,
+        run: Arc<Run>,
+    ) -> Cursor {
+        Cursor {
+            schema,
+            engine,
+            run,
+            owns_run: true,
+            source: Source::Rows(Box::new(rows)),
             retry: None,
         }
     }
@@ -142,18 +167,23 @@ impl Cursor {
     /// The next batch with rows; None at the end.
     pub fn next(&mut self) -> Res<Option<RecordBatch>> {
         loop {
-            let Some(stream) = &mut self.stream else {
-                return Ok(None);
+            let next = match &mut self.source {
+                Source::End => return Ok(None),
+                Source::Rows(_) if self.run.cancelled() => Some(Err(BridgeError::cancelled())),
+                Source::Rows(rows) => rows.next(),
+                Source::Query(stream) => {
+                    let next = self.engine.runtime.block_on(next_of(stream, &self.run));
+                    next.map(|item| item.map_err(Box::<BridgeError>::from))
+                }
             };
-            match self.engine.runtime.block_on(next_of(stream, &self.run)) {
+            match next {
                 Some(Ok(batch)) if batch.num_rows() == 0 => {}
                 Some(Ok(batch)) => {
                     self.retry = None;
                     return Ok(Some(batch));
                 }
                 Some(Err(error)) => {
-                    self.stream = None;
-                    let error = Box::<BridgeError>::from(error);
+                    self.source = Source::End;
                     match self.retry.take() {
                         Some(retry) if error.is_out_of_memory() && has_join(&retry.logical) => {
                             self.start_again(retry)?;
@@ -162,7 +192,7 @@ impl Cursor {
                     }
                 }
                 None => {
-                    self.stream = None;
+                    self.source = Source::End;
                     return Ok(None);
                 }
             }
@@ -177,9 +207,11 @@ impl Cursor {
         options.optimizer.prefer_hash_join = false;
         // Few sorts at a time have more memory each; with one partition there would be hash joins only.
         options.execution.target_partitions = 2;
+        let reserved = &mut options.execution.sort_spill_reservation_bytes;
+        *reserved = (*reserved).min(self.engine.memory_bytes() / 10);
         config.set_extension(Arc::new(RunSlot::default()));
         let plan = physical_plan(&self.engine, &state, &retry.logical, &self.run)?;
-        self.stream = Some(execute(&self.engine, &state, plan)?);
+        self.source = Source::Query(execute(&self.engine, &state, plan)?);
         Ok(())
     }
 
@@ -193,7 +225,7 @@ impl Cursor {
 impl Drop for Cursor {
     fn drop(&mut self) {
         let inside = self.engine.runtime.enter();
-        self.stream = None;
+        self.source = Source::End;
         self.retry = None;
         drop(inside);
         if self.owns_run {

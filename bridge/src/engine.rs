@@ -13,7 +13,7 @@ use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
+    FairSpillPool, MemoryLimit, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio::runtime::Runtime;
@@ -24,6 +24,10 @@ use crate::rules;
 
 /// Plans are trees that are walked recursively, and the workers run them.
 const STACK_BYTES: usize = 8 << 20;
+
+/// A merge of spilled runs takes memory for a batch of each. Unbounded, the first merge takes all there is
+/// and the next finds none; eight at a time merge as well, in a level or two more.
+const MERGE_FAN_IN: usize = 8;
 
 pub struct Options {
     pub threads: usize,
@@ -59,6 +63,14 @@ impl Engine {
         }))
     }
 
+    /// The size of the pool; very large if there is no limit.
+    pub fn memory_bytes(&self) -> usize {
+        match self.environment.memory_pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes,
+            _ => usize::MAX,
+        }
+    }
+
     /// Bytes that running queries hold now.
     pub fn memory_used(&self) -> u64 {
         self.environment.memory_pool.reserved() as u64
@@ -78,7 +90,9 @@ fn environment(options: &Options) -> Res<Arc<RuntimeEnv>> {
             Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), top))
         }
     };
-    let mut builder = RuntimeEnvBuilder::new().with_memory_pool(pool);
+    let mut builder = RuntimeEnvBuilder::new()
+        .with_memory_pool(pool)
+        .with_max_spill_merge_fan_in(MERGE_FAN_IN);
     if !options.spill_path.is_empty() {
         let path = PathBuf::from(&options.spill_path);
         std::fs::create_dir_all(&path)
@@ -100,9 +114,10 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
     // DOUBLE where it meets one. Numbers with an exponent are DOUBLE (check.rs).
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = true;
-    // Every sort sets this much aside for its last merge; in a small pool that must not be all of it.
+    // Every sort sets this much aside for its last merge; in a small pool that must not be all of it, nor
+    // so little that the merge fails: it needs the keys of all rows that it holds.
     if memory_bytes > 0 {
-        let share = memory_bytes as usize / (16 * threads);
+        let share = memory_bytes as usize / (2 * threads).max(4);
         let reserved = &mut options.execution.sort_spill_reservation_bytes;
         *reserved = (*reserved).min(share);
     }
@@ -112,6 +127,10 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .with_runtime_env(environment)
         .with_default_features()
         .with_analyzer_rules(rules::analyzer_rules());
+    builder
+        .physical_optimizer_rules()
+        .get_or_insert_default()
+        .push(Arc::new(rules::YieldingJoins));
     builder
         .expr_planners()
         .get_or_insert_default()

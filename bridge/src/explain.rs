@@ -68,7 +68,11 @@ fn explain_in(
         lines.push(format!("{}{change}", "  ".repeat(depth)));
         depth += 1;
     }
-    push(&mut lines, &shown(&physical, how, tree), depth);
+    let mut shown = shown(&physical, how, tree);
+    if !tree {
+        shown = without_yields(&shown);
+    }
+    push(&mut lines, &shown, depth);
     Ok(lines)
 }
 
@@ -87,8 +91,38 @@ fn shown(plan: &Arc<dyn ExecutionPlan>, how: &Explain, tree: bool) -> String {
     display.indent(how.verbose).to_string()
 }
 
+/// The text without its CooperativeExec lines: they say nothing about the query.
+fn without_yields(text: &str) -> String {
+    let mut out = String::new();
+    let mut hidden: Vec<usize> = Vec::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        while hidden.last().is_some_and(|at| indent <= *at) {
+            hidden.pop();
+        }
+        if line.trim_start().starts_with("CooperativeExec") {
+            hidden.push(indent);
+            continue;
+        }
+        out.push_str(&line[2 * hidden.len()..]);
+        out.push('\n');
+    }
+    out
+}
+
 fn push(lines: &mut Vec<String>, text: &str, depth: usize) {
     for line in text.lines() {
         lines.push(format!("{}{}", "  ".repeat(depth), line.trim_end()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_only_yield_are_not_shown() {
+        let plan = "A\n  CooperativeExec\n    B\n      CooperativeExec\n        C\n      D\n";
+        assert_eq!(without_yields(plan), "A\n  B\n    C\n    D\n");
     }
 }

@@ -8,12 +8,10 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::ffi_stream::ArrowArrayStreamReader;
 use arrow::record_batch::{RecordBatch, RecordBatchReader};
-use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use crate::bytes::Reader;
 use crate::catalog::{CppStream, Run};
@@ -61,12 +59,11 @@ pub fn cast_stream(
     let target = Arc::new(nullable(&target));
     let schema = target.clone();
     let batches = reader.map(move |batch| {
-        let converted = batch
+        batch
             .map_err(Box::<BridgeError>::from)
-            .and_then(|batch| cast_batch(&batch, &target));
-        converted.map_err(DataFusionError::from)
+            .and_then(|batch| cast_batch(&batch, &target))
     });
-    Ok(over(engine, schema, batches, run))
+    Ok(Cursor::over_rows(engine, schema, batches, run))
 }
 
 fn cast_batch(batch: &RecordBatch, target: &SchemaRef) -> Res<RecordBatch> {
@@ -84,16 +81,6 @@ fn cast_batch(batch: &RecordBatch, target: &SchemaRef) -> Res<RecordBatch> {
     RecordBatch::try_new(target.clone(), columns).map_err(Box::<BridgeError>::from)
 }
 
-fn over(
-    engine: Arc<Engine>,
-    schema: SchemaRef,
-    batches: impl Iterator<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
-    run: Arc<Run>,
-) -> Cursor {
-    let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches));
-    Cursor::over(engine, Box::pin(stream), run)
-}
-
 pub fn read_parquet(engine: Arc<Engine>, path: &str, run: Arc<Run>) -> Res<Cursor> {
     let file = File::open(path).map_err(|e| at_path(&e, path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| {
@@ -102,8 +89,8 @@ pub fn read_parquet(engine: Arc<Engine>, path: &str, run: Arc<Run>) -> Res<Curso
     })?;
     let schema = builder.schema().clone();
     let reader = builder.with_batch_size(8192).build()?;
-    let batches = reader.map(|b| b.map_err(|e| Box::<BridgeError>::from(e).into_datafusion()));
-    Ok(over(engine, schema, batches, run))
+    let batches = reader.map(|b| b.map_err(Box::<BridgeError>::from));
+    Ok(Cursor::over_rows(engine, schema, batches, run))
 }
 
 fn at_path(error: &std::io::Error, path: &str) -> Box<BridgeError> {

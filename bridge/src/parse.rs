@@ -70,9 +70,7 @@ pub struct Statement {
 /// Parses exactly one statement. Errors: 42601, 0A000.
 pub fn parse(sql: &str) -> Res<Statement> {
     let text = Text::new(sql)?;
-    let mut parser = Parser::new(&DIALECT)
-        .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(text.tokens.clone());
+    let mut parser = parser_of(text.tokens.clone());
     let mut reader = Reader::new(&text, &mut parser);
     let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
     let names = std::mem::take(&mut reader.names);
@@ -82,6 +80,12 @@ pub fn parse(sql: &str) -> Res<Statement> {
         names,
         text,
     })
+}
+
+fn parser_of(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+    Parser::new(&DIALECT)
+        .with_recursion_limit(DEPTH_MAX)
+        .with_tokens_with_locations(tokens)
 }
 
 /// Reads the tokens of one statement.
@@ -283,17 +287,15 @@ impl<'a> Reader<'a> {
         "transaction_isolation".to_string()
     }
 
-    // TABLE t is SELECT * FROM t.
+    // TABLE t ... is SELECT * FROM t ...: the word is replaced, and what follows keeps its places.
     fn table_command(&mut self) -> Res<Kind> {
-        let start = self.parser.next_token();
-        let name = self.object_name()?;
-        let sql = format!("SELECT * FROM {name}");
-        let mut parser = Parser::new(&DIALECT)
-            .try_with_sql(&sql)
-            .map_err(|e| self.syntax(e))?;
-        let query = parser.parse_query().map_err(|e| self.syntax(e))?;
-        let _ = start;
-        Ok(Kind::Query(query))
+        let is_space = |t: &&TokenWithSpan| matches!(t.token, Token::Whitespace(_));
+        let rest = &self.text.tokens[self.parser.index()..];
+        let skipped = rest.iter().take_while(is_space).count() + 1;
+        let mut tokens = Text::new("SELECT * FROM ")?.tokens;
+        tokens.extend_from_slice(&rest[skipped..]);
+        *self.parser = parser_of(tokens);
+        self.by_sqlparser()
     }
 
     fn by_sqlparser(&mut self) -> Res<Kind> {
@@ -701,7 +703,9 @@ mod tests {
         };
         is("SELECT 1;", |k| matches!(k, Kind::Query(_)));
         is("VALUES (1)", |k| matches!(k, Kind::Query(_)));
-        is("TABLE t", |k| matches!(k, Kind::Query(_)));
+        is("TABLE t ORDER BY a LIMIT 3", |k| {
+            matches!(k, Kind::Query(_))
+        });
         is(
             "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
             |k| matches!(k, Kind::Insert(n, Some(_), _) if n.text == "t"),

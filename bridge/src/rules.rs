@@ -21,6 +21,9 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::convert::{Checked, Convert, is_ours};
@@ -235,6 +238,35 @@ impl ExprPlanner for Comparisons {
             meet(&mut raw.left, &right, schema);
         }
         Ok(PlannerResult::Original(raw))
+    }
+}
+
+/// A join can make millions of batches from one that it reads, and a consumer that takes them in a loop
+/// then never gives its thread back: neither would cancel be seen nor an aborted task end. So every
+/// join gives way now and then. EXPLAIN does not show this (explain.rs).
+#[derive(Debug)]
+pub struct YieldingJoins;
+
+impl PhysicalOptimizerRule for YieldingJoins {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let wrapped = plan.transform_up(|node| {
+            if !node.name().ends_with("JoinExec") {
+                return Ok(Transformed::no(node));
+            }
+            let yielding: Arc<dyn ExecutionPlan> = Arc::new(CooperativeExec::new(node));
+            Ok(Transformed::yes(yielding))
+        })?;
+        Ok(wrapped.data)
+    }
+    fn name(&self) -> &str {
+        "trefoil_yielding_joins"
+    }
+    fn schema_check(&self) -> bool {
+        true
     }
 }
 
