@@ -108,7 +108,8 @@ def test_json_is_json_with_exact_numbers(folder):
     rows = json.loads(out)
     equal([r["name"] for r in rows], ["Ann", None, "", 'a,"b"'])
     sql = ("CREATE TABLE t (b BIGINT, d DECIMAL(20,2), l INTEGER[], f BOOLEAN);"
-           "INSERT INTO t VALUES (9223372036854775807, 123456789012345678.90, ARRAY[1, 2, 3], true);")
+           "INSERT INTO t VALUES"
+           " (9223372036854775807, 123456789012345678.90, ARRAY[1, 2, 3], true);")
     out = run("--mode=jsonl", "-c", sql, "-c", "SELECT * FROM t")[1]
     equal(out, '{"b":9223372036854775807,"d":123456789012345678.90,"l":[1,2,3],"f":true}\n')
     equal(run("--json", "-c", "SELECT 1 AS a WHERE false")[1], "[]\n")
