@@ -256,6 +256,7 @@ KeyRange key_range(const KeyEncoder& keys, const std::vector<Value>& prefix,
         if (!last && !interval.low_inclusive) {
             range.low = successor(std::move(*range.low));
             range.low_inclusive = true;
+            if (range.low->bytes.empty()) return KeyRange::nothing();  // nothing is greater
         }
     } else if (!prefix.empty()) {
         range.low = keys.encode(prefix);

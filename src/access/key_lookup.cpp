@@ -65,8 +65,8 @@ public:
     }
     std::string explain() const override {
         const arrow::Schema& schema = *spec_.table->def().schema();
-        std::string text = spec_.table->def().primary_key_name +
-                           " (learned): " + list(spec_.conditions.used, schema);
+        std::string text = spec_.table->def().primary_key_name + " (" + index_kind() +
+                           "): " + list(spec_.conditions.used, schema);
         if (!spec_.conditions.residual.empty()) {
             text += ", filter=[" + list(spec_.conditions.residual, schema) + "]";
         }
@@ -106,6 +106,14 @@ public:
     LookupMetrics& counts() const { return metrics_; }
 
 private:
+    // "learned", or why a large run has no model: "none, prefixes collide".
+    std::string index_kind() const {
+        for (const table::RunPart& r : spec_.table->runs()) {
+            if (r.run->model_text().starts_with("none")) return r.run->model_text();
+        }
+        return "learned";
+    }
+
     // Entries in the runs' ranges: two searches per run, no row is touched.
     uint64_t estimate() const {
         index::IndexCounters ignored;

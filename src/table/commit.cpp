@@ -209,7 +209,7 @@ void CommitGroup::publish() {
     store_.publish(tip_);
     // Whoever begins from now on sees this commit; only transactions that began before it may
     // conflict.
-    if (alone_ && store_.active_before(tip_->xid) > 1) remember_kills(*alone_);
+    if (alone_ && store_.active_->count_before(tip_->xid) > 1) remember_kills(*alone_);
 }
 
 // --- The pipeline
@@ -269,7 +269,7 @@ void TableStore::forget_old_kills() {
     size_t total = 0;
     for (const auto& [table, kills] : recent_kills_) total += kills.size();
     if (total < kRemembered) return;
-    const uint64_t oldest = oldest_active_xid();
+    const uint64_t oldest = active_->oldest();
     for (auto& [table, kills] : recent_kills_) {
         std::erase_if(kills, [&](const auto& entry) { return entry.second <= oldest; });
     }

@@ -64,42 +64,10 @@ Result<VersionPtr> TableStore::current() {
 Result<Transaction> TableStore::begin(bool read_only) {
     // Registered before the snapshot is taken, so that no change it might conflict with is
     // forgotten.
-    uint64_t registration = register_transaction(0);
-    auto version = current();
-    if (!version.ok()) {
-        unregister_transaction(registration);
-        return version.status();
-    }
-    {
-        std::lock_guard lock(active_mutex_);
-        active_[registration] = (*version)->xid;
-    }
-    return Transaction(*this, std::move(*version), read_only, registration);
-}
-
-uint64_t TableStore::register_transaction(uint64_t xid) {
-    std::lock_guard lock(active_mutex_);
-    active_[next_registration_] = xid;
-    return next_registration_++;
-}
-
-void TableStore::unregister_transaction(uint64_t id) {
-    std::lock_guard lock(active_mutex_);
-    active_.erase(id);
-}
-
-uint64_t TableStore::oldest_active_xid() {
-    std::lock_guard lock(active_mutex_);
-    uint64_t oldest = UINT64_MAX;
-    for (const auto& [id, xid] : active_) oldest = std::min(oldest, xid);
-    return oldest;
-}
-
-size_t TableStore::active_before(uint64_t xid) {
-    std::lock_guard lock(active_mutex_);
-    size_t n = 0;
-    for (const auto& [id, snapshot] : active_) n += snapshot < xid;
-    return n;
+    auto registration = std::make_unique<Transaction::Registration>(active_, active_->add());
+    ASSIGN_OR_RETURN(VersionPtr version, current());
+    active_->set_snapshot(registration->id, version->xid);
+    return Transaction(*this, std::move(version), read_only, std::move(registration));
 }
 
 uint64_t TableStore::delta_bytes() const {

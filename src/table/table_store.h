@@ -102,11 +102,6 @@ private:
     Status refresh();
     void run_group(std::vector<CommitRequest*>& group);
     void publish(VersionPtr version) { current_.store(std::move(version)); }
-    uint64_t register_transaction(uint64_t xid);
-    void unregister_transaction(uint64_t id);
-    uint64_t oldest_active_xid();
-    // How many transactions are open whose snapshot is older than `xid`.
-    size_t active_before(uint64_t xid);
     void forget_old_kills();
     void wait_for_room();
     void maintain();  // the background thread
@@ -135,9 +130,7 @@ private:
     std::vector<CommitRequest*> queue_;
     bool leader_active_ = false;
 
-    std::mutex active_mutex_;
-    std::map<uint64_t, uint64_t> active_;  // registration -> snapshot xid
-    uint64_t next_registration_ = 1;
+    std::shared_ptr<ActiveTransactions> active_ = std::make_shared<ActiveTransactions>();
 
     std::mutex flush_mutex_;  // one flush at a time
     std::mutex maintain_mutex_;

@@ -2,20 +2,50 @@
 
 #include "table/transaction.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
 
-Transaction::Registration::~Registration() {
-    store->unregister_transaction(id);
+uint64_t ActiveTransactions::add() {
+    std::lock_guard lock(mutex_);
+    snapshots_[next_] = 0;  // as old as can be, until it is known
+    return next_++;
+}
+
+void ActiveTransactions::set_snapshot(uint64_t registration, uint64_t xid) {
+    std::lock_guard lock(mutex_);
+    snapshots_[registration] = xid;
+}
+
+void ActiveTransactions::remove(uint64_t registration) {
+    std::lock_guard lock(mutex_);
+    snapshots_.erase(registration);
+}
+
+uint64_t ActiveTransactions::oldest() const {
+    std::lock_guard lock(mutex_);
+    uint64_t oldest = UINT64_MAX;
+    for (const auto& [id, xid] : snapshots_) oldest = std::min(oldest, xid);
+    return oldest;
+}
+
+size_t ActiveTransactions::count_before(uint64_t xid) const {
+    std::lock_guard lock(mutex_);
+    size_t n = 0;
+    for (const auto& [id, snapshot] : snapshots_) n += snapshot < xid;
+    return n;
 }
 
 Transaction::Transaction(TableStore& store, VersionPtr snapshot, bool read_only,
-                         uint64_t registration)
-    : store_(&store), snapshot_(std::move(snapshot)), read_only_(read_only) {
+                         std::unique_ptr<Registration> registration)
+    : store_(&store),
+      snapshot_(std::move(snapshot)),
+      read_only_(read_only),
+      registration_(std::move(registration)) {
     state_.view = snapshot_;
-    registration_ = std::make_unique<Registration>(Registration{&store, registration});
 }
 
 Transaction::~Transaction() = default;

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,6 +42,25 @@ struct TableWrites {
     // Keys of the rows that were staged in files, one run per statement; row ids count from
     // kPrivateRowId.
     std::vector<std::shared_ptr<const index::KeyRun>> staged_keys;
+};
+
+// The snapshots that open transactions look at: what says which past changes may still matter to
+// somebody. Shared by the store and its transactions, so that these may end in any order.
+class ActiveTransactions {
+public:
+    // Of a snapshot that is about to be taken.
+    uint64_t add();
+    void set_snapshot(uint64_t registration, uint64_t xid);
+    void remove(uint64_t registration);
+    // The oldest snapshot; UINT64_MAX if there is none.
+    uint64_t oldest() const;
+    // How many snapshots are older than `xid`.
+    size_t count_before(uint64_t xid) const;
+
+private:
+    mutable std::mutex mutex_;
+    std::map<uint64_t, uint64_t> snapshots_;  // registration -> xid
+    uint64_t next_ = 1;
 };
 
 class Transaction {
@@ -74,17 +94,22 @@ private:
     friend class TableStore;
     friend class TableWriter;
     friend class CommitGroup;
-    Transaction(TableStore& store, VersionPtr snapshot, bool read_only, uint64_t registration);
+    // Ends an entry of ActiveTransactions.
+    struct Registration {
+        std::shared_ptr<ActiveTransactions> active;
+        uint64_t id;
+        Registration(std::shared_ptr<ActiveTransactions> all, uint64_t entry)
+            : active(std::move(all)), id(entry) {}
+        Registration(const Registration&) = delete;
+        Registration& operator=(const Registration&) = delete;
+        ~Registration() { active->remove(id); }
+    };
+    Transaction(TableStore& store, VersionPtr snapshot, bool read_only,
+                std::unique_ptr<Registration> registration);
     Status check_writable() const;
     // Replaces one table in the view.
     void set_table(std::shared_ptr<const TableVersion> table);
 
-    // Moves with the transaction; ends its registration as an active one when it goes.
-    struct Registration {
-        TableStore* store;
-        uint64_t id;
-        ~Registration();
-    };
     TableStore* store_;
     VersionPtr snapshot_;
     bool read_only_;
