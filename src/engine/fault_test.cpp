@@ -221,8 +221,9 @@ TEST_CASE("rows stay readable after their query and their engine are gone") {
 }
 
 TEST_CASE("a sort over the memory limit spills and answers") {
-    Fixture f(24 * kMiB, 200'000);
-    Result<Lines> r = f.rows("SELECT id FROM big ORDER BY txt || txt || txt || txt DESC, id");
+    Fixture f(64 * kMiB, 200'000);
+    REQUIRE(f.session->set("batch_size", "1024").ok());
+    Result<Lines> r = f.rows("SELECT id FROM big ORDER BY repeat(txt, 12) DESC, id");
     INFO(r.status().to_string());
     REQUIRE(r.ok());
     CHECK(r->size() == 200'000);
@@ -242,7 +243,7 @@ TEST_CASE("an aggregation over the memory limit spills or says that memory ran o
 
 TEST_CASE("what cannot fit ends with 53200 and names the memory limit") {
     Fixture f(2 * kMiB, 100'000);
-    Status s = f.error("SELECT array_agg(txt) FROM big");
+    Status s = f.error("SELECT array_agg(repeat(txt, 50)) FROM big");
     CHECK(s.sqlstate() == "53200");
     CHECK(s.code() == Code::kIo);
     CHECK_FALSE(s.message().empty());

@@ -196,6 +196,40 @@ TEST_CASE("a foreign stream is cast by position to the types of a table") {
     CHECK(released == 1);
 }
 
+TEST_CASE("the rows that are cast may be those of another query of the same engine") {
+    Files files;
+    files.catalog.add("source", {{"x", arrow::int32(), true}}, {{1}, {2}, {3}});
+    Statement statement = files.session->parse("SELECT x * 2 FROM source ORDER BY x").value();
+    QueryPlan plan = files.session->plan(statement, files.catalog).value();
+
+    // An Arrow stream whose get_next() asks the engine.
+    struct QueryStream {
+        std::unique_ptr<access::BatchStream> rows;
+    };
+    ArrowArrayStream stream{};
+    stream.private_data =
+        new QueryStream{files.session->run(plan, {}, files.catalog, nullptr).value()};
+    stream.get_schema = [](ArrowArrayStream* s, ArrowSchema* schema) {
+        arrow::export_schema(*static_cast<QueryStream*>(s->private_data)->rows->schema(), schema);
+        return 0;
+    };
+    stream.get_next = [](ArrowArrayStream* s, ArrowArray* array) {
+        auto batch = static_cast<QueryStream*>(s->private_data)->rows->next();
+        *array = {};
+        if (batch.ok() && batch->has_value()) arrow::export_batch(**batch, array);
+        return batch.ok() ? 0 : 5;
+    };
+    stream.get_last_error = [](ArrowArrayStream*) -> const char* { return "failed"; };
+    stream.release = [](ArrowArrayStream* s) {
+        delete static_cast<QueryStream*>(s->private_data);
+        s->release = nullptr;
+    };
+    auto target = std::make_shared<arrow::Schema>(arrow::Schema{{{"a", arrow::utf8_view(), true}}});
+    auto other = files.engine->open_session().value();
+    auto rows = other->cast_stream(&stream, target, nullptr).value();
+    CHECK(text_rows(*rows).value() == Lines{"2", "4", "6"});
+}
+
 TEST_CASE("a foreign stream that does not fit is refused and released") {
     Files files;
     TestTable& source =

@@ -180,6 +180,7 @@ public:
         schema->fields.push_back({std::string(access::kRowIdColumn), arrow::uint64(), false});
         schema_ = std::move(schema);
     }
+    const TestTable& table() const { return table_; }
     const arrow::SchemaPtr& schema() const override { return schema_; }
     access::Statistics statistics() const override {
         access::Statistics s;
