@@ -19,8 +19,8 @@ import sys
 LINE_MAX, FUNCTION_MAX, FILE_MAX, PUBLIC_MAX = 100, 70, 800, 1500
 CODE = {".h", ".cpp", ".c", ".rs", ".py", ".sh", ".cmake"}
 # Letters in brackets keep this file from matching itself.
-UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K|un[i]mplemented!|to[d]o!)")
-MACHINE_PATH = re.compile(r"(/r[o]ot/|/w[o]rk/|/h[o]me/[a-z]+/)")
+UNFINISHED = re.compile(r"\b(TO[D]O\b|FIX[M]E\b|X[X]X\b|HA[C]K\b|un[i]mplemented!|to[d]o!)")
+MACHINE_PATH = re.compile(r"""(^|[\s"'`(=:])(/r[o]ot/|/w[o]rk/|/h[o]me/[a-z]+/)""")
 REGISTRY = re.compile(
     r"(index|static)[.]crates[.]i[o]|registry[.]npmjs|py[p]i[.]org|python[h]osted|deb[.]deb[i]an")
 # What is not code in C++ and Rust: comments and literals. Blanked before braces are counted.
