@@ -1,7 +1,9 @@
-//! The structs of `src/engine/bridge.h`, field by field. That header is the manual; this file only mirrors it.
+//! The structs of `src/engine/bridge.h`, field by field. That header is the manual; this file only
+//! mirrors it.
 //!
-//! Everything here is plain data with C layout. What the fields mean, who owns what, and which call may
-//! come from which thread is said in the header; `catalog.rs` wraps the vtables of C++ into safe owners.
+//! Everything here is plain data with C layout. What the fields mean, who owns what, and which call
+//! may come from which thread is said in the header; `catalog.rs` wraps the vtables of C++ into
+//! safe owners.
 
 use std::ffi::{c_char, c_int, c_void};
 

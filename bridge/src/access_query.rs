@@ -2,8 +2,8 @@
 //!
 //!     [Limit] [Projection of plain columns] [Filter] [SubqueryAlias] TableScan
 //!
-//! in any sensible nesting, with every condition expressible. Such a statement is run by C++ alone; what is
-//! written here ("access" in `src/engine/bridge.h`) is all that it needs.
+//! in any sensible nesting, with every condition expressible. Such a statement is run by C++ alone;
+//! what is written here ("access" in `src/engine/bridge.h`) is all that it needs.
 
 use datafusion::common::Column;
 use datafusion::datasource::source_as_provider;

@@ -1,6 +1,8 @@
-//! The byte forms in which cold things cross the border: little-endian numbers, u32-prefixed strings.
+//! The byte forms in which cold things cross the border: little-endian numbers, u32-prefixed
+//! strings.
 //!
-//! The C++ twin is `src/base/bytes.h`. `Reader` never reads past its end: it answers an error instead.
+//! The C++ twin is `src/base/bytes.h`. `Reader` never reads past its end: it answers an error
+//! instead.
 
 use crate::error::{BridgeError, Res};
 

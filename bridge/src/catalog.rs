@@ -1,9 +1,9 @@
 //! Safe owners of what C++ gives: a run's catalog, its tables, leaves and streams.
 //!
-//! A `Run` stands for one planning or one execution. Every table, leaf and stream that it hands out counts itself
-//! in the run, so that `Run::finish` can wait until the last of them is gone: tasks that DataFusion
-//! aborted may hold them a moment longer than the cursor that was released. After `finish` the catalog
-//! and the cancel flag, which are only borrowed, are never touched again.
+//! A `Run` stands for one planning or one execution. Every table, leaf and stream that it hands out
+//! counts itself in the run, so that `Run::finish` can wait until the last of them is gone: tasks
+//! that DataFusion aborted may hold them a moment longer than the cursor that was released. After
+//! `finish` the catalog and the cancel flag, which are only borrowed, are never touched again.
 
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -31,13 +31,15 @@ pub struct Run {
     idle: Condvar,
 }
 
-// The catalog's functions may be called from several threads, says bridge.h; the flag is read atomically.
+// The catalog's functions may be called from several threads, says bridge.h; the flag is read
+// atomically.
 unsafe impl Send for Run {}
 unsafe impl Sync for Run {}
 
 impl Run {
     /// # Safety
-    /// `catalog` (which may be null) and `cancel` (likewise) must stay valid until `finish` returned.
+    /// `catalog` (which may be null) and `cancel` (likewise) must stay valid until `finish`
+    /// returned.
     pub unsafe fn new(catalog: *const TfCatalog, cancel: *const u8) -> Res<Arc<Run>> {
         let catalog = if catalog.is_null() {
             TfCatalog {
@@ -386,7 +388,7 @@ pub fn import_batch(
         .map_err(Box::<BridgeError>::from)
 }
 
-// ---- calling C++ ------------------------------------------------------------------------------------
+// ---- calling C++ --------------------------------------------------------------------------------
 
 fn required<T>(function: Option<T>) -> Res<T> {
     function.ok_or_else(|| BridgeError::internal("a struct of functions came with a null function"))

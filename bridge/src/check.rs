@@ -1,8 +1,9 @@
-//! Queries before they are planned: what DataFusion would drop in silence is refused, what it does not
-//! read but means the same is rewritten.
+//! Queries before they are planned: what DataFusion would drop in silence is refused, what it does
+//! not read but means the same is rewritten.
 //!
-//! Rewritten: FETCH FIRST n ROWS becomes LIMIT; numbers with an exponent, or with more digits than a DECIMAL holds,
-//! become DOUBLE (other numbers with a point are DECIMAL); gen_random_uuid() is uuid()::uuid.
+//! Rewritten: FETCH FIRST n ROWS becomes LIMIT; numbers with an exponent, or with more digits than
+//! a DECIMAL holds, become DOUBLE (other numbers with a point are DECIMAL); gen_random_uuid() is
+//! uuid()::uuid.
 
 use std::ops::ControlFlow;
 

@@ -5,8 +5,8 @@
 //!     text -> list         {1,2,NULL}
 //!     number -> integer    rounds when a value is stored in a column (Arrow cuts off)
 //!
-//! `assign` is what happens to a value on its way into a column; its errors name the column. `Convert` is the
-//! same as a function inside a plan, and prints as the CAST that it stands for.
+//! `assign` is what happens to a value on its way into a column; its errors name the column.
+//! `Convert` is the same as a function inside a plan, and prints as the CAST that it stands for.
 
 use std::sync::Arc;
 
@@ -474,8 +474,9 @@ pub fn can_assign(from: &DataType, to: &DataType) -> bool {
     arrow::compute::can_cast_types(from, to)
 }
 
-/// Sums, differences and products of integers that refuse to wrap around, and quotients of floats that
-/// refuse to divide by zero. Stands where DataFusion's own operator would answer something wrong.
+/// Sums, differences and products of integers that refuse to wrap around, and quotients of floats
+/// that refuse to divide by zero. Stands where DataFusion's own operator would answer something
+/// wrong.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Checked {
     sign: char,

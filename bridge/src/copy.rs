@@ -3,8 +3,8 @@
 //!     COPY t [(columns)] FROM 'file' [[WITH] (name [value], ...)]
 //!     COPY t [(columns)] | (query) TO 'file' [[WITH] (name [value], ...)]
 //!
-//! and the older form without parentheses (CSV HEADER DELIMITER ';'). Which options there are is for the
-//! reader or writer of the file to say; here they only become pairs of text.
+//! and the older form without parentheses (CSV HEADER DELIMITER ';'). Which options there are is
+//! for the reader or writer of the file to say; here they only become pairs of text.
 
 use datafusion::sql::sqlparser::ast::{ObjectName, Query};
 use datafusion::sql::sqlparser::keywords::Keyword;

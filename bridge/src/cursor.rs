@@ -1,9 +1,11 @@
 //! Runs a plan and hands out its rows.
 //!
-//! next() polls the plan on the caller's thread; what DataFusion runs beside it runs on the engine's threads. While the plan
-//! has nothing to give, the cancel flag is looked at every few milliseconds, so a join or a sort stops too.
-//! A hash join cannot spill: if memory runs out before the first row is out, the plan is made again with
-//! sort-merge joins, which can, and with few partitions, because they share what memory there is.
+//! next() polls the plan on the caller's thread; what DataFusion runs beside it runs on the
+//! engine's threads. While the plan has nothing to give, the cancel flag is looked at every few
+//! milliseconds, so a join or a sort stops too.
+//!
+//! If memory runs out before the first row is out, the plan is made once more in a way that needs
+//! less: with sort-merge joins, because a hash join cannot spill; or with sorts that spill early.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -41,8 +44,8 @@ pub struct Cursor {
 
 enum Source {
     Query(SendableRecordBatchStream),
-    /// Read without the engine's runtime, because next() may come back into the bridge: the rows may be
-    /// those of another cursor.
+    /// Read without the engine's runtime, because next() may come back into the bridge: the rows
+    /// may be those of another cursor.
     Rows(Box<dyn Iterator<Item = Res<RecordBatch>> + Send>),
     End,
 }
@@ -185,8 +188,8 @@ impl Cursor {
                 Some(Err(error)) => {
                     self.source = Source::End;
                     match self.retry.take() {
-                        Some(retry) if error.is_out_of_memory() && has_join(&retry.logical) => {
-                            self.start_again(retry)?;
+                        Some(retry) if error.is_out_of_memory() => {
+                            self.start_again(retry, error)?;
                         }
                         _ => return Err(error),
                     }
@@ -199,17 +202,32 @@ impl Cursor {
         }
     }
 
-    fn start_again(&mut self, retry: Retry) -> Res<()> {
-        retry.fallbacks.fetch_add(1, Ordering::Relaxed);
+    /// Plans once more, in the way that needs least memory; `error` if there is none.
+    fn start_again(&mut self, retry: Retry, error: Box<BridgeError>) -> Res<()> {
         let mut state = retry.state.as_ref().clone();
         let config = state.config_mut();
-        let options = config.options_mut();
-        options.optimizer.prefer_hash_join = false;
-        // Few sorts at a time have more memory each; with one partition there would be hash joins only.
-        options.execution.target_partitions = 2;
-        let reserved = &mut options.execution.sort_spill_reservation_bytes;
-        *reserved = (*reserved).min(self.engine.memory_bytes() / 10);
         config.set_extension(Arc::new(RunSlot::default()));
+        let options = config.options_mut();
+        let reserved = &mut options.execution.sort_spill_reservation_bytes;
+        let memory = self.engine.memory_bytes();
+        let sorts = count(&retry.logical, |node| {
+            matches!(node, LogicalPlan::Sort(_) | LogicalPlan::Window(_))
+        });
+        if count(&retry.logical, |node| matches!(node, LogicalPlan::Join(_))) > 0 {
+            options.optimizer.prefer_hash_join = false;
+            // Few sorts at a time have more memory each; with one partition there would be hash
+            // joins.
+            options.execution.target_partitions = 2;
+            *reserved = (*reserved).min(memory / 10);
+            retry.fallbacks.fetch_add(1, Ordering::Relaxed);
+        } else if sorts > 0 {
+            // A sort by computed keys holds little until it merges, and then needs many times that:
+            // it must spill early.
+            options.execution.target_partitions = 1;
+            *reserved = memory / 100 * 85 / sorts;
+        } else {
+            return Err(error);
+        }
         let plan = physical_plan(&self.engine, &state, &retry.logical, &self.run)?;
         self.source = Source::Query(execute(&self.engine, &state, plan)?);
         Ok(())
@@ -234,18 +252,14 @@ impl Drop for Cursor {
     }
 }
 
-fn has_join(plan: &LogicalPlan) -> bool {
-    use datafusion::common::tree_node::TreeNodeRecursion;
-    let mut found = false;
-    let walked = plan.apply_with_subqueries(|node| {
-        found |= matches!(node, LogicalPlan::Join(_));
-        Ok(if found {
-            TreeNodeRecursion::Stop
-        } else {
-            TreeNodeRecursion::Continue
-        })
+fn count(plan: &LogicalPlan, wanted: impl Fn(&LogicalPlan) -> bool) -> usize {
+    let mut found = 0;
+    // The walk cannot fail, because its closure does not.
+    let _ = plan.apply_with_subqueries(|node| {
+        found += usize::from(wanted(node));
+        Ok(TreeNodeRecursion::Continue)
     });
-    walked.is_ok() && found
+    found
 }
 
 type Item = Option<Result<RecordBatch, DataFusionError>>;

@@ -1,5 +1,5 @@
-//! CREATE TABLE and DROP TABLE as plain values. Every clause that is not columns, NOT NULL, DEFAULT or a primary key is
-//! an error with its name.
+//! CREATE TABLE and DROP TABLE as plain values. Every clause that is not columns, NOT NULL, DEFAULT
+//! or a primary key is an error with its name.
 
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;

@@ -4,8 +4,9 @@
 //!     UPDATE  SELECT t._rowid, new value or old value, ... FROM t [, from] [WHERE]
 //!     DELETE  SELECT t._rowid FROM t [, using] [WHERE]
 //!
-//! UPDATE and DELETE are rewritten as syntax trees, so joins, subqueries and WITH go through the ordinary planner. The
-//! conversions are added after analysis, because only then the types of all expressions are final.
+//! UPDATE and DELETE are rewritten as syntax trees, so joins, subqueries and WITH go through the
+//! ordinary planner. The conversions are added after analysis, because only then the types of all
+//! expressions are final.
 
 use std::sync::Arc;
 

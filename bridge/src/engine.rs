@@ -1,8 +1,8 @@
 //! The engine: threads, memory pool, spill folder, and the state that every session starts from.
 //!
-//! The pool is a FairSpillPool: operators that can spill (sort, aggregate) share what the others leave evenly, so
-//! that a sort above a sort does not starve; a greedy pool gives all to the first. It is wrapped so that
-//! an error says who held the memory.
+//! The pool is a FairSpillPool: operators that can spill (sort, aggregate) share what the others
+//! leave evenly, so that a sort above a sort does not starve; a greedy pool gives all to the first.
+//! It is wrapped so that an error says who held the memory.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -25,8 +25,8 @@ use crate::rules;
 /// Plans are trees that are walked recursively, and the workers run them.
 const STACK_BYTES: usize = 8 << 20;
 
-/// A merge of spilled runs takes memory for a batch of each. Unbounded, the first merge takes all there is
-/// and the next finds none; eight at a time merge as well, in a level or two more.
+/// A merge of spilled runs takes memory for a batch of each. Unbounded, the first merge takes all
+/// there is and the next finds none; eight at a time merge as well, in a level or two more.
 const MERGE_FAN_IN: usize = 8;
 
 pub struct Options {
@@ -114,8 +114,8 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
     // DOUBLE where it meets one. Numbers with an exponent are DOUBLE (check.rs).
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = true;
-    // Every sort sets this much aside for its last merge; in a small pool that must not be all of it, nor
-    // so little that the merge fails: it needs the keys of all rows that it holds.
+    // Every sort sets this much aside for its last merge; in a small pool that must not be all of
+    // it, nor so little that the merge fails: it needs the keys of all rows that it holds.
     if memory_bytes > 0 {
         let share = memory_bytes as usize / (2 * threads).max(4);
         let reserved = &mut options.execution.sort_spill_reservation_bytes;

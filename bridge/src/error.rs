@@ -1,9 +1,9 @@
 //! One error type for all that can go wrong, and how DataFusion's errors become it.
 //!
-//! A `BridgeError` carries what `trefoil::Status` carries. Errors of C++ callbacks travel through DataFusion inside
-//! `DataFusionError::External` and come out as they went in. For DataFusion's own errors the SQLSTATE is
-//! found from the kind of the error and, where that is too coarse, from its message; `error_text.rs`
-//! holds what is known about those messages.
+//! A `BridgeError` carries what `trefoil::Status` carries. Errors of C++ callbacks travel through
+//! DataFusion inside `DataFusionError::External` and come out as they went in. For DataFusion's own
+//! errors the SQLSTATE is found from the kind of the error and, where that is too coarse, from its
+//! message; `error_text.rs` holds what is known about those messages.
 
 use std::ffi::c_void;
 use std::fmt;

@@ -1,8 +1,9 @@
 //! What is known about the wording of DataFusion's and Arrow's errors.
 //!
-//! They carry most facts only in their message. Each rule here recognises one wording and says the same in
-//! our words with the right SQLSTATE; a message that no rule knows passes as it is. The unit tests hold
-//! the wordings of the pinned version, so that an upgrade that changes one is noticed.
+//! They carry most facts only in their message. Each rule here recognises one wording and says the
+//! same in our words with the right SQLSTATE; a message that no rule knows passes as it is. The
+//! unit tests hold the wordings of the pinned version, so that an upgrade that changes one is
+//! noticed.
 
 use crate::error::BridgeError;
 use crate::suggest;

@@ -1,8 +1,8 @@
 //! EXPLAIN: the lines of a plan.
 //!
-//! The physical plan, in which our leaves stand under their own names; for VERBOSE the logical plan before it; for
-//! ANALYZE with what was counted while it ran. Of INSERT, UPDATE and DELETE the read side is shown, under a line that
-//! says what is done with the rows.
+//! The physical plan, in which our leaves stand under their own names; for VERBOSE the logical plan
+//! before it; for ANALYZE with what was counted while it ran. Of INSERT, UPDATE and DELETE the read
+//! side is shown, under a line that says what is done with the rows.
 
 use std::sync::Arc;
 
@@ -52,7 +52,8 @@ fn explain_in(
     let physical = physical_plan(&session.engine, &session.state, &logical, run)?;
     if how.analyze {
         let stream = execute(&session.engine, &session.state, physical.clone())?;
-        // `physical` keeps the leaves alive for their counters, so the run ends with explain() only.
+        // `physical` keeps the leaves alive for their counters, so the run ends with explain()
+        // only.
         Cursor::over(session.engine.clone(), stream, run.clone())
             .leave_run_open()
             .drain()?;

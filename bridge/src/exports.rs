@@ -1,5 +1,5 @@
-//! The functions of `src/engine/bridge.h`. Each catches panics, checks what came in, and hands over to the
-//! modules that do the work; nothing is decided here.
+//! The functions of `src/engine/bridge.h`. Each catches panics, checks what came in, and hands over
+//! to the modules that do the work; nothing is decided here.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -127,7 +127,7 @@ fn schema_of(schema: *const FFI_ArrowSchema) -> Res<SchemaRef> {
     import_schema(given(schema, "the schema")?)
 }
 
-// ---- engine and session -----------------------------------------------------------------------------
+// ---- engine and session -------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub extern "C" fn tf_bridge_version() -> u32 {
@@ -187,7 +187,7 @@ pub extern "C" fn tf_session_release(session: *mut Session) {
     unsafe { release(session) };
 }
 
-// ---- statements and plans ---------------------------------------------------------------------------
+// ---- statements and plans -----------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub extern "C" fn tf_session_parse(
@@ -330,7 +330,7 @@ pub extern "C" fn tf_session_evaluate(
     })
 }
 
-// ---- rows from elsewhere ----------------------------------------------------------------------------
+// ---- rows from elsewhere ------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub extern "C" fn tf_session_cast_stream(
@@ -397,7 +397,7 @@ pub extern "C" fn tf_session_write_parquet(
     })
 }
 
-// ---- settings ---------------------------------------------------------------------------------------
+// ---- settings -----------------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub extern "C" fn tf_session_set(
@@ -450,7 +450,7 @@ pub extern "C" fn tf_session_settings(
     })
 }
 
-// ---- cursors ----------------------------------------------------------------------------------------
+// ---- cursors ------------------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub extern "C" fn tf_cursor_schema(

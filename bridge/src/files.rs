@@ -1,4 +1,5 @@
-//! Rows that are not a query's: Parquet files, and streams whose columns are converted to a table's.
+//! Rows that are not a query's: Parquet files, and streams whose columns are converted to a
+//! table's.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! DataFusion expressions over one table as the byte form of `src/plan/expr_format.h`.
 //!
-//! What has no place in that form becomes an opaque part, which is never lost: C++ answers "not understood"
-//! and DataFusion evaluates it above the scan. Nothing here changes what an expression means.
+//! What has no place in that form becomes an opaque part, which is never lost: C++ answers "not
+//! understood" and DataFusion evaluates it above the scan. Nothing here changes what an expression
+//! means.
 
 use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;

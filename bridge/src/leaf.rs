@@ -1,8 +1,9 @@
 //! A leaf of C++ as DataFusion's ExecutionPlan: it prints, estimates, runs and counts as C++ says.
 //!
-//! A stream is pulled inline, in the task that wants its batches: making one takes microseconds, and the
-//! cancel flag is looked at before each. Statistics are exact only where C++ says so; bounds of
-//! columns are always given as estimates, because rows may have been deleted from under them.
+//! A stream is pulled inline, in the task that wants its batches: making one takes microseconds,
+//! and the cancel flag is looked at before each. Statistics are exact only where C++ says so;
+//! bounds of columns are always given as estimates, because rows may have been deleted from under
+//! them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -218,7 +219,8 @@ fn bound(value: ScalarValue) -> Precision<ScalarValue> {
     Precision::Inexact(value)
 }
 
-// Bounds come as plain values (BIGINT, DOUBLE, TEXT); DataFusion compares them as the column's type.
+// Bounds come as plain values (BIGINT, DOUBLE, TEXT); DataFusion compares them as the column's
+// type.
 fn of_type(mut column: ColumnStatistics, to: &arrow::datatypes::DataType) -> ColumnStatistics {
     for bound in [&mut column.min_value, &mut column.max_value] {
         *bound = match &*bound {

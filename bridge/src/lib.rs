@@ -1,7 +1,7 @@
 //! The bridge between Trefoil's C++ and Apache DataFusion.
 //!
-//! `src/engine/bridge.h` is the manual: a plain C interface, Arrow data uncopied, no panic and no exception
-//! across. In here, from the border inwards:
+//! `src/engine/bridge.h` is the manual: a plain C interface, Arrow data uncopied, no panic and no
+//! exception across. In here, from the border inwards:
 //!
 //!     exports   the C functions          abi       their structs           error     one error type
 //!     catalog   tables and streams of C++, owned safely                    bytes, value, statement_format
@@ -11,7 +11,8 @@
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     files                              Parquet, and rows streamed in
 //!
-//! No DataFusion type has a name on the C++ side, so an upgrade of DataFusion stays within this crate.
+//! No DataFusion type has a name on the C++ side, so an upgrade of DataFusion stays within this
+//! crate.
 
 #![deny(warnings)]
 // The exported functions take raw pointers from C; what they may be is the contract of bridge.h.

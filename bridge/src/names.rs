@@ -1,8 +1,8 @@
 //! What the columns of an answer are called.
 //!
-//! DataFusion calls the column of SELECT 1 + x "Int64(1) + t.x". Ours are called as they are written:
-//! an expression without an alias by its text (functions in lower case), everything else as in DataFusion.
-//! Only the schema that leaves the bridge is renamed; plans keep their names.
+//! DataFusion calls the column of SELECT 1 + x "Int64(1) + t.x". Ours are called as they are
+//! written: an expression without an alias by its text (functions in lower case), everything else
+//! as in DataFusion. Only the schema that leaves the bridge is renamed; plans keep their names.
 
 use std::ops::ControlFlow;
 

@@ -1,9 +1,10 @@
 //! Text to one parsed statement.
 //!
-//! sqlparser reads SELECT, INSERT, UPDATE, DELETE, CREATE TABLE and the rest of its grammar; EXPLAIN, COPY, SHOW, DESCRIBE
-//! and CHECKPOINT are read here, because their options are ours. What comes out is classified into
-//! the kinds of `src/engine/statement.h`. Everything that we do not do is refused by name: a clause is
-//! either consumed or an error, never dropped. `check.rs` does that for the inside of queries.
+//! sqlparser reads SELECT, INSERT, UPDATE, DELETE, CREATE TABLE and the rest of its grammar;
+//! EXPLAIN, COPY, SHOW, DESCRIBE and CHECKPOINT are read here, because their options are ours. What
+//! comes out is classified into the kinds of `src/engine/statement.h`. Everything that we do not do
+//! is refused by name: a clause is either consumed or an error, never dropped. `check.rs` does that
+//! for the inside of queries.
 
 use datafusion::sql::sqlparser::ast::{
     self, Delete, Expr, Insert, ObjectName, Query, Set, SetExpr, Statement as Ast,
@@ -21,8 +22,8 @@ use crate::names;
 use crate::suggest;
 use crate::text::{DIALECT, Text, folded};
 
-/// Nested expressions and queries deeper than this are refused; DataFusion's own bound is lower than
-/// what generated SQL needs, and stacks grow on demand.
+/// Nested expressions and queries deeper than this are refused; DataFusion's own bound is lower
+/// than what generated SQL needs, and stacks grow on demand.
 const DEPTH_MAX: usize = 400;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -461,7 +462,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    // ---- for the readers of COPY and DDL ----------------------------------------------------------
+    // ---- for the readers of COPY and DDL --------------------------------------------------------
 
     pub fn peek(&self) -> TokenWithSpan {
         self.parser.peek_token()
@@ -546,8 +547,8 @@ impl<'a> Reader<'a> {
         self.with_keyword_hint(error, position)
     }
 
-    /// A misspelt keyword often parses as an alias, so the words just before the error are looked at too;
-    /// if one of them is the culprit, the error moves there.
+    /// A misspelt keyword often parses as an alias, so the words just before the error are looked
+    /// at too; if one of them is the culprit, the error moves there.
     fn with_keyword_hint(
         &self,
         error: Box<BridgeError>,

@@ -1,8 +1,9 @@
 //! A planned statement: what can be run many times, each time with the catalog of the moment.
 //!
-//! The logical plan is analysed and optimised once. Its tables are names (`provider.rs`); parameters stay in it as
-//! placeholders until it runs. A plan that asks for the time (now(), current_date) is optimised again
-//! for every run, because the optimiser puts the time in as a constant.
+//! The logical plan is analysed and optimised once. Its tables are names (`provider.rs`);
+//! parameters stay in it as placeholders until it runs. A plan that asks for the time (now(),
+//! current_date) is optimised again for every run, because the optimiser puts the time in as a
+//! constant.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -118,7 +119,8 @@ fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<Logic
 }
 
 impl Plan {
-    /// The logical plan for one run: with values for its parameters and, if it asks for it, the time.
+    /// The logical plan for one run: with values for its parameters and, if it asks for it, the
+    /// time.
     pub fn bound(
         &self,
         state: &SessionState,

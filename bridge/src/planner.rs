@@ -1,8 +1,9 @@
 //! Names to things: what SQL planning asks the session and the catalog of C++.
 //!
-//! Tables are looked up when the planner first meets their name, under `t`, `public.t` or `trefoil.public.t`; the
-//! tables of information_schema beside them. The read side of UPDATE and DELETE is planned as a query over the schema
-//! `kRows`, whose tables are the same with the row id at their end; nobody can write that name.
+//! Tables are looked up when the planner first meets their name, under `t`, `public.t` or
+//! `trefoil.public.t`; the tables of information_schema beside them. The read side of UPDATE and
+//! DELETE is planned as a query over the schema `kRows`, whose tables are the same with the row id
+//! at their end; nobody can write that name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,10 @@
 //! A table of C++ as DataFusion's TableProvider.
 //!
-//! The provider that lives in a plan knows only the table's name and schema, so that a plan can be kept and
-//! run against another snapshot. While the statement is planned it also holds the C++ table, to ask which
-//! filters it understands; `Planning` takes it away again at the end. scan() looks the table up anew in
-//! the catalog of the run, which it finds in the session's configuration (`RunSlot`).
+//! The provider that lives in a plan knows only the table's name and schema, so that a plan can be
+//! kept and run against another snapshot. While the statement is planned it also holds the C++
+//! table, to ask which filters it understands; `Planning` takes it away again at the end. scan()
+//! looks the table up anew in the catalog of the run, which it finds in the session's configuration
+//! (`RunSlot`).
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,7 +111,8 @@ impl Provider {
         Ok(table)
     }
 
-    /// The scan of `columns` with those filters that the table of this run understands, and the others.
+    /// The scan of `columns` with those filters that the table of this run understands, and the
+    /// others.
     fn open_leaf(
         &self,
         run: &Arc<Run>,
@@ -134,8 +136,8 @@ impl Provider {
         Ok((LeafExec::new(leaf, schema, narrowed)?, left))
     }
 
-    // A parameter's value may be one that the table cannot use where it could have used another: then the
-    // promise made while planning is kept by a filter of DataFusion's.
+    // A parameter's value may be one that the table cannot use where it could have used another:
+    // then the promise made while planning is kept by a filter of DataFusion's.
     fn divide(&self, table: &CppTable, filters: &[Expr]) -> Res<(Vec<Vec<u8>>, Vec<Expr>)> {
         let promised = self.exact_promised.load(Ordering::Relaxed);
         let (mut understood, mut left) = (Vec::new(), Vec::new());

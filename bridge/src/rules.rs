@@ -1,4 +1,5 @@
-//! Where our SQL differs from DataFusion's: rules that rewrite expressions before they are optimised.
+//! Where our SQL differs from DataFusion's: rules that rewrite expressions before they are
+//! optimised.
 //!
 //!     SUM(bigint)            a DECIMAL, which cannot overflow
 //!     decimal / decimal      a DOUBLE; DataFusion keeps four digits of the quotient
@@ -6,8 +7,8 @@
 //!     integer + - *          an error when it overflows; DataFusion wraps around
 //!     double / 0             an error; DataFusion answers infinity
 //!
-//! The first three stand before DataFusion's type coercion, because it would refuse them or choose other types; the
-//! last two after it, when both sides have one type.
+//! The first three stand before DataFusion's type coercion, because it would refuse them or choose
+//! other types; the last two after it, when both sides have one type.
 
 use std::sync::Arc;
 
@@ -218,8 +219,8 @@ fn divides_by_constant(b: &BinaryExpr) -> bool {
     matches!(value.cast_to(&DataType::Float64), Ok(ScalarValue::Float64(Some(v))) if v != 0.0)
 }
 
-/// Text compared with a UUID or bytes: DataFusion asks for the type of the comparison while it still
-/// plans, before any rule has run, so this one case is met here too.
+/// Text compared with a UUID or bytes: DataFusion asks for the type of the comparison while it
+/// still plans, before any rule has run, so this one case is met here too.
 #[derive(Debug)]
 pub struct Comparisons;
 
@@ -241,9 +242,9 @@ impl ExprPlanner for Comparisons {
     }
 }
 
-/// A join can make millions of batches from one that it reads, and a consumer that takes them in a loop
-/// then never gives its thread back: neither would cancel be seen nor an aborted task end. So every
-/// join gives way now and then. EXPLAIN does not show this (explain.rs).
+/// A join can make millions of batches from one that it reads, and a consumer that takes them in a
+/// loop then never gives its thread back: neither would cancel be seen nor an aborted task end. So
+/// every join gives way now and then. EXPLAIN does not show this (explain.rs).
 #[derive(Debug)]
 pub struct YieldingJoins;
 

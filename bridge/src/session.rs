@@ -1,7 +1,8 @@
 //! One conversation: its settings, and the way from text to rows.
 //!
 //! The session state of DataFusion is shared with the cursors that are open, and copied only when a
-//! setting changes. `RunSlot` in its configuration tells scans during physical planning for whom they are.
+//! setting changes. `RunSlot` in its configuration tells scans during physical planning for whom
+//! they are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +80,7 @@ impl Session {
         plan::plan(&self.state, statement, run)
     }
 
-    // ---- settings ---------------------------------------------------------------------------------
+    // ---- settings -------------------------------------------------------------------------------
 
     pub fn set(&mut self, name: &str, value: Option<&str>) -> Res<()> {
         let name = name.to_lowercase();

@@ -1,7 +1,8 @@
 //! "Did you mean": the known word nearest to one that is not known.
 //!
-//! The distance counts insertions, deletions, replacements and swaps of neighbours (a typo of the hand is
-//! one step). A word is only suggested if it is nearer than a third of its length, and at least one step.
+//! The distance counts insertions, deletions, replacements and swaps of neighbours (a typo of the
+//! hand is one step). A word is only suggested if it is nearer than a third of its length, and at
+//! least one step.
 
 use datafusion::common::Column;
 

@@ -1,5 +1,5 @@
-//! tf_test_panic(x): panics when it is evaluated, in whatever thread. It exists only in sessions that set
-//! trefoil.test_functions, for the tests that prove that no panic crosses the border.
+//! tf_test_panic(x): panics when it is evaluated, in whatever thread. It exists only in sessions
+//! that set trefoil.test_functions, for the tests that prove that no panic crosses the border.
 
 use arrow::datatypes::DataType;
 use datafusion::error::Result as DfResult;

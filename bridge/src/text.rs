@@ -1,7 +1,7 @@
 //! The text of a statement, its tokens, and positions in it.
 //!
-//! sqlparser counts lines and characters from one; our errors carry byte offsets from zero. A name that an
-//! error is about ("subject") is found again among the tokens.
+//! sqlparser counts lines and characters from one; our errors carry byte offsets from zero. A name
+//! that an error is about ("subject") is found again among the tokens.
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -52,8 +52,8 @@ impl Text {
         Some(start + within)
     }
 
-    /// Where the words of a dotted name first stand in a row; the last one's place, since that is the
-    /// column or the table. A name after FROM and the like is preferred if `relation`.
+    /// Where the words of a dotted name first stand in a row; the last one's place, since that is
+    /// the column or the table. A name after FROM and the like is preferred if `relation`.
     pub fn find_name(&self, name: &str, relation: bool) -> Option<usize> {
         let parts: Vec<&str> = name.split('.').collect();
         let meaningful: Vec<&TokenWithSpan> = self

@@ -1,8 +1,9 @@
 //! SQL type names, and the Arrow types that stand for them.
 //!
-//! Tables and queries share one mapping, which is the store's canon: TIMESTAMP is in microseconds, TIMESTAMPTZ is UTC, text
-//! and bytes are views, UUID is sixteen bytes, FLOAT is DOUBLE as in PostgreSQL, and DECIMAL without arguments is
-//! DECIMAL(38,10). A type without a place here is refused by name.
+//! Tables and queries share one mapping, which is the store's canon: TIMESTAMP is in microseconds,
+//! TIMESTAMPTZ is UTC, text and bytes are views, UUID is sixteen bytes, FLOAT is DOUBLE as in
+//! PostgreSQL, and DECIMAL without arguments is DECIMAL(38,10). A type without a place here is
+//! refused by name.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! Single values across the border: the `value` form of `src/plan/expr_format.h`, and lists as parameters.
+//! Single values across the border: the `value` form of `src/plan/expr_format.h`, and lists as
+//! parameters.
 //!
-//! A `ScalarValue` of a type that the form does not know cannot be written; the caller then lets the
-//! expression that holds it cross as opaque, or, in statistics, leaves the bound out.
+//! A `ScalarValue` of a type that the form does not know cannot be written; the caller then lets
+//! the expression that holds it cross as opaque, or, in statistics, leaves the bound out.
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
