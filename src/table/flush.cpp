@@ -200,7 +200,6 @@ Status Flush::publish() {
     store_.checkpoint_xid_ = frozen_->xid;
     store_.publish(std::move(next));
     store_.counters_.flushes++;
-    remove_files();
     return {};
 }
 
@@ -288,7 +287,9 @@ std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
     return next;
 }
 
-void Flush::remove_files() {
+// Files that were rewritten go once the backup copy of the root no longer names them, either.
+Status Flush::remove_files() {
+    RETURN_IF_ERROR(store_.store_->backup_root());
     for (const auto& [id, rewrite] : rewrites_) {
         for (const Part& p : rewrite.sources) {
             if (!p.chunk->file()) continue;
@@ -301,6 +302,7 @@ void Flush::remove_files() {
             (void)store_.store_->remove_file(FileKind::kIndexRun, r.run->file()->name().id);
         }
     }
+    return {};
 }
 
 }  // namespace trefoil::table

@@ -26,6 +26,8 @@ public:
     Status freeze();
     Status build();
     Status publish();
+    // After publish(), outside any lock.
+    Status remove_files();
 
 private:
     // What changes in one table.
@@ -46,7 +48,6 @@ private:
     Status write_root(uint64_t xid);
     Status write_table(WriteTransaction& root, const Rewrite& rewrite);
     std::shared_ptr<const TableVersion> swap_in(const Rewrite& rewrite, const TableVersion& newest);
-    void remove_files();
 
     TableStore& store_;
     VersionPtr frozen_;

@@ -50,10 +50,16 @@ Status TableStore::load() {
 
 // A reader beside the writing process: takes over what was committed since.
 Status TableStore::refresh() {
+    constexpr int kAttemptsMax = 10;
     std::lock_guard tip(tip_mutex_);
-    ASSIGN_OR_RETURN(auto newer, catch_up(*store_, log_, current_.load(), &checkpoint_xid_));
-    if (newer) publish(std::move(newer));
-    return {};
+    for (int attempt = 1;; attempt++) {
+        auto newer = catch_up(*store_, log_, current_.load(), &checkpoint_xid_);
+        // The writer may rewrite a file between our look at the manifest and our opening it.
+        if (newer.status().sqlstate() == "58P01" && attempt < kAttemptsMax) continue;
+        RETURN_IF_ERROR(newer.status());
+        if (*newer) publish(std::move(*newer));
+        return {};
+    }
 }
 
 Result<VersionPtr> TableStore::current() {
@@ -98,13 +104,13 @@ Status TableStore::flush_once() {
     Flush flush(*this);
     RETURN_IF_ERROR(flush.freeze());
     RETURN_IF_ERROR(flush.build());
-    return flush.publish();
+    RETURN_IF_ERROR(flush.publish());
+    return flush.remove_files();
 }
 
 Status TableStore::checkpoint() {
     if (store_->read_only()) return Status::read_only("the database is open read-only");
-    RETURN_IF_ERROR(flush_once());
-    return store_->backup_root();
+    return flush_once();
 }
 
 void TableStore::maintain() {
