@@ -6,7 +6,8 @@
 #     make           build; the program is build/trefoil
 #     make check     what must hold before a change lands: format, layers, tidy, build, test
 #     make golden    record the answers of tests/golden anew; read the diff before you commit it
-#     make asan      the C++ tests under address and undefined-behaviour sanitizers; also make tsan
+#     make asan      the C++ tests under address and undefined-behaviour sanitizers
+#     make tsan      the C++ tests of the rooms below the bridge under the thread sanitizer
 #     make bench     benchmarks, and the comparison with other databases
 #     make format    bring all sources into form
 #     make install PREFIX=/usr/local
@@ -16,6 +17,7 @@ PREFIX ?= /usr/local
 BUILD := build
 SOURCES = $(shell git ls-files -- 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.cpp' 'tests/*.c' \
     'tests/*.h' 'examples/*.cpp' 'examples/*.c' 'bench/*.cpp' 'bench/*.h')
+TSAN_ROOMS := base arrow csv learned storage catalog index table plan access
 say = @echo "== $(1)"
 
 .PHONY: all build setup setup-dev run test check format check-format layers tidy lint headers golden \
@@ -82,12 +84,20 @@ golden: build
 	@python3 tools/golden.py --driver $(BUILD)/tests/golden_driver --record
 	@git --no-pager diff --stat -- tests/golden
 
-asan tsan: setup-dev
-	$(call say,building the tests with the $@ preset)
-	@cmake --preset $@ --log-level=WARNING >/dev/null
-	@cmake --build --preset $@
+asan: setup-dev
+	$(call say,building the tests with address and undefined-behaviour sanitizers)
+	@cmake --preset asan --log-level=WARNING >/dev/null
+	@cmake --build --preset asan
 	$(call say,running the C++ tests)
-	@python3 tools/test.py build-$@ --cpp-only
+	@python3 tools/test.py build-asan --cpp-only
+
+# The thread sanitizer sees no lock that Rust takes, so it is of use below the bridge only.
+tsan: setup-dev
+	$(call say,building the tests with the thread sanitizer)
+	@cmake --preset tsan --log-level=WARNING >/dev/null
+	@cmake --build --preset tsan --target $(TSAN_ROOMS:%=%_test)
+	$(call say,running the C++ tests)
+	@python3 tools/test.py build-tsan --cpp-only $(TSAN_ROOMS)
 
 bench:
 	$(call say,looking for the rivals)
