@@ -410,8 +410,15 @@ FilterNode conjunction(std::vector<FilterNode> conditions) {
     }
     if (out.children.empty()) return constant(true);
     if (out.children.size() == 1) return FilterNode(out.children[0]);
-    std::stable_sort(out.children.begin(), out.children.end(),
-                     [](const FilterNode& a, const FilterNode& b) { return cost(a) < cost(b); });
+    // Cheap ones first, and those of one cost as they came.
+    std::vector<FilterNode> ordered;
+    for (FilterNode& n : out.children) {
+        auto at = std::upper_bound(
+            ordered.begin(), ordered.end(), cost(n),
+            [](int wanted, const FilterNode& other) { return wanted < cost(other); });
+        ordered.insert(at, std::move(n));
+    }
+    out.children = std::move(ordered);
     return out;
 }
 

@@ -1,3 +1,7 @@
+// Filters against an evaluator that knows no tricks: random filters over random batches of every
+// type, with NULLs, slices, NaN, both zeros and the ends of every range; and the answers that
+// matter one by one.
+
 #include "access/filter.h"
 
 #include <doctest/doctest.h>

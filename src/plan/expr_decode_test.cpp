@@ -1,3 +1,6 @@
+// The byte form of expressions: what is written is read back, and bytes that are cut, damaged or
+// made up are refused without harm.
+
 #include <doctest/doctest.h>
 
 #include <limits>

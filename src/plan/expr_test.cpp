@@ -1,3 +1,6 @@
+// Expressions: how they print, how they come apart, and how parameters are put in.
+// What the bytes of one mean is tested in expr_decode_test.cpp.
+
 #include "plan/expr.h"
 
 #include <doctest/doctest.h>
