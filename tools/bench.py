@@ -3,14 +3,19 @@
 
     tools/bench.py BUILD [NAME ...]      NAME selects by a part of the program's name
 
-What they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written
-by people from such a run, with machine and date.
+The last, duckdb_compare.py, needs the Python with duckdb that tools/setup.sh --bench sets up. What
+they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written by
+people from such a run, with machine and date.
 """
 import os
 import pathlib
 import platform
 import subprocess
 import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+TOOLS_PYTHON = CACHE / "trefoil/tools/bin/python"
 
 
 def describe_machine():
@@ -22,10 +27,10 @@ def describe_machine():
     return f"{model}, {os.cpu_count()} cores, {memory} GiB, {system}"
 
 
-def run(program, results):
-    print(f"== {program.name}", flush=True)
-    with open(results / f"{program.name}.txt", "w") as kept:
-        process = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
+def run(name, command, results):
+    print(f"== {name}", flush=True)
+    with open(results / f"{name}.txt", "w") as kept:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         for line in process.stdout:
             print(line, end="", flush=True)
             kept.write(line)
@@ -35,15 +40,19 @@ def run(program, results):
 def main(build, names):
     programs = sorted(p for p in (build / "bench").glob("bench_*") if os.access(p, os.X_OK))
     programs.sort(key=lambda p: p.name == "bench_compare")  # the long one last
+    commands = {p.name: [p] for p in programs}
+    commands["duckdb_compare"] = [TOOLS_PYTHON, ROOT / "bench/compare/duckdb_compare.py",
+                                  "--library", build / "lib/libtrefoil.so"]
     if names:
-        programs = [p for p in programs if any(name in p.name for name in names)]
+        commands = {key: command for key, command in commands.items()
+                    if any(name in key for name in names)}
     results = build / "bench-results"
     results.mkdir(exist_ok=True)
     print(describe_machine())
-    failed = [p.name for p in programs if not run(p, results)]
+    failed = [name for name, command in commands.items() if not run(name, command, results)]
     if failed:
         print("failed:", ", ".join(failed))
-    return 1 if failed or not programs else 0
+    return 1 if failed or not commands else 0
 
 
 if __name__ == "__main__":

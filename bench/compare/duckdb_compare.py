@@ -5,8 +5,8 @@
                       [--scale S] [NAME ...]
 
 NAME is sums, csv or tpch; all three by default. Both get the same files, the same tables with the
-same primary keys, a database in the same folder, and the same number of threads. Loading ends with a
-checkpoint on both sides. A primary key costs DuckDB a tree that it does not need for analysis, so
+same primary keys, a database in the same folder, and the same number of threads. Loading ends with
+a checkpoint on both sides. A primary key costs DuckDB a tree that it does not need for analysis, so
 CSV is loaded without one, too. Queries are timed until all their rows are there; DuckDB's become
 objects of Python, which takes it some 20 ms where an answer has 18,000 rows (query 16), and nothing
 elsewhere. Sides take turns; the median of K runs counts. Run it with the Python that tools/setup.sh
@@ -163,7 +163,8 @@ class Bench:
     def sums(self):
         rows = self.args.rows
         trefoil, rival = self.open_both("sums")
-        for side, series in ((trefoil, "generate_series(0, {})"), (rival, "range(0, {} + 1) t(value)")):
+        for side, series in ((trefoil, "generate_series(0, {})"),
+                             (rival, "range(0, {} + 1) t(value)")):
             side.run("CREATE TABLE measure (id BIGINT PRIMARY KEY, n BIGINT NOT NULL, "
                      "x DOUBLE NOT NULL)")
             side.run("INSERT INTO measure SELECT value, (value * 7919) % 1000003, "
@@ -205,8 +206,10 @@ class Bench:
             count, _ = side.run("SELECT n FROM item WHERE n < 1000")
             side.close()
             return seconds, count
+
         def ours(path):
             return Trefoil(self.args.library, path, self.threads)
+
         def theirs(path):
             return DuckDB(path, self.threads)
         self.report.compare(
