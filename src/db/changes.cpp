@@ -150,6 +150,12 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         }
         def.primary_key.push_back(*position);
     }
+    const auto inline_keys = std::count_if(statement.columns.begin(), statement.columns.end(),
+                                           [](const auto& c) { return c.primary_key; });
+    if (inline_keys + !statement.primary_key.empty() > 1) {
+        return Status(Code::kInvalidInput, "42P16",
+                      "multiple primary keys for table \"" + def.name + "\" are not allowed");
+    }
     if (statement.constraint_name) def.primary_key_name = *statement.constraint_name;
     bool exists = false;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
