@@ -93,7 +93,8 @@ public:
         if (spec_.limit) s.row_count = std::min(*s.row_count, *spec_.limit);
         return s;
     }
-    bool row_count_is_exact() const override { return spec_.filters.empty(); }
+    // Under a limit each partition may yield as many rows as the limit.
+    bool row_count_is_exact() const override { return spec_.filters.empty() && !spec_.limit; }
 
     std::vector<Metric> metrics() const override {
         return {{"rows_scanned", metrics_.rows_scanned},
