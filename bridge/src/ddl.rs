@@ -230,7 +230,6 @@ pub fn drop_table(r: &Reader, ast: Ast, at: Option<usize>) -> Res<DropTable> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::parse::{Kind, parse};
     use crate::types::format_of;
 

@@ -188,6 +188,11 @@ impl Dml<'_> {
                 if is_default(value) {
                     *value = self.default_syntax(table, *column)?;
                 }
+                // One row may say 0.5 and another 1e300: both are doubles here.
+                if table.schema.field(*column).data_type().is_floating() && is_number(value) {
+                    let double = ast::DataType::Double(ast::ExactNumberInfo::None);
+                    *value = check::cast(value.clone(), double);
+                }
             }
         }
         Ok(())
@@ -478,6 +483,14 @@ fn parameter_types<'a>(
         )));
     }
     types
+}
+
+fn is_number(expr: &SqlExpr) -> bool {
+    match expr {
+        SqlExpr::Value(v) => matches!(v.value, Value::Number(..)),
+        SqlExpr::UnaryOp { expr, .. } => is_number(expr),
+        _ => false,
+    }
 }
 
 fn is_default(expr: &SqlExpr) -> bool {

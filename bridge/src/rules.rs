@@ -3,6 +3,7 @@
 //!
 //!     SUM(bigint)            a DECIMAL, which cannot overflow
 //!     decimal / decimal      a DOUBLE; DataFusion keeps four digits of the quotient
+//!     decimal meets double   DOUBLE, as in PostgreSQL; DataFusion would make a DECIMAL(30,15) of both
 //!     text::uuid, ::bytea    by `convert.rs`; likewise text compared with a UUID or BYTEA
 //!     integer + - *          an error when it overflows; DataFusion wraps around
 //!     double / 0             an error; DataFusion answers infinity
@@ -15,12 +16,14 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, cast,
+};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
@@ -66,7 +69,12 @@ pub struct BeforeCoercion;
 
 impl AnalyzerRule for BeforeCoercion {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
-        rewrite_plan(plan, before_coercion)
+        let plan = rewrite_plan(plan, before_coercion)?;
+        let united = plan.transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Union(union) => union_of_doubles(union),
+            other => Ok(Transformed::no(other)),
+        })?;
+        Ok(united.data)
     }
     fn name(&self) -> &str {
         "trefoil_types"
@@ -88,7 +96,10 @@ fn before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>>
             let Ok(to) = list.expr.get_type(schema) else {
                 return Ok(Transformed::no(Expr::InList(list)));
             };
-            let mut changed = false;
+            let mut changed = as_doubles(
+                std::iter::once(list.expr.as_mut()).chain(&mut list.list),
+                schema,
+            );
             for item in &mut list.list {
                 changed |= meet(item, &to, schema);
             }
@@ -98,11 +109,29 @@ fn before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>>
             let Ok(to) = between.expr.get_type(schema) else {
                 return Ok(Transformed::no(Expr::Between(between)));
             };
-            let low = meet(&mut between.low, &to, schema);
-            let high = meet(&mut between.high, &to, schema);
+            let mut changed = meet(&mut between.low, &to, schema);
+            changed |= meet(&mut between.high, &to, schema);
+            let all = [&mut between.expr, &mut between.low, &mut between.high];
+            changed |= as_doubles(all.into_iter().map(|e| e.as_mut()), schema);
             Ok(Transformed::new_transformed(
                 Expr::Between(between),
-                low | high,
+                changed,
+            ))
+        }
+        Expr::Case(mut case) => {
+            let results = case
+                .when_then_expr
+                .iter_mut()
+                .map(|(_, then)| then.as_mut())
+                .chain(case.else_expr.as_deref_mut());
+            let changed = as_doubles(results, schema);
+            Ok(Transformed::new_transformed(Expr::Case(case), changed))
+        }
+        Expr::ScalarFunction(mut call) if UNITING.contains(&call.func.name()) => {
+            let changed = as_doubles(call.args.iter_mut(), schema);
+            Ok(Transformed::new_transformed(
+                Expr::ScalarFunction(call),
+                changed,
             ))
         }
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
@@ -131,6 +160,7 @@ fn binary(mut b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     if b.op.supports_propagation() || b.op == Operator::IsNotDistinctFrom {
         changed |= meet(&mut b.right, &left, schema);
         changed |= meet(&mut b.left, &right, schema);
+        changed |= as_doubles([b.left.as_mut(), b.right.as_mut()], schema);
     } else if b.op == Operator::Divide && decimal_quotient(&left, &right) {
         let (l, r) = (*b.left, *b.right);
         b.left = Box::new(cast(l, DataType::Float64));
@@ -157,6 +187,75 @@ fn meet(expr: &mut Expr, to: &DataType, schema: &DFSchema) -> bool {
         }
         _ => false,
     }
+}
+
+/// Functions whose arguments become one type.
+const UNITING: [&str; 6] = [
+    "coalesce",
+    "nvl",
+    "nullif",
+    "greatest",
+    "least",
+    "make_array",
+];
+
+/// If there are doubles and decimals among `exprs`, makes the decimals doubles; true if it did.
+fn as_doubles<'a>(exprs: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSchema) -> bool {
+    let exprs: Vec<&mut Expr> = exprs.into_iter().collect();
+    let types: Vec<Option<DataType>> = exprs.iter().map(|e| e.get_type(schema).ok()).collect();
+    if !mixed(types.iter().flatten()) {
+        return false;
+    }
+    for (expr, data_type) in exprs.into_iter().zip(types) {
+        if data_type.is_some_and(|t| t.is_decimal()) {
+            *expr = cast(std::mem::take(expr), DataType::Float64);
+        }
+    }
+    true
+}
+
+fn mixed<'a>(types: impl Iterator<Item = &'a DataType> + Clone) -> bool {
+    types.clone().any(|t| t.is_floating()) && types.clone().any(|t| t.is_decimal())
+}
+
+/// UNION of doubles and decimals: the inputs with decimals cast them.
+fn union_of_doubles(mut union: Union) -> DfResult<Transformed<LogicalPlan>> {
+    let width = union.inputs[0].schema().fields().len();
+    let type_of = |input: &Arc<LogicalPlan>, i: usize| {
+        let fields = input.schema().fields();
+        fields.get(i).map(|f| f.data_type().clone())
+    };
+    let mut doubles = Vec::new();
+    for i in 0..width {
+        let types: Vec<DataType> = union
+            .inputs
+            .iter()
+            .filter_map(|input| type_of(input, i))
+            .collect();
+        if mixed(types.iter()) {
+            doubles.push(i);
+        }
+    }
+    if doubles.is_empty() {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    for input in &mut union.inputs {
+        let schema = input.schema().clone();
+        let columns = schema.iter().enumerate().map(|(i, (qualifier, field))| {
+            let column = Expr::Column(Column::from((qualifier, field)));
+            if doubles.contains(&i) && field.data_type().is_decimal() {
+                let double = cast(column, DataType::Float64);
+                return double.alias_qualified(qualifier.cloned(), field.name());
+            }
+            column
+        });
+        let projected = LogicalPlanBuilder::from(input.as_ref().clone()).project(columns)?;
+        *input = Arc::new(projected.build()?);
+    }
+    let inputs = std::mem::take(&mut union.inputs);
+    Ok(Transformed::yes(LogicalPlan::Union(
+        Union::try_new_with_loose_types(inputs)?,
+    )))
 }
 
 fn widen_sum(args: &mut [Expr], schema: &DFSchema) -> DfResult<bool> {
