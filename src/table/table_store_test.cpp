@@ -243,6 +243,29 @@ TEST_CASE("delete and insert again, also within one transaction, before and afte
     }
 }
 
+TEST_CASE("a transaction changes a committed row again and again") {
+    Directory dir;
+    auto store = dir.open();
+    create_person(*store);
+    auto setup = store->begin();
+    REQUIRE_OK(insert(*setup, Ids{1, 2, 3}).status());
+    REQUIRE_OK(store->commit(*setup));
+    for (int round = 0; round < 2; round++) {
+        auto txn = store->begin();
+        REQUIRE_OK(update(*txn, Ids{1, 2}, 1).status());
+        REQUIRE_OK(update(*txn, Ids{1, 3}, 2).status());
+        REQUIRE_OK(update(*txn, Ids{1}, 3).status());
+        REQUIRE_OK(erase(*txn, Ids{2}).status());
+        REQUIRE_OK(insert(*txn, Ids{2}, 4).status());
+        REQUIRE_OK(store->commit(*txn));
+        auto now = contents(*(*store->current())->find("person"));
+        CHECK(now[1] == name_of(1, 3));
+        CHECK(now[2] == name_of(2, 4));
+        CHECK(now[3] == name_of(3, 2));
+        REQUIRE_OK(store->checkpoint());
+    }
+}
+
 TEST_CASE("an update keeps the row id, also when the key moves") {
     Directory dir;
     auto store = dir.open();

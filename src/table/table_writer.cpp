@@ -136,6 +136,7 @@ Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
         uint32_t at;
     };
     std::vector<Found> found;
+    const size_t first_own = next_->base().size() + next_->patches().size() + writes_.private_floor;
     const auto* ids = row_ids.values<uint64_t>();
     for (int64_t i = 0; i < row_ids.length; i++) {
         auto location = next_->locate(ids[i]);
@@ -149,7 +150,8 @@ Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
         killed->locations.push_back(found[i].location);
         killed->ids.push_back(id);
         killed->at.push_back(found[i].at);
-        if (id < kPrivateRowId) writes_.killed.push_back(id);
+        // A row that this transaction has put there itself was killed before, or is new.
+        if (found[i].location.part < first_own) writes_.killed.push_back(id);
     }
     next_->kill(killed->locations);
     count_ += killed->ids.size();
