@@ -9,7 +9,7 @@
 //     # reopen [read_only]   close the database and open it again, with all sessions
 //     # sort                 the order of the rows is not promised: compare them sorted
 //     # types                print the columns' types under their names
-//     # batches              print how many rows each batch had
+//     # batches              print the sizes of the batches, greatest first, and not the rows
 //     # tier                 print which tier answered
 //     # params: 7, 'x'       run with these parameters
 //     # pad: 1000            blanks are added until the statement has 1000 bytes
@@ -141,12 +141,12 @@ Result<Lines> print_rows(Rows& rows, const Directions& how) {
         for (const auto& column : rows.columns()) table[1].push_back(column.type);
     }
     size_t head = table.size();
-    std::string batches = "batches:";
+    std::vector<int64_t> sizes;
     for (;;) {
         auto batch = rows.next();
         if (!batch.ok()) return batch.status();
         if (!batch->has_value()) break;
-        batches += " " + std::to_string((*batch)->row_count());
+        sizes.push_back((*batch)->row_count());
         for (int64_t r = 0; r < (*batch)->row_count(); r++) {
             Lines& row = table.emplace_back();
             for (int32_t c = 0; c < (*batch)->column_count(); c++) {
@@ -156,11 +156,17 @@ Result<Lines> print_rows(Rows& rows, const Directions& how) {
     }
     Lines out = rows.columns().empty() ? Lines{rows.tag()} : layout(table);
     if (!rows.columns().empty()) {
-        if (how.sort) std::sort(out.begin() + static_cast<long>(head), out.end());
+        auto first = out.begin() + static_cast<long>(head);
+        if (how.sort) std::sort(first, out.end());
+        if (how.batches) out.erase(first, out.end());
         size_t count = table.size() - head;
         out.push_back("(" + std::to_string(count) + (count == 1 ? " row)" : " rows)"));
     }
-    if (how.batches) out.push_back(batches);
+    if (how.batches) {
+        std::sort(sizes.rbegin(), sizes.rend());
+        std::string& line = out.emplace_back("batches:");
+        for (int64_t size : sizes) line += " " + std::to_string(size);
+    }
     if (how.tier) out.push_back("tier: " + std::string(rows.tier()));
     return out;
 }
