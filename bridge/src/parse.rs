@@ -158,6 +158,13 @@ impl<'a> Reader<'a> {
                 let name = self.object_name()?;
                 Ok(Kind::Describe(self.table_name(&name)?))
             }
+            "ABORT" => {
+                self.parser.next_token();
+                if self.word_is("WORK") || self.word_is("TRANSACTION") {
+                    self.parser.next_token();
+                }
+                Ok(Kind::Rollback)
+            }
             "SHOW" => self.show(),
             "TABLE" => self.table_command(),
             _ => self.by_sqlparser(),
