@@ -86,6 +86,38 @@ private:
     uint64_t left_;
 };
 
+// Whether a value is of just the type that its parameter was inferred to have. Others are
+// converted, or refused, by the engine, so that both tiers say the same.
+bool fits(const Value& value, const std::optional<arrow::Type>& type) {
+    if (value.is_null() || !type) return true;
+    switch (type->id) {
+        case arrow::TypeId::kInt16:
+        case arrow::TypeId::kInt32:
+        case arrow::TypeId::kInt64: {
+            const int64_t* v = value.get_if<int64_t>();
+            if (!v) return false;
+            const int bits = static_cast<int>(type->byte_width()) * 8 - 1;
+            return bits == 63 || (*v >> bits == 0 || *v >> bits == -1);
+        }
+        case arrow::TypeId::kFloat64:
+            return value.get_if<double>() != nullptr;
+        case arrow::TypeId::kBool:
+            return value.get_if<bool>() != nullptr;
+        case arrow::TypeId::kUtf8:
+        case arrow::TypeId::kLargeUtf8:
+        case arrow::TypeId::kUtf8View:
+            return value.get_if<std::string>() != nullptr;
+        case arrow::TypeId::kDate32:
+            return value.get_if<Date>() != nullptr;
+        case arrow::TypeId::kTimestamp:
+            return value.get_if<Timestamp>() != nullptr;
+        case arrow::TypeId::kFixedSizeBinary:
+            return value.get_if<Uuid>() != nullptr;
+        default:
+            return false;
+    }
+}
+
 std::vector<std::vector<Value>> as_rows(const std::vector<std::string>& lines) {
     std::vector<std::vector<Value>> rows;
     for (const std::string& line : lines) rows.push_back({Value(line)});
@@ -127,6 +159,12 @@ Result<std::shared_ptr<access::Leaf>> Session::State::access_leaf(
 Result<Answer> Session::State::access_query(const CachedStatement& statement,
                                             std::span<const Value> parameters, bool* understood) {
     *understood = true;
+    const auto& types = statement.plan->parameters;
+    for (size_t i = 0; i < parameters.size() && i < types.size(); i++) {
+        if (fits(parameters[i], types[i])) continue;
+        *understood = false;
+        return Answer();
+    }
     ASSIGN_OR_RETURN(auto now, catalog());
     if (statement.point && settings.use_indexes) {
         const auto& table = now->version()->tables.at(statement.point->table_id());
