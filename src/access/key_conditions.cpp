@@ -119,6 +119,8 @@ public:
             case Expr::Kind::kIsNull:
                 if (is_column(e.children[0])) return IntervalSet{};  // a key is never NULL
                 return std::nullopt;
+            case Expr::Kind::kLiteral:
+                return literal(e.value);
             default:
                 return std::nullopt;
         }
@@ -127,6 +129,13 @@ public:
 private:
     bool is_column(const Expr& e) const {
         return e.kind == Expr::Kind::kColumn && e.index == column_;
+    }
+
+    // FALSE, or NULL: what is left of conditions that contradict each other.
+    static std::optional<IntervalSet> literal(const Value& value) {
+        const bool* truth = value.get_if<bool>();
+        if (value.is_null() || (truth && !*truth)) return IntervalSet{};
+        return std::nullopt;
     }
 
     std::optional<IntervalSet> compare(const Expr& e) const {
