@@ -5,8 +5,7 @@
 
 A file is linted again when it, .clang-tidy or any header of the repository that it includes changed
 since its last clean run; what was clean is remembered in BUILD/lint. The profile is .clang-tidy,
-with a reason for each exception. Sources outside src/ are not linted: tests and examples answer to
-the formatter only.
+with a reason for each exception. Tests and examples answer to the formatter and the compilers only.
 """
 import concurrent.futures
 import hashlib
@@ -61,7 +60,8 @@ def lint(build, file):
 def main(build, names):
     commands = json.loads((build / "compile_commands.json").read_text())
     files = {pathlib.Path(entry["file"]).resolve() for entry in commands}
-    files = sorted(f for f in files if f.is_relative_to(ROOT / "src"))
+    files = sorted(f for f in files if f.is_relative_to(ROOT / "src")
+                   and not f.name.endswith("_test.cpp"))
     if names:
         files = [f for f in files if any(name in str(f) for name in names)]
     bad = 0
