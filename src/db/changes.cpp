@@ -136,10 +136,12 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         column.char_length = spec.char_length;
         column.not_null = spec.not_null;
         column.default_sql = spec.default_sql;
-        if (spec.default_sql) Status fits = engine->evaluate(*spec.default_sql, spec.type).status();
-        if (!fits.ok()) {
-            return std::move(fits).with_detail("column \"" + column.name + "\" is of type " +
-                                               column.sql_type());
+        if (spec.default_sql) {
+            Status fits = engine->evaluate(*spec.default_sql, spec.type).status();
+            if (!fits.ok()) {
+                return std::move(fits).with_detail("column \"" + column.name + "\" is of type " +
+                                                   column.sql_type());
+            }
         }
         if (spec.primary_key) def.primary_key.push_back(static_cast<uint32_t>(def.columns.size()));
         def.columns.push_back(std::move(column));
