@@ -3,11 +3,11 @@
 //! `src/engine/bridge.h` is the manual: a plain C interface, Arrow data uncopied, no panic and no
 //! exception across. In here, from the border inwards:
 //!
-//!     exports   the C functions          abi       their structs           error     one error type
-//!     catalog   tables and streams of C++, owned safely                    bytes, value, statement_format
+//!     exports   the C functions      abi   their structs          error   one error type
+//!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
 //!     text, check, names, copy, ddl, dml what SQL says                     suggest, error_text
-//!     planner, provider, leaf, filters, access_query, info_schema          DataFusion's view of our tables
+//!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     files                              Parquet, and rows streamed in
 //!

@@ -443,8 +443,12 @@ impl<'a> Reader<'a> {
                 }
                 let name = dotted(&variable);
                 let texts: Vec<String> = values.iter().map(setting_text).collect();
-                let is_default = matches!(values.as_slice(),
-                    [Expr::Identifier(i)] if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
+                let is_default = match values.as_slice() {
+                    [Expr::Identifier(i)] => {
+                        i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default")
+                    }
+                    _ => false,
+                };
                 Ok(Kind::Set {
                     name,
                     value: (!is_default).then(|| texts.join(",")),
@@ -696,126 +700,5 @@ fn begin(statement: Ast, at: Option<usize>) -> Res<Kind> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(sql: &str) -> BridgeError {
-        *parse(sql).unwrap_err()
-    }
-
-    #[test]
-    fn statements_are_told_apart() {
-        let is = |sql: &str, ok: fn(&Kind) -> bool| {
-            let parsed = parse(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
-            assert!(ok(&parsed.kind), "{sql}: {:?}", parsed.kind);
-        };
-        is("SELECT 1;", |k| matches!(k, Kind::Query(_)));
-        is("VALUES (1)", |k| matches!(k, Kind::Query(_)));
-        is("TABLE t ORDER BY a LIMIT 3", |k| {
-            matches!(k, Kind::Query(_))
-        });
-        is(
-            "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
-            |k| matches!(k, Kind::Insert(n, Some(_), _) if n.text == "t"),
-        );
-        is(
-            "UPDATE public.\"T\" SET a = 1",
-            |k| matches!(k, Kind::Update(n, None, _) if n.text == "T" && n.position == 14),
-        );
-        is(
-            "delete from T where a in (select 1)",
-            |k| matches!(k, Kind::Delete(n, _, _) if n.text == "t"),
-        );
-        is("BEGIN", |k| matches!(k, Kind::Begin { read_only: false }));
-        is("START TRANSACTION READ ONLY", |k| {
-            matches!(k, Kind::Begin { read_only: true })
-        });
-        is("END", |k| matches!(k, Kind::Commit));
-        is("ABORT", |k| matches!(k, Kind::Rollback));
-        is("SHOW ALL", |k| matches!(k, Kind::Show(n) if n == "all"));
-        is(
-            "show trefoil.use_indexes",
-            |k| matches!(k, Kind::Show(n) if n == "trefoil.use_indexes"),
-        );
-        is("SHOW TABLES", |k| matches!(k, Kind::ShowTables));
-        is("desc t", |k| matches!(k, Kind::Describe(_)));
-        is(
-            "SET memory_limit = '1GB'",
-            |k| matches!(k, Kind::Set { name, value: Some(v) } if name == "memory_limit" && v == "1GB"),
-        );
-        is("SET trefoil.use_indexes TO off", |k| {
-            matches!(k, Kind::Set { name, value: Some(v) }
-                if name == "trefoil.use_indexes" && v == "off")
-        });
-        is("RESET memory_limit", |k| {
-            matches!(k, Kind::Set { value: None, .. })
-        });
-        is("CHECKPOINT", |k| matches!(k, Kind::Checkpoint));
-    }
-
-    #[test]
-    fn explain_has_its_options() {
-        let explain = |sql: &str| parse(sql).unwrap().explain.unwrap();
-        assert!(explain("EXPLAIN ANALYZE SELECT 1").analyze);
-        let e = explain("EXPLAIN (ANALYZE, VERBOSE off, FORMAT tree) SELECT 1");
-        assert!(e.analyze && !e.verbose && e.format == "tree");
-        assert!(!explain("EXPLAIN (SELECT 1)").analyze);
-    }
-
-    #[test]
-    fn typos_are_explained_where_they_stand() {
-        let e = error("SELCT 1");
-        assert_eq!(
-            (e.position, e.hint.as_str()),
-            (Some(0), "did you mean SELECT?")
-        );
-        let e = error("SELECT * FORM t");
-        assert_eq!(
-            (e.position, e.hint.as_str()),
-            (Some(9), "did you mean FROM?")
-        );
-        let e = error("SELECT * FROM t WERE a = 1");
-        assert_eq!(
-            (e.position, e.hint.as_str()),
-            (Some(16), "did you mean WHERE?")
-        );
-        let e = error("INSER INTO t VALUES (1)");
-        assert_eq!(
-            (e.position, e.hint.as_str()),
-            (Some(0), "did you mean INSERT?")
-        );
-        assert_eq!(error("SELECT 1; SELECT 2").position, Some(10));
-        assert_eq!(error("  ").sqlstate, "42601");
-        assert_eq!(error("SELECT (1").position, Some(9));
-    }
-
-    #[test]
-    fn what_we_do_not_do_is_refused_by_name() {
-        for (sql, what) in [
-            ("CREATE INDEX i ON t (a)", "CREATE INDEX"),
-            ("ALTER TABLE t ADD c INT", "ALTER TABLE"),
-            ("CREATE VIEW v AS SELECT 1", "CREATE VIEW"),
-            ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
-            ("INSERT INTO t VALUES (1) RETURNING a", "RETURNING"),
-            (
-                "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
-                "ON CONFLICT",
-            ),
-            ("DELETE FROM t RETURNING *", "RETURNING"),
-            ("TRUNCATE t", "TRUNCATE"),
-            ("SAVEPOINT s", "SAVEPOINT"),
-            ("SELECT * FROM t FOR UPDATE", "FOR UPDATE"),
-            ("CREATE TABLE t (a INT UNIQUE)", "UNIQUE"),
-            ("CREATE TABLE t (a INT CHECK (a > 0))", "CHECK"),
-            ("CREATE TABLE t (a INT REFERENCES u)", "FOREIGN KEY"),
-            ("CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"),
-            ("BEGIN ISOLATION LEVEL SERIALIZABLE", "SERIALIZABLE"),
-            ("SELECT a INTO b FROM t", "SELECT INTO"),
-            ("SELECT * FROM t TABLESAMPLE SYSTEM (10)", "TABLESAMPLE"),
-        ] {
-            let e = error(sql);
-            assert_eq!(e.sqlstate, "0A000", "{sql}: {e}");
-            assert!(e.message.contains(what), "{sql}: {e}");
-        }
-    }
-}
+#[path = "parse_test.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 //!
 //!     SUM(bigint)            a DECIMAL, which cannot overflow
 //!     decimal / decimal      a DOUBLE; DataFusion keeps four digits of the quotient
-//!     decimal meets double   DOUBLE, as in PostgreSQL; DataFusion would make a DECIMAL(30,15) of both
+//!     decimal meets double   a DOUBLE, as in PostgreSQL; DataFusion compares DECIMAL(30,15)
 //!     text::uuid, ::bytea    by `convert.rs`; likewise text compared with a UUID or BYTEA
 //!     integer + - *          an error when it overflows; DataFusion wraps around
 //!     double / 0             an error; DataFusion answers infinity
