@@ -66,13 +66,23 @@ Result<catalog::TablePtr> find_table(const table::Version& version, const engine
     return missing;
 }
 
+Result<catalog::TablePtr> Session::State::table_to_change(const table::Version& version,
+                                                          const engine::Name& name) const {
+    if (db.system_tables.contains(name.text)) {
+        return Status(Code::kInvalidInput, "42809",
+                      "\"" + name.text + "\" is a system table and cannot be changed")
+            .with_position(name.position);
+    }
+    return find_table(version, name);
+}
+
 Result<Answer> Session::State::modify(const CachedStatement& statement,
                                       std::span<const Value> parameters) {
     const engine::StatementKind& kind = statement.statement.kind;
     const Target target = target_of(kind);
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         auto now = catalog_of(t.view());
-        ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*t.view(), *target.table));
+        ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), *target.table));
         if (target.first_column != SIZE_MAX) {
             RETURN_IF_ERROR(check_shape(*statement.plan->schema, *table, target.first_column));
         }
@@ -108,7 +118,7 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
     // The stream can be read once, so a conflict is not tried again: appends have none anyway.
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         ASSIGN_OR_RETURN(catalog::TablePtr table,
-                         find_table(*t.view(), engine::Name{std::string(table_name), 0}));
+                         table_to_change(*t.view(), engine::Name{std::string(table_name), 0}));
         ASSIGN_OR_RETURN(auto stream, engine->cast_stream(held.get(), table->schema(), &cancel));
         table::TableWriter writer(t, table);
         for (;;) {
@@ -185,8 +195,8 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
 Result<Answer> Session::State::drop_table(const engine::DropTable& statement) {
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         for (const engine::Name& name : statement.tables) {
-            auto table = find_table(*t.view(), name);
-            if (!table.ok() && statement.if_exists) continue;
+            auto table = table_to_change(*t.view(), name);
+            if (table.status().sqlstate() == "42P01" && statement.if_exists) continue;
             if (!table.ok()) return table.status();
             RETURN_IF_ERROR(t.drop_table((*table)->id));
         }

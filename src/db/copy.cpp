@@ -10,6 +10,7 @@
 #include <future>
 
 #include "base/check.h"
+#include "base/edit_distance.h"
 #include "arrow/compute.h"
 #include "csv/reader.h"
 #include "csv/writer.h"
@@ -141,6 +142,23 @@ struct ColumnMap {
     std::vector<Value> defaults;                // per table column
 };
 
+// Why a column of the list cannot be loaded into: it is there twice, or not at all.
+Status bad_column(const engine::Name& name, const catalog::TableDef& table) {
+    if (table.find_column(name.text)) {
+        return Status(Code::kInvalidInput, "42701", "column \"" + name.text + "\" is named twice")
+            .with_position(name.position);
+    }
+    Status missing(Code::kInvalidInput, "42703",
+                   "column \"" + name.text + "\" of table \"" + table.name + "\" does not exist");
+    missing = std::move(missing).with_position(name.position);
+    std::vector<std::string> names;
+    for (const catalog::ColumnDef& column : table.columns) names.push_back(column.name);
+    if (auto meant = closest_name(name.text, names)) {
+        missing = std::move(missing).with_hint("Did you mean \"" + *meant + "\"?");
+    }
+    return missing;
+}
+
 Result<ColumnMap> map_columns(const engine::CopyFrom& copy, const catalog::TableDef& table,
                               engine::EngineSession& engine) {
     ColumnMap map;
@@ -154,13 +172,7 @@ Result<ColumnMap> map_columns(const engine::CopyFrom& copy, const catalog::Table
     };
     for (const engine::Name& name : copy.columns) {
         auto position = table.find_column(name.text);
-        if (!position || map.source[*position]) {
-            return Status(Code::kInvalidInput, position ? "42701" : "42703",
-                          "column \"" + name.text + "\" " +
-                              (position ? "is named twice"
-                                        : "of table \"" + table.name + "\" does not exist"))
-                .with_position(name.position);
-        }
+        if (!position || map.source[*position]) return bad_column(name, table);
         add(*position);
     }
     for (uint32_t i = 0; i < table.columns.size(); i++) {
@@ -310,7 +322,7 @@ Result<Answer> Session::State::copy_from(const engine::CopyFrom& copy) {
     ASSIGN_OR_RETURN(CopyFormat format, parse_options(copy.options, copy.file, /*reading=*/true));
     uint64_t skipped = 0;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*t.view(), copy.table));
+        ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), copy.table));
         ASSIGN_OR_RETURN(ColumnMap map, map_columns(copy, *table, *engine));
         table::TableWriter writer(t, table);
         auto write = [&](arrow::Batch batch) -> Status {

@@ -86,6 +86,30 @@ private:
     uint64_t left_;
 };
 
+// The rows of an answer inside BEGIN ... COMMIT: if they cannot be read, the block has failed.
+class BlockStream final : public access::BatchStream {
+public:
+    BlockStream(std::unique_ptr<access::BatchStream> input, Session::State& session)
+        : input_(std::move(input)), session_(session), block_(session.blocks) {}
+    const arrow::SchemaPtr& schema() const override { return input_->schema(); }
+    Result<std::optional<arrow::Batch>> next() override {
+        auto batch = input_->next();
+        if (!batch.ok()) session_.reading_failed(block_);
+        return batch;
+    }
+
+private:
+    std::unique_ptr<access::BatchStream> input_;
+    Session::State& session_;
+    uint64_t block_;
+};
+
+std::unique_ptr<access::BatchStream> in_block(std::unique_ptr<access::BatchStream> stream,
+                                              Session::State& session) {
+    if (!session.txn) return stream;
+    return std::make_unique<BlockStream>(std::move(stream), session);
+}
+
 // Whether a value is of just the type that its parameter was inferred to have. Others are
 // converted, or refused, by the engine, so that both tiers say the same.
 bool fits(const Value& value, const std::optional<arrow::Type>& type) {
@@ -186,7 +210,7 @@ Result<Answer> Session::State::access_query(const CachedStatement& statement,
     std::unique_ptr<access::BatchStream> stream =
         std::make_unique<LeafStream>(leaf, statement.plan->schema, offset, &cancel);
     if (limit) stream = std::make_unique<LimitStream>(std::move(stream), *limit);
-    auto answer = answer_of(std::move(stream), now, "SELECT");
+    auto answer = answer_of(in_block(std::move(stream), *this), now, "SELECT");
     answer->tier = "access";
     db.statement_counters.access_tier.fetch_add(1, std::memory_order_relaxed);
     return answer;
@@ -207,7 +231,7 @@ Result<Answer> Session::State::query(const CachedStatement& statement,
     }
     ASSIGN_OR_RETURN(auto now, catalog());
     ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));
-    auto answer = answer_of(std::move(stream), now, "SELECT");
+    auto answer = answer_of(in_block(std::move(stream), *this), now, "SELECT");
     answer->tier = "engine";
     db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
     return answer;

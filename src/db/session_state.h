@@ -38,6 +38,7 @@ struct Session::State {
     access::CancelFlag cancel{false};
     std::optional<table::Transaction> txn;  // inside BEGIN ... COMMIT
     bool txn_failed = false;
+    uint64_t blocks = 0;  // begun so far: the number of the open one
 
     using Answer = std::unique_ptr<Rows::State>;
 
@@ -70,7 +71,15 @@ struct Session::State {
                                                       uint64_t* offset);
     Result<Answer> explain(const CachedStatement& statement, std::span<const Value> parameters);
 
+    // Reading the rows of an answer of block number `block` failed.
+    void reading_failed(uint64_t block) {
+        if (txn && block == blocks) txn_failed = true;
+    }
+
     // changes.cpp
+    // As find_table; 42809 for a system table.
+    Result<catalog::TablePtr> table_to_change(const table::Version& version,
+                                              const engine::Name& name) const;
     Result<Answer> modify(const CachedStatement& statement, std::span<const Value> parameters);
     Result<Answer> create_table(const engine::CreateTable& statement);
     Result<Answer> drop_table(const engine::DropTable& statement);

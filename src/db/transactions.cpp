@@ -15,6 +15,7 @@ Result<Answer> Session::State::begin(const engine::Begin& statement) {
     ASSIGN_OR_RETURN(table::Transaction begun, db.tables->begin(statement.read_only));
     txn.emplace(std::move(begun));
     txn_failed = false;
+    blocks++;
     return done("BEGIN");
 }
 
