@@ -2,10 +2,10 @@
 //
 //     SourceCatalog --find--> TableSource --scan--> Leaf --open(partition)--> BatchStream
 //
-// A SourceCatalog is one transaction's view: every source it gives out reads the same snapshot. The engine
-// asks a source for its schema, its statistics and which filters it understands; scan() then fixes
-// projection, filters and limit into a Leaf, which is immutable, prints itself for EXPLAIN, and is opened
-// once per partition, from any thread.
+// A SourceCatalog is one transaction's view: every source it gives out reads the same snapshot. The
+// engine asks a source for its schema, its statistics and which filters it understands; scan() then
+// fixes projection, filters and limit into a Leaf, which is immutable, prints itself for EXPLAIN,
+// and is opened once per partition, from any thread.
 
 #pragma once
 
@@ -24,7 +24,8 @@
 
 namespace trefoil::access {
 
-// A stream of batches, used by one thread at a time. After the end or an error, next() is not called.
+// A stream of batches, used by one thread at a time. After the end or an error, next() is not
+// called.
 class BatchStream {
 public:
     virtual ~BatchStream() = default;
@@ -52,9 +53,10 @@ struct Statistics {
 enum class FilterSupport : uint8_t { kNone, kInexact, kExact };
 
 struct ScanRequest {
-    std::vector<uint32_t> projection;  // table columns wanted, in this order; may be empty (count only)
-    std::vector<plan::Expr> filters;   // all must hold; only ones answered kInexact or kExact
-    std::optional<uint64_t> limit;     // after filters; only if all filters are exact
+    std::vector<uint32_t>
+        projection;  // table columns wanted, in this order; may be empty (count only)
+    std::vector<plan::Expr> filters;  // all must hold; only ones answered kInexact or kExact
+    std::optional<uint64_t> limit;    // after filters; only if all filters are exact
 };
 
 // One counter or time of a leaf, for EXPLAIN ANALYZE, e.g. {"model_searches", 3}.
@@ -97,7 +99,8 @@ public:
     virtual ~SourceCatalog() = default;
     // The table or view of this name, null if there is none. With `row_ids` the schema has one more
     // column at its end, kRowIdColumn (UBIGINT, never null): the read side of UPDATE and DELETE.
-    virtual Result<std::shared_ptr<TableSource>> find(std::string_view name, bool row_ids) const = 0;
+    virtual Result<std::shared_ptr<TableSource>> find(std::string_view name,
+                                                      bool row_ids) const = 0;
     virtual std::vector<std::string> table_names() const = 0;
 };
 

@@ -1,7 +1,9 @@
-// Bytes: a borrowed run of bytes, and the fixed-width little-endian codec used by every stored format.
+// Bytes: a borrowed run of bytes, and the fixed-width little-endian codec used by every stored
+// format.
 //
-// Writer appends to a growing string; Reader walks borrowed bytes and never reads past their end: after a
-// short read ok() is false and every further read answers zero, so a decoder checks once, at its end.
+// Writer appends to a growing string; Reader walks borrowed bytes and never reads past their end:
+// after a short read ok() is false and every further read answers zero, so a decoder checks once,
+// at its end.
 
 #pragma once
 
@@ -29,7 +31,9 @@ public:
         bytes(v);
     }
     // Zero bytes until the size is a multiple of `alignment`.
-    void align(size_t alignment) { out_.resize((out_.size() + alignment - 1) / alignment * alignment); }
+    void align(size_t alignment) {
+        out_.resize((out_.size() + alignment - 1) / alignment * alignment);
+    }
 
     const std::string& data() const { return out_; }
     std::string take() { return std::move(out_); }

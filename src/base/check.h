@@ -5,20 +5,20 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(condition)                                                                        \
-    do {                                                                                        \
-        if (!(condition)) {                                                                     \
+#define CHECK(condition)                                                                         \
+    do {                                                                                         \
+        if (!(condition)) {                                                                      \
             std::fprintf(stderr, "CHECK failed: %s at %s:%d\n", #condition, __FILE__, __LINE__); \
-            std::abort();                                                                       \
-        }                                                                                       \
+            std::abort();                                                                        \
+        }                                                                                        \
     } while (0)
 
 // Returns the Status of `expression` to the caller unless it is ok.
-#define RETURN_IF_ERROR(expression)                                      \
-    do {                                                                 \
-        if (::trefoil::Status status_ = (expression); !status_.ok()) {   \
-            return status_;                                              \
-        }                                                                \
+#define RETURN_IF_ERROR(expression)                                    \
+    do {                                                               \
+        if (::trefoil::Status status_ = (expression); !status_.ok()) { \
+            return status_;                                            \
+        }                                                              \
     } while (0)
 
 #define TREFOIL_CONCAT_INNER(a, b) a##b

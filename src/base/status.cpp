@@ -18,18 +18,40 @@ Status::Status(Code code, std::string_view sqlstate, std::string message)
     state_->message = std::move(message);
 }
 
-Status Status::invalid(std::string m) { return {Code::kInvalidInput, "22000", std::move(m)}; }
-Status Status::not_found(std::string m) { return {Code::kNotFound, "42704", std::move(m)}; }
-Status Status::conflict(std::string m) { return {Code::kConflict, "40001", std::move(m)}; }
-Status Status::read_only(std::string m) { return {Code::kReadOnly, "25006", std::move(m)}; }
-Status Status::corruption(std::string m) { return {Code::kCorruption, "XX001", std::move(m)}; }
-Status Status::io(std::string m) { return {Code::kIo, "58030", std::move(m)}; }
-Status Status::unsupported(std::string m) { return {Code::kUnsupported, "0A000", std::move(m)}; }
+Status Status::invalid(std::string m) {
+    return {Code::kInvalidInput, "22000", std::move(m)};
+}
+Status Status::not_found(std::string m) {
+    return {Code::kNotFound, "42704", std::move(m)};
+}
+Status Status::conflict(std::string m) {
+    return {Code::kConflict, "40001", std::move(m)};
+}
+Status Status::read_only(std::string m) {
+    return {Code::kReadOnly, "25006", std::move(m)};
+}
+Status Status::corruption(std::string m) {
+    return {Code::kCorruption, "XX001", std::move(m)};
+}
+Status Status::io(std::string m) {
+    return {Code::kIo, "58030", std::move(m)};
+}
+Status Status::unsupported(std::string m) {
+    return {Code::kUnsupported, "0A000", std::move(m)};
+}
 
-const std::string& Status::message() const { return state_ ? state_->message : kEmpty; }
-std::string_view Status::sqlstate() const { return state_ ? state_->sqlstate : "00000"; }
-const std::string& Status::detail() const { return state_ ? state_->detail : kEmpty; }
-const std::string& Status::hint() const { return state_ ? state_->hint : kEmpty; }
+const std::string& Status::message() const {
+    return state_ ? state_->message : kEmpty;
+}
+std::string_view Status::sqlstate() const {
+    return state_ ? state_->sqlstate : "00000";
+}
+const std::string& Status::detail() const {
+    return state_ ? state_->detail : kEmpty;
+}
+const std::string& Status::hint() const {
+    return state_ ? state_->hint : kEmpty;
+}
 
 std::optional<uint32_t> Status::position() const {
     return state_ ? state_->position : std::nullopt;

@@ -1,4 +1,8 @@
-// Rows and RowBatch.
+// Rows and RowBatch: the public side of an answer, over the batches that the inside yields.
+//
+// One way out for all answers: a batch at hand, or a stream that is read as the caller asks. The
+// same goes out as an Arrow C stream, uncopied. Tested by src/db/c_api_test.cpp and the golden
+// driver.
 
 #include "arrow/builder.h"
 #include "arrow/value.h"
