@@ -1,8 +1,6 @@
-// Changes: INSERT, UPDATE, DELETE, CREATE and DROP TABLE, and appending rows in bulk.
+// Changes: INSERT, UPDATE, DELETE, and appending rows in bulk.
 //
 // The engine plans and runs the read side of a change; what comes out of it goes to a TableWriter.
-
-#include <algorithm>
 
 #include "base/check.h"
 #include "base/edit_distance.h"
@@ -12,10 +10,6 @@ namespace trefoil {
 namespace {
 
 using Answer = Session::State::Answer;
-
-std::string folded(const engine::Name& name) {
-    return name.text;
-}
 
 // Rows of the read side must come in exactly the columns that the writer takes.
 Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first) {
@@ -134,76 +128,6 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
         return count.status();
     }
     return done("INSERT 0 " + std::to_string(*count), *count);
-}
-
-Result<Answer> Session::State::create_table(const engine::CreateTable& statement) {
-    catalog::TableDef def;
-    def.name = folded(statement.table);
-    for (const engine::ColumnSpec& spec : statement.columns) {
-        catalog::ColumnDef column;
-        column.name = folded(spec.name);
-        column.type = spec.type;
-        column.char_length = spec.char_length;
-        column.not_null = spec.not_null;
-        column.default_sql = spec.default_sql;
-        if (spec.default_sql) {
-            Status fits = engine->evaluate(*spec.default_sql, spec.type).status();
-            if (!fits.ok()) {
-                return std::move(fits).with_detail("column \"" + column.name + "\" is of type " +
-                                                   column.sql_type());
-            }
-        }
-        if (spec.primary_key) def.primary_key.push_back(static_cast<uint32_t>(def.columns.size()));
-        def.columns.push_back(std::move(column));
-    }
-    for (const engine::Name& name : statement.primary_key) {
-        auto position = def.find_column(name.text);
-        if (!position) {
-            return Status(Code::kInvalidInput, "42703",
-                          "column \"" + name.text + "\" named in the PRIMARY KEY does not exist")
-                .with_position(name.position);
-        }
-        def.primary_key.push_back(*position);
-    }
-    const auto inline_keys = std::count_if(statement.columns.begin(), statement.columns.end(),
-                                           [](const auto& c) { return c.primary_key; });
-    if (inline_keys + !statement.primary_key.empty() > 1) {
-        return Status(Code::kInvalidInput, "42P16",
-                      "multiple primary keys for table \"" + def.name + "\" are not allowed");
-    }
-    if (statement.constraint_name) def.primary_key_name = *statement.constraint_name;
-    bool exists = false;
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        exists = t.view()->catalog->find(def.name) != nullptr;
-        if (exists && statement.if_not_exists) return uint64_t{0};
-        if (exists) {
-            return Status(Code::kInvalidInput, "42P07", "table \"" + def.name + "\" already exists")
-                .with_position(statement.table.position);
-        }
-        if (db.system_tables.contains(def.name)) {
-            return Status(Code::kInvalidInput, "42939",
-                          "\"" + def.name + "\" is the name of a system table")
-                .with_position(statement.table.position);
-        }
-        RETURN_IF_ERROR(t.create_table(def));
-        return uint64_t{0};
-    };
-    RETURN_IF_ERROR(change(work).status());
-    return done("CREATE TABLE");
-}
-
-Result<Answer> Session::State::drop_table(const engine::DropTable& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        for (const engine::Name& name : statement.tables) {
-            auto table = table_to_change(*t.view(), name);
-            if (table.status().sqlstate() == "42P01" && statement.if_exists) continue;
-            if (!table.ok()) return table.status();
-            RETURN_IF_ERROR(t.drop_table((*table)->id));
-        }
-        return uint64_t{0};
-    };
-    RETURN_IF_ERROR(change(work).status());
-    return done("DROP TABLE");
 }
 
 }  // namespace trefoil

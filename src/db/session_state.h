@@ -81,6 +81,8 @@ struct Session::State {
     Result<catalog::TablePtr> table_to_change(const table::Version& version,
                                               const engine::Name& name) const;
     Result<Answer> modify(const CachedStatement& statement, std::span<const Value> parameters);
+
+    // ddl.cpp
     Result<Answer> create_table(const engine::CreateTable& statement);
     Result<Answer> drop_table(const engine::DropTable& statement);
 
