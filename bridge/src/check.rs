@@ -1,7 +1,7 @@
 //! Queries before they are planned: what DataFusion would drop in silence is refused, what it does
 //! not read but means the same is rewritten.
 //!
-//! Rewritten: FETCH FIRST n ROWS becomes LIMIT; numbers with an exponent, or with more digits than
+//! Rewritten: items of select lists get names of their own (names.rs); FETCH FIRST n ROWS becomes LIMIT; numbers with an exponent, or with more digits than
 //! a DECIMAL holds, become DOUBLE (other numbers with a point are DECIMAL); gen_random_uuid() is
 //! uuid()::uuid.
 
@@ -9,11 +9,14 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Delete, ExactNumberInfo, Expr, FromTable, Function, Insert, LimitClause,
-    ObjectName, Query, Select, Spanned, TableFactor, TableObject, TableWithJoins, Update,
-    UpdateTableFromKind, Value, ValueWithSpan, VisitMut, VisitorMut, With,
+    ObjectName, Query, Select, SelectItem, SetExpr, Spanned, TableFactor, TableObject,
+    TableWithJoins, UnaryOperator, Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut,
+    VisitorMut, With,
 };
 
 use crate::error::{BridgeError, Res};
+use crate::error_text::invalid_input;
+use crate::names;
 use crate::text::Text;
 
 type Flow = ControlFlow<Box<BridgeError>>;
@@ -46,6 +49,57 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// LIMIT '5' is LIMIT 5; what is no number of rows is refused here, with its place.
+    fn row_count(&self, bound: &mut Expr, clause: &str) -> Flow {
+        let position = self.text.offset(bound.span().start);
+        if let Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text),
+            span,
+        }) = bound
+        {
+            let Ok(number) = text.trim().parse::<i64>() else {
+                return ControlFlow::Break(invalid_input(text, "BIGINT").at(position));
+            };
+            let value = Value::Number(number.to_string(), false);
+            *bound = Expr::Value(ValueWithSpan { value, span: *span });
+            if number < 0 {
+                return ControlFlow::Break(negative_rows(clause).at(position));
+            }
+        }
+        if let Expr::UnaryOp { op, expr } = bound
+            && *op == UnaryOperator::Minus
+            && matches!(expr.as_ref(), Expr::Value(v) if matches!(&v.value, Value::Number(n, _)
+                if n.bytes().any(|b| (b'1'..=b'9').contains(&b))))
+        {
+            return ControlFlow::Break(negative_rows(clause).at(position));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn tables_differ(&self, from: &[TableWithJoins]) -> Flow {
+        let mut known: Vec<Vec<String>> = Vec::new();
+        let factors = from.iter().flat_map(|item| {
+            std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation))
+        });
+        for factor in factors {
+            let Some(name) = names::of_table(factor) else {
+                continue;
+            };
+            if known.contains(&name) {
+                return ControlFlow::Break(
+                    BridgeError::new(
+                        "42712",
+                        format!("table name \"{}\" is used more than once", name.join(".")),
+                    )
+                    .at(self.text.offset(factor.span().start))
+                    .hint("give one of them an alias"),
+                );
+            }
+            known.push(name);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn refuse(&self, what: &str, at: &impl Spanned) -> Flow {
         let position = self.text.offset(at.span().start);
         ControlFlow::Break(BridgeError::unsupported(what).at(position))
@@ -80,7 +134,16 @@ impl VisitorMut for Checker<'_> {
             return ControlFlow::Break(BridgeError::unsupported("the pipe operator |>"));
         }
         if let Some(fetch) = fetch.take() {
-            return fetch_to_limit(query, fetch);
+            fetch_to_limit(query, fetch)?;
+        }
+        names::order_by_items(query);
+        if let Some(LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause {
+            if let Some(limit) = limit {
+                self.row_count(limit, "LIMIT")?;
+            }
+            if let Some(offset) = offset {
+                self.row_count(&mut offset.value, "OFFSET")?;
+            }
         }
         ControlFlow::Continue(())
     }
@@ -102,7 +165,16 @@ impl VisitorMut for Checker<'_> {
                 return self.refuse(what, select);
             }
         }
-        ControlFlow::Continue(())
+        if select.projection.is_empty() {
+            let position = self.text.offset(select.span().start);
+            return ControlFlow::Break(
+                BridgeError::new("42601", "syntax error: SELECT without a list of columns")
+                    .at(position)
+                    .hint("write SELECT * for all columns"),
+            );
+        }
+        names::make_unique(&mut select.projection);
+        self.tables_differ(&select.from)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
@@ -154,6 +226,15 @@ impl VisitorMut for Checker<'_> {
                     *expr = number;
                 }
             }
+            // EXISTS (SELECT FROM t): what is selected does not matter.
+            Expr::Exists { subquery, .. } => {
+                if let SetExpr::Select(select) = subquery.body.as_mut()
+                    && select.projection.is_empty()
+                {
+                    let one = Expr::Value(Value::Number("1".to_string(), false).into());
+                    select.projection.push(SelectItem::UnnamedExpr(one));
+                }
+            }
             Expr::Function(function) if is_random_uuid(function) => {
                 let mut name = function.name.clone();
                 if let Some(part) = name.0.first_mut()
@@ -170,6 +251,11 @@ impl VisitorMut for Checker<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn negative_rows(clause: &str) -> Box<BridgeError> {
+    let sqlstate = if clause == "LIMIT" { "2201W" } else { "2201X" };
+    BridgeError::new(sqlstate, format!("{clause} must not be negative"))
 }
 
 fn fetch_to_limit(query: &mut Query, fetch: datafusion::sql::sqlparser::ast::Fetch) -> Flow {

@@ -39,7 +39,7 @@ pub fn read(r: &mut Reader) -> Res<Kind> {
     if r.peek().token == Token::LParen {
         r.parser.next_token();
         let mut query = r.parser.parse_query().map_err(|e| r.syntax(e))?;
-        r.names = names::of_query(&query);
+        r.names = names::of_query(&mut query);
         check::query(r.text, &mut query)?;
         r.expect(Token::RParen, "a closing parenthesis")?;
         if !r.parser.parse_keyword(Keyword::TO) {

@@ -144,9 +144,7 @@ fn from_datafusion(error: &DataFusionError) -> Box<BridgeError> {
         DataFusionError::Diagnostic(_, inner) => from_datafusion(inner),
         DataFusionError::SchemaError(e, _) => from_schema(e),
         DataFusionError::ResourcesExhausted(m) => error_text::out_of_memory(m),
-        DataFusionError::NotImplemented(m) => {
-            BridgeError::new("0A000", error_text::not_implemented(m))
-        }
+        DataFusionError::NotImplemented(m) => error_text::not_implemented(m),
         DataFusionError::SQL(e, _) => BridgeError::new("42601", e.to_string()),
         DataFusionError::ExecutionJoin(e) => BridgeError::internal(&format!("a task failed: {e}")),
         DataFusionError::Plan(m) => error_text::classify(m, "42601"),

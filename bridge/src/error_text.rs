@@ -13,7 +13,9 @@ type Rule = fn(&str) -> Option<Box<BridgeError>>;
 
 /// Our error for `message`; `fallback` is the SQLSTATE if nothing is known about it.
 pub fn classify(message: &str, fallback: &str) -> Box<BridgeError> {
-    let rules: [Rule; 10] = [
+    let rules: [Rule; 12] = [
+        no_such_signature,
+        misplaced,
         cast_from_text,
         value_out_of_range,
         decimal_too_large,
@@ -156,6 +158,105 @@ fn unknown_function(m: &str) -> Option<Box<BridgeError>> {
     })
 }
 
+// ... No function matches the given name and argument types 'sum(Utf8View)'. You might need ...
+fn no_such_signature(m: &str) -> Option<Box<BridgeError>> {
+    let call = between(m, "the given name and argument types '", "'. You might")?;
+    let (name, types) = call.split_once('(')?;
+    let name = SQL_NAMES
+        .iter()
+        .find(|(ours, _)| *ours == name)
+        .map_or(name, |(_, sql)| sql);
+    let types = types.strip_suffix(')')?;
+    let types: Vec<String> = outer_commas(types).map(sql_name_of_arrow_text).collect();
+    Some(
+        BridgeError::new(
+            "42883",
+            format!("function {name}({}) does not exist", types.join(", ")),
+        )
+        .subject(name)
+        .hint("no function of this name takes these types; a CAST may help"),
+    )
+}
+
+/// Functions that DataFusion calls otherwise than PostgreSQL.
+const SQL_NAMES: [(&str, &str); 1] = [("substr", "substring")];
+
+/// The parts between the commas that stand in no parenthesis.
+fn outer_commas(list: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    list.split(move |c| {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0
+    })
+    .map(str::trim)
+    .filter(|part| !part.is_empty())
+}
+
+// Clauses in which something must not stand, and ordering by what is not there.
+fn misplaced(m: &str) -> Option<Box<BridgeError>> {
+    let error = |sqlstate: &str, message: String| Some(BridgeError::new(sqlstate, message));
+    if m.contains("Aggregate functions are not allowed in the WHERE clause") {
+        let message = "aggregate functions are not allowed in WHERE".to_string();
+        return Some(BridgeError::new("42803", message).hint("conditions on them go after HAVING"));
+    }
+    if m.starts_with("Aggregate function calls cannot be nested") {
+        return error("42803", "aggregate functions cannot be nested".to_string());
+    }
+    if let Some(rest) = m.strip_prefix("HAVING clause references: ") {
+        let what = rest.split(" must appear in").next().unwrap_or(rest);
+        return error(
+            "42803",
+            format!("HAVING uses {what}, which is neither grouped nor aggregated"),
+        );
+    }
+    if let Some(what) = between(
+        m,
+        "For SELECT DISTINCT, ORDER BY expressions ",
+        " must appear",
+    ) {
+        return error(
+            "42P10",
+            format!("with SELECT DISTINCT, ORDER BY can only use what is selected, not {what}"),
+        );
+    }
+    if let Some(n) = between(m, "Order by column out of bounds, specified: ", ",") {
+        return error(
+            "42P10",
+            format!("ORDER BY position {n} is not in the select list"),
+        );
+    }
+    if m.contains("Cannot find column with position") {
+        return error(
+            "42P10",
+            "GROUP BY position is not in the select list".to_string(),
+        );
+    }
+    if m.starts_with("Unary operator '") {
+        let op = between(m, "Unary operator '", "'")?;
+        return error(
+            "42883",
+            format!("operator {op} cannot take a value of this type"),
+        );
+    }
+    if m.contains("LIMIT must be >= 0") {
+        return error("2201W", "LIMIT must not be negative".to_string());
+    }
+    if m.contains("OFFSET must be >=0") {
+        return error("2201X", "OFFSET must not be negative".to_string());
+    }
+    if m.starts_with("Expected LIMIT to be") {
+        return error("42804", "LIMIT must be a whole number".to_string());
+    }
+    if m.starts_with("Expected OFFSET to be") {
+        return error("42804", "OFFSET must be a whole number".to_string());
+    }
+    None
+}
+
 // Failed to coerce arguments to satisfy a call to 'sum' function: ...
 fn bad_arguments(m: &str) -> Option<Box<BridgeError>> {
     let name = between(m, "call to '", "' function")?;
@@ -260,11 +361,31 @@ pub fn out_of_memory(m: &str) -> Box<BridgeError> {
     .hint("raise memory_limit, or let the query hold fewer rows at a time")
 }
 
-pub fn not_implemented(m: &str) -> String {
+pub fn not_implemented(m: &str) -> Box<BridgeError> {
+    if m.contains("does not support logical expression WindowFunction(") {
+        return BridgeError::new("42P20", "window functions are not allowed here")
+            .hint("use them in SELECT or ORDER BY of a subquery, and filter outside");
+    }
+    BridgeError::new("0A000", not_implemented_text(m))
+}
+
+fn not_implemented_text(m: &str) -> String {
     let m = m.split("\n\nbacktrace:").next().unwrap_or(m);
     for (wording, what) in [
+        (
+            "expression WindowFunction(",
+            "a window function in this place",
+        ),
+        (
+            "expression AggregateFunction(",
+            "an aggregate function in this place",
+        ),
         ("expression Exists(", "EXISTS in this place"),
         ("expression InSubquery(", "IN with a query in this place"),
+        (
+            "expression ScalarSubquery(",
+            "a correlated subquery of this form",
+        ),
         (
             "undecorrelated Subquery",
             "a correlated subquery of this form",
@@ -310,6 +431,15 @@ mod tests {
         assert_eq!(
             (e.sqlstate.as_str(), e.hint.as_str()),
             ("42883", "did you mean floor()?")
+        );
+        let e = classify(
+            "Function 'sum' failed to match any signature. No function matches the given name and \
+             argument types 'sum(Utf8View, List(Int32))'. You might need to add",
+            "42601",
+        );
+        assert_eq!(
+            (e.sqlstate.as_str(), e.message.as_str()),
+            ("42883", "function sum(TEXT, INTEGER[]) does not exist")
         );
         assert_eq!(classify("Divide by zero error", "22000").sqlstate, "22012");
         assert_eq!(classify("something else", "22000").sqlstate, "22000");

@@ -88,7 +88,7 @@ impl DisplayAs for LeafExec {
         match t {
             DisplayFormatType::TreeRender => write!(f, "{}", self.text),
             _ if self.text.is_empty() => write!(f, "{}", self.leaf.name),
-            _ => write!(f, "{}: {}", self.leaf.name, self.text),
+            _ => write!(f, "{} {}", self.leaf.name, self.text),
         }
     }
 }

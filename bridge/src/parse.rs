@@ -388,7 +388,7 @@ impl<'a> Reader<'a> {
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_)
         );
         if !is_dml {
-            self.names = names::of_query(&query);
+            self.names = names::of_query(&mut query);
             check::query(self.text, &mut query)?;
             return Ok(Kind::Query(query));
         }

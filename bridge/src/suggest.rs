@@ -126,8 +126,14 @@ pub fn column_hint(field: &Column, valid: &[Column]) -> String {
     {
         return format!("did you mean \"{same}\"?");
     }
-    let mut known: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
-    if names.len() > 12 {
+    let mut known: Vec<&str> = Vec::new();
+    for name in &names {
+        if !known.contains(&name.as_str()) {
+            known.push(name);
+        }
+    }
+    if known.len() > 12 {
+        known.truncate(12);
         known.push("...");
     }
     format!("columns here are: {}", known.join(", "))

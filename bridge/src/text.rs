@@ -5,7 +5,9 @@
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+use datafusion::sql::sqlparser::tokenizer::{
+    Location, Span, Token, TokenWithSpan, Tokenizer, Word,
+};
 
 use crate::error::{BridgeError, Res};
 
@@ -37,6 +39,7 @@ impl Text {
                 let position = text.offset(e.location);
                 BridgeError::new("42601", format!("syntax error: {}", e.message)).at(position)
             })?;
+        split_signs(&mut text.tokens);
         Ok(text)
     }
 
@@ -86,7 +89,57 @@ impl Text {
         {
             error.position = self.find_name(subject, error.sqlstate == "42P01");
         }
+        // Whoever comes from a system where double quotes make strings meets this one.
+        if error.sqlstate == "42703"
+            && !error.hint.starts_with("did you mean")
+            && let (Some(subject), Some(position)) = (&error.subject, error.position)
+            && self.sql[position..].starts_with('"')
+        {
+            error.hint = format!("if a string is meant, write it in single quotes: '{subject}'");
+        }
         error
+    }
+}
+
+/// sqlparser takes `<-` of `a<-1` for an operator; in PostgreSQL none of the usual ones ends in a
+/// sign, so the signs at the end are tokens of their own.
+fn split_signs(tokens: &mut Vec<TokenWithSpan>) {
+    let is_sign = |c: char| c == '-' || c == '+';
+    let glued = |t: &TokenWithSpan| matches!(&t.token, Token::CustomBinaryOperator(s) if s.ends_with(is_sign));
+    if !tokens.iter().any(glued) {
+        return;
+    }
+    for token in std::mem::take(tokens) {
+        let Token::CustomBinaryOperator(text) = &token.token else {
+            tokens.push(token);
+            continue;
+        };
+        let front = text.trim_end_matches(is_sign);
+        let mut start = token.span.start;
+        let mut push = |token: Token, length: usize| {
+            let mut end = start;
+            end.column += length as u64;
+            tokens.push(TokenWithSpan::new(token, Span::new(start, end)));
+            start = end;
+        };
+        match Tokenizer::new(&DIALECT, front).tokenize() {
+            Ok(parts) if parts.len() == 1 => push(parts[0].clone(), front.len()),
+            _ if front.is_empty() => {}
+            _ => {
+                tokens.push(token);
+                continue;
+            }
+        }
+        for sign in text[front.len()..].chars() {
+            push(
+                if sign == '-' {
+                    Token::Minus
+                } else {
+                    Token::Plus
+                },
+                1,
+            );
+        }
     }
 }
 
@@ -146,6 +199,26 @@ mod tests {
         let at = text.find_name("T", true).unwrap();
         assert_eq!(&text.sql[at..at + 3], "\"T\"");
         assert_eq!(text.find_name("t", true), None);
+    }
+
+    #[test]
+    fn a_sign_is_no_part_of_the_operator_before_it() {
+        for (glued, apart) in [
+            ("a<-1", "a < - 1"),
+            ("7%-2", "7 % - 2"),
+            ("a>=-1", "a >= - 1"),
+            ("5-+2", "5 - + 2"),
+            ("a<>-+1", "a <> - + 1"),
+            ("a->'b'", "a -> 'b'"),
+        ] {
+            let tokens = |sql: &str| -> Vec<Token> {
+                let all = Text::new(sql).unwrap().tokens.into_iter().map(|t| t.token);
+                all.filter(|t| !matches!(t, Token::Whitespace(_))).collect()
+            };
+            assert_eq!(tokens(glued), tokens(apart), "{glued}");
+        }
+        let text = Text::new("a<-x").unwrap();
+        assert_eq!(text.find_name("x", false), Some(3));
     }
 
     #[test]

@@ -288,10 +288,16 @@ pub fn sql_name_of_arrow_text(text: &str) -> String {
         ("Decimal", "DECIMAL"),
         ("Interval", "INTERVAL"),
         ("Utf8", "TEXT"),
+        ("LargeUtf8", "TEXT"),
+        ("Binary", "BYTEA"),
+        ("FixedSizeBinary(16)", "UUID"),
     ] {
         if text.starts_with(start) {
             return sql.to_string();
         }
+    }
+    if let Some(inside) = text.strip_prefix("List(").and_then(|t| t.strip_suffix(')')) {
+        return format!("{}[]", sql_name_of_arrow_text(inside));
     }
     text.to_string()
 }

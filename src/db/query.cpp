@@ -252,7 +252,7 @@ Result<Answer> Session::State::explain(const CachedStatement& statement,
                          access_leaf(*statement.plan->access, parameters, *now, &offset));
         if (leaf) {
             lines.push_back("Access (fast path, no engine)");
-            lines.push_back("  " + leaf->name() + ": " + leaf->explain());
+            lines.push_back("  " + leaf->name() + " " + leaf->explain());
             if (how.analyze) {
                 LeafStream stream(leaf, leaf->schema(), offset, &cancel);
                 for (;;) {

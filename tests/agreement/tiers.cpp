@@ -428,11 +428,11 @@ TEST_CASE("EXPLAIN says which tier runs") {
     const std::string point = plan_text("EXPLAIN SELECT * FROM p WHERE id = 7");
     CAPTURE(point);
     CHECK(point.find("fast path") != std::string::npos);
-    CHECK(point.find("PointLookup: p_pkey (learned): id = 7") != std::string::npos);
+    CHECK(point.find("PointLookup p_pkey (learned): id = 7") != std::string::npos);
     CHECK(plan_text("EXPLAIN SELECT n, count(*) FROM p GROUP BY n").find("fast path") ==
           std::string::npos);
     shop.fast(false);
-    CHECK(plan_text("EXPLAIN SELECT * FROM p WHERE id = 7").find("PointLookup: p_pkey (learned)") !=
+    CHECK(plan_text("EXPLAIN SELECT * FROM p WHERE id = 7").find("PointLookup p_pkey (learned)") !=
           std::string::npos);
 }
 
