@@ -6,6 +6,7 @@
 #     make           build; the program is build/trefoil
 #     make check     what must hold before a change lands: format, layers, tidy, build, test
 #     make golden    record the answers of tests/golden anew; read the diff before you commit it
+#     make slt       run sqllogictest files: FILES="one.test a-folder"; JOBS=2 runs two at a time
 #     make asan      the C++ tests under address and undefined-behaviour sanitizers
 #     make tsan      the C++ tests of the rooms below the bridge under the thread sanitizer
 #     make bench     benchmarks, and the comparison with other databases
@@ -20,7 +21,7 @@ SOURCES = $(shell git ls-files -- 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.c
 TSAN_ROOMS := base arrow csv learned storage catalog index table plan access
 say = @echo "== $(1)"
 
-.PHONY: all build setup setup-dev run test check format check-format layers tidy lint headers golden \
+.PHONY: all build setup setup-dev run test check format check-format layers tidy lint headers golden slt \
     asan tsan bench install clean
 
 all: build
@@ -83,6 +84,12 @@ golden: build
 	$(call say,recording the golden answers anew)
 	@python3 tools/golden.py --driver $(BUILD)/tests/golden_driver --record
 	@git --no-pager diff --stat -- tests/golden
+
+FILES ?= tests/slt/scripts
+JOBS ?= 1
+slt: build
+	$(call say,running sqllogictest files)
+	@$(BUILD)/tests/slt --jobs $(JOBS) $(FILES)
 
 asan: setup-dev
 	$(call say,building the tests with address and undefined-behaviour sanitizers)

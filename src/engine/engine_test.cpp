@@ -189,9 +189,9 @@ TEST_CASE("a plan is run many times, each time with the tables of the moment") {
 TEST_CASE("EXPLAIN shows the text of the leaf") {
     Shop shop;
     std::string text = joined(shop.rows("EXPLAIN SELECT name FROM person WHERE id = 3"));
-    CHECK(text.find("TestScan: person, id = 3") != std::string::npos);
+    CHECK(text.find("TestScan person, id = 3") != std::string::npos);
     text = joined(shop.rows("EXPLAIN ANALYZE SELECT count(*), max(age) FROM person WHERE id >= 3"));
-    CHECK(text.find("TestScan: person, id >= 3") != std::string::npos);
+    CHECK(text.find("TestScan person, id >= 3") != std::string::npos);
     CHECK(text.find("rows_given=3") != std::string::npos);
     text = joined(shop.rows("EXPLAIN VERBOSE SELECT name FROM person WHERE id = 3"));
     CHECK(text.find("person") != std::string::npos);
