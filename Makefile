@@ -3,6 +3,7 @@
 #
 #     make run       set the machine up, build, load your package manager's index and ask it questions
 #     make test      set up, build, run all tests; the last line is "N passed, N failed"
+#     make test-long what takes longer: random queries against PostgreSQL and DuckDB (SEED=n)
 #     make           build; the program is build/trefoil
 #     make check     what must hold before a change lands: format, layers, tidy, build, test
 #     make golden    record the answers of tests/golden anew; read the diff before you commit it
@@ -21,7 +22,7 @@ SOURCES = $(shell git ls-files -- 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.c
 TSAN_ROOMS := base arrow csv learned storage catalog index table plan access
 say = @echo "== $(1)"
 
-.PHONY: all build setup setup-dev run test check format check-format layers tidy lint headers golden slt \
+.PHONY: all build setup setup-dev run test check format check-format layers tidy lint headers golden slt test-long \
     asan tsan bench install clean
 
 all: build
@@ -49,6 +50,11 @@ run: setup
 test: setup build
 	$(call say,running the tests)
 	@python3 tools/test.py $(BUILD)
+
+SEED ?= 1000
+test-long: test
+	$(call say,6000 random queries against PostgreSQL and DuckDB)
+	@python3 tests/differential/run.py --library $(BUILD)/lib/libtrefoil.so --queries 6000 --seed $(SEED)
 
 check: setup-dev check-format layers tidy build headers lint
 	$(call say,running the tests)

@@ -1,15 +1,16 @@
 //! Queries before they are planned: what DataFusion would drop in silence is refused, what it does
 //! not read but means the same is rewritten.
 //!
-//! Rewritten: items of select lists get names of their own (names.rs); FETCH FIRST n ROWS becomes LIMIT; numbers with an exponent, or with more digits than
-//! a DECIMAL holds, become DOUBLE (other numbers with a point are DECIMAL); gen_random_uuid() is
+//! Rewritten: items of select lists get names of their own (names.rs); FETCH FIRST n ROWS becomes
+//! LIMIT; numbers with an exponent, or with more digits than a DECIMAL holds, become DOUBLE (other
+//! numbers with a point are DECIMAL); IS DISTINCT FROM ends where it should; gen_random_uuid() is
 //! uuid()::uuid.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Delete, ExactNumberInfo, Expr, FromTable, Function, Insert, LimitClause,
-    ObjectName, Query, Select, SelectItem, SetExpr, Spanned, TableFactor, TableObject,
+    BinaryOperator, CastKind, DataType, Delete, ExactNumberInfo, Expr, FromTable, Function, Insert,
+    LimitClause, ObjectName, Query, Select, SelectItem, SetExpr, Spanned, TableFactor, TableObject,
     TableWithJoins, UnaryOperator, Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut,
     VisitorMut, With,
 };
@@ -217,6 +218,7 @@ impl VisitorMut for Checker<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        end_distinct_from(expr);
         match expr {
             Expr::Value(v) => {
                 if let Err(error) = check_placeholder(self.text, v) {
@@ -251,6 +253,36 @@ impl VisitorMut for Checker<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// sqlparser reads `a IS DISTINCT FROM b AND c` as `a IS DISTINCT FROM (b AND c)`. Written
+/// parentheses are nodes of their own, so what is wrong is told apart.
+fn end_distinct_from(expr: &mut Expr) {
+    let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = &mut *expr else {
+        return;
+    };
+    let is_logical = |e: &Expr| {
+        let logical = [BinaryOperator::And, BinaryOperator::Or];
+        matches!(e, Expr::BinaryOp { op, .. } if logical.contains(op))
+    };
+    if !is_logical(right) {
+        return;
+    }
+    let null = || Expr::Value(Value::Null.into());
+    let mut whole = std::mem::replace(right.as_mut(), null());
+    let mut first = &mut whole;
+    while is_logical(first)
+        && let Expr::BinaryOp { left, .. } = first
+    {
+        first = left;
+    }
+    let operand = std::mem::replace(first, null());
+    let mut comparison = std::mem::replace(expr, null());
+    if let Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) = &mut comparison {
+        **right = operand;
+    }
+    *first = comparison;
+    *expr = whole;
 }
 
 fn negative_rows(clause: &str) -> Box<BridgeError> {

@@ -3,7 +3,8 @@
 //!     text <-> UUID        0190a5c1-...; braces and missing hyphens are read too
 //!     text <-> BYTEA       \x00ff; on reading also the escape form of PostgreSQL
 //!     text -> list         {1,2,NULL}
-//!     number -> integer    rounds when a value is stored in a column (Arrow cuts off)
+//!     number -> integer    rounds, halves of a DECIMAL away from zero, of a DOUBLE to the even
+//!                          neighbour (Arrow cuts off)
 //!
 //! `assign` is what happens to a value on its way into a column; its errors name the column.
 //! `Convert` is the same as a function inside a plan, and prints as the CAST that it stands for.
@@ -35,7 +36,12 @@ pub fn is_ours(from: &DataType, to: &DataType) -> bool {
         || (is_text(to) && (*from == UUID || is_bytes(from)))
 }
 
-/// Casts an array as CAST does.
+/// True if a CAST from one type to the other is by `Convert`.
+pub fn is_our_cast(from: &DataType, to: &DataType) -> bool {
+    is_ours(from, to) || (to.is_integer() && (from.is_floating() || from.is_decimal()))
+}
+
+/// Casts an array as Arrow does, or in one of our ways.
 pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     let from = array.data_type();
     if from == to {
@@ -59,7 +65,7 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     plain_cast(array, to)
 }
 
-/// Casts an array as storing it in a column of type `to` does.
+/// Casts an array as CAST and storing in a column of type `to` do.
 pub fn assign(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     let from = array.data_type();
     if from == to {
@@ -387,10 +393,11 @@ impl Convert {
     }
 
     fn apply(&self, array: &ArrayRef) -> Res<ArrayRef> {
+        let converted = assign(array, &self.to);
         let Some(column) = &self.column else {
-            return convert(array, &self.to);
+            return converted;
         };
-        assign(array, &self.to).map_err(|mut error| {
+        converted.map_err(|mut error| {
             if error.detail.is_empty() {
                 error.detail = format!("column \"{column}\" is of type {}", sql_name(&self.to));
             }

@@ -121,12 +121,15 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         let reserved = &mut options.execution.sort_spill_reservation_bytes;
         *reserved = (*reserved).min(share);
     }
+    // It compares whether columns may be NULL, of which the optimiser learns more on the way.
+    options.execution.skip_physical_aggregate_schema_check = true;
     options.execution.time_zone = Some("UTC".to_string());
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(environment)
         .with_default_features()
-        .with_analyzer_rules(rules::analyzer_rules());
+        .with_analyzer_rules(rules::analyzer_rules())
+        .with_optimizer_rules(rules::optimizer_rules());
     builder
         .physical_optimizer_rules()
         .get_or_insert_default()

@@ -84,6 +84,12 @@ pub fn invalid_input(text: &str, type_name: &str) -> Box<BridgeError> {
 
 // Can't cast value 99999 to type Int16
 fn value_out_of_range(m: &str) -> Option<Box<BridgeError>> {
+    // value of 3000000000 is out of range Int32
+    if let Some((value, kind)) = m.split_once(" is out of range ")
+        && let Some(value) = value.strip_prefix("value of ")
+    {
+        return Some(out_of_range(value, &sql_name_of_arrow_text(kind.trim())));
+    }
     let value = between(m, "Can't cast value ", " to type ")?;
     let kind = m.split(" to type ").nth(1)?.trim();
     Some(out_of_range(value, &sql_name_of_arrow_text(kind)))

@@ -9,6 +9,7 @@
 //!     text, check, names, copy, ddl, dml what SQL says                     suggest, error_text
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
+//!     dependent, domain, only_row        correlated subqueries as joins
 //!     files                              Parquet, and rows streamed in
 //!
 //! No DataFusion type has a name on the C++ side, so an upgrade of DataFusion stays within this
@@ -27,7 +28,9 @@ mod convert;
 mod copy;
 mod cursor;
 mod ddl;
+mod dependent;
 mod dml;
+mod domain;
 mod engine;
 mod error;
 mod error_text;
@@ -38,6 +41,7 @@ mod filters;
 mod info_schema;
 mod leaf;
 mod names;
+mod only_row;
 mod parse;
 mod plan;
 mod planner;

@@ -23,6 +23,7 @@ use crate::access_query;
 use crate::bytes::{Reader, Writer};
 use crate::catalog::Run;
 use crate::convert::{assign_scalar, assignment, is_ours};
+use crate::dependent;
 use crate::dml::{Dml, parse_expression};
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
@@ -30,6 +31,7 @@ use crate::names;
 use crate::parse::{Kind, Statement};
 use crate::planner::Planner;
 use crate::provider::Provider;
+use crate::rules;
 use crate::statement_format::data_type;
 use crate::value::read_value;
 
@@ -110,12 +112,24 @@ fn plan_query(
 }
 
 fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<LogicalPlan> {
-    if !timely {
-        return Ok(state.optimize(plan)?);
+    let mut now;
+    let mut state = state;
+    if timely {
+        now = state.clone();
+        now.mark_start_execution();
+        state = &now;
     }
-    let mut now = state.clone();
-    now.mark_start_execution();
-    Ok(now.optimize(plan)?)
+    // DataFusion's joins for subqueries are the better ones, so it goes first.
+    let first = match dependent::asks_in_join(plan) {
+        true => None,
+        false => Some(state.optimize(plan)),
+    };
+    let optimised = match first {
+        Some(Ok(optimised)) if !dependent::has_subqueries(&optimised) => optimised,
+        Some(Err(error)) if !dependent::has_subqueries(plan) => return Err(error.into()),
+        _ => state.optimize(&dependent::to_joins(plan)?)?,
+    };
+    Ok(rules::null_safe_keys(optimised, state)?)
 }
 
 impl Plan {

@@ -4,6 +4,9 @@
 //!     SUM(bigint)            a DECIMAL, which cannot overflow
 //!     decimal / decimal      a DOUBLE; DataFusion keeps four digits of the quotient
 //!     decimal meets double   a DOUBLE, as in PostgreSQL; DataFusion compares DECIMAL(30,15)
+//!     double::integer        rounds; DataFusion cuts off
+//!     round(decimal, 1)      has one type from the beginning; DataFusion's changes on the way
+//!     EXCEPT/INTERSECT ALL   count how often a row is there
 //!     text::uuid, ::bytea    by `convert.rs`; likewise text compared with a UUID or BYTEA
 //!     integer + - *          an error when it overflows; DataFusion wraps around
 //!     double / 0             an error; DataFusion answers infinity
@@ -16,21 +19,25 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, NullEquality, ScalarValue};
 use datafusion::error::Result as DfResult;
+use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, cast,
+    BinaryExpr, Expr, ExprFunctionExt, ExprSchemable, Join, JoinType, LogicalPlan,
+    LogicalPlanBuilder, Operator, Union, cast, lit,
 };
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{AnalyzerRule, Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::convert::{Checked, Convert, is_ours};
+use crate::convert::{Checked, Convert, is_our_cast};
 use crate::types::{UUID, is_bytes, is_text};
 
 /// Sums of BIGINT have this type: 2^63 rows of 2^63 fit.
@@ -64,11 +71,52 @@ fn rewrite_plan(plan: LogicalPlan, rewrite: Rewrite) -> DfResult<LogicalPlan> {
     Ok(result.data)
 }
 
+/// EXCEPT ALL and INTERSECT ALL arrive as semi and anti joins that look only whether a row is
+/// there, not how often. With every row numbered among its equals they are right.
+fn count_all_rows(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    const NUMBER: &str = "__row_among_equals";
+    let numbered = |input: &Arc<LogicalPlan>, side: &str| -> DfResult<LogicalPlan> {
+        let columns = input.schema().columns().into_iter().map(Expr::Column);
+        let number = row_number().partition_by(columns.collect()).build()?;
+        LogicalPlanBuilder::from(input.as_ref().clone())
+            .window(vec![number.alias(format!("{NUMBER}_{side}"))])?
+            .build()
+    };
+    let result = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Join(join) = &node else {
+            return Ok(Transformed::no(node));
+        };
+        let is_set = matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
+            && join.null_equality == NullEquality::NullEqualsNull;
+        if !is_set || matches!(join.left.as_ref(), LogicalPlan::Distinct(_)) {
+            return Ok(Transformed::no(node));
+        }
+        let mut on = join.on.clone();
+        let number = |side: &str| Expr::Column(Column::from_name(format!("{NUMBER}_{side}")));
+        on.push((number("left"), number("right")));
+        let joined = LogicalPlan::Join(Join::try_new(
+            Arc::new(numbered(&join.left, "left")?),
+            Arc::new(numbered(&join.right, "right")?),
+            on,
+            join.filter.clone(),
+            join.join_type,
+            join.join_constraint,
+            join.null_equality,
+            join.null_aware,
+        )?);
+        let columns = join.schema.columns().into_iter().map(Expr::Column);
+        let projected = LogicalPlanBuilder::from(joined).project(columns)?;
+        Ok(Transformed::yes(projected.build()?))
+    })?;
+    Ok(result.data)
+}
+
 #[derive(Debug)]
 pub struct BeforeCoercion;
 
 impl AnalyzerRule for BeforeCoercion {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
+        let plan = count_all_rows(plan)?;
         let plan = rewrite_plan(plan, before_coercion)?;
         let united = plan.transform_up_with_subqueries(|node| match node {
             LogicalPlan::Union(union) => union_of_doubles(union),
@@ -85,7 +133,7 @@ fn before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>>
     match expr {
         Expr::Cast(c) => {
             let from = c.expr.get_type(schema)?;
-            if is_ours(&from, c.field.data_type()) {
+            if is_our_cast(&from, c.field.data_type()) {
                 let to = c.field.data_type().clone();
                 return Ok(Transformed::yes(Convert::cast(*c.expr, &to)));
             }
@@ -127,29 +175,28 @@ fn before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>>
             let changed = as_doubles(results, schema);
             Ok(Transformed::new_transformed(Expr::Case(case), changed))
         }
-        Expr::ScalarFunction(mut call) if UNITING.contains(&call.func.name()) => {
-            let changed = as_doubles(call.args.iter_mut(), schema);
-            Ok(Transformed::new_transformed(
-                Expr::ScalarFunction(call),
-                changed,
-            ))
-        }
-        Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
-            let changed = widen_sum(&mut call.params.args, schema)?;
-            Ok(Transformed::new_transformed(
-                Expr::AggregateFunction(call),
-                changed,
-            ))
-        }
-        Expr::WindowFunction(mut call) if call.fun.name() == "sum" => {
-            let changed = widen_sum(&mut call.params.args, schema)?;
-            Ok(Transformed::new_transformed(
-                Expr::WindowFunction(call),
-                changed,
-            ))
-        }
-        other => Ok(Transformed::no(other)),
+        other => call_before_coercion(other, schema),
     }
+}
+
+fn call_before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
+    let mut expr = expr;
+    let changed = match &mut expr {
+        Expr::ScalarFunction(call) if ["round", "trunc"].contains(&call.func.name()) => {
+            call.args.get_mut(1).is_some_and(as_places)
+        }
+        Expr::ScalarFunction(call) if UNITING.contains(&call.func.name()) => {
+            as_doubles(call.args.iter_mut(), schema)
+        }
+        Expr::AggregateFunction(call) if call.func.name() == "sum" => {
+            widen_sum(&mut call.params.args, schema)?
+        }
+        Expr::WindowFunction(call) if call.fun.name() == "sum" => {
+            widen_sum(&mut call.params.args, schema)?
+        }
+        _ => false,
+    };
+    Ok(Transformed::new_transformed(expr, changed))
 }
 
 fn binary(mut b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
@@ -187,6 +234,24 @@ fn meet(expr: &mut Expr, to: &DataType, schema: &DFSchema) -> bool {
         }
         _ => false,
     }
+}
+
+/// The second argument of round() as DataFusion wants it: the type of the result depends on it
+/// while it is a literal, and must not change when it becomes one.
+fn as_places(places: &mut Expr) -> bool {
+    let value = match places {
+        Expr::Literal(ScalarValue::Int64(Some(n)), _) => *n,
+        Expr::Negative(inner) => match inner.as_ref() {
+            Expr::Literal(ScalarValue::Int64(Some(n)), _) => -*n,
+            _ => return false,
+        },
+        _ => return false,
+    };
+    let Ok(value) = i32::try_from(value) else {
+        return false;
+    };
+    *places = lit(value);
+    true
 }
 
 /// Functions whose arguments become one type.
@@ -368,6 +433,63 @@ impl PhysicalOptimizerRule for YieldingJoins {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// A join has keys for which NULL equals NULL, or keys for which it does not. Several rules of
+/// DataFusion mix them up when they move conditions between joins; so `a IS NOT DISTINCT FROM b`
+/// stays a condition while they run, and becomes a key at the end (`null_safe_keys`).
+#[derive(Debug, Default)]
+struct JoinKeys(ExtractEquijoinPredicate);
+
+impl OptimizerRule for JoinKeys {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> DfResult<Transformed<LogicalPlan>> {
+        if null_safe(&plan) {
+            return Ok(Transformed::no(plan));
+        }
+        let rewritten = self.0.rewrite(plan.clone(), config)?;
+        Ok(match null_safe(&rewritten.data) {
+            true => Transformed::no(plan),
+            false => rewritten,
+        })
+    }
+}
+
+fn null_safe(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull)
+}
+
+/// Makes keys of IS NOT DISTINCT FROM in the joins of an optimised plan that have no other.
+pub fn null_safe_keys(plan: LogicalPlan, config: &dyn OptimizerConfig) -> DfResult<LogicalPlan> {
+    let rule = ExtractEquijoinPredicate::new();
+    let result = plan.transform_up_with_subqueries(|node| match &node {
+        LogicalPlan::Join(join) if join.on.is_empty() && join.filter.is_some() => {
+            rule.rewrite(node, config)
+        }
+        _ => Ok(Transformed::no(node)),
+    })?;
+    Ok(result.data)
+}
+
+/// DataFusion's own optimiser with ours in place of what is wrong.
+pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    let ours = JoinKeys::default();
+    for rule in &mut rules {
+        if rule.name() == ours.name() {
+            *rule = Arc::new(JoinKeys::default());
+        }
+    }
+    rules
 }
 
 /// DataFusion's own analysis with our rules around it.

@@ -105,7 +105,10 @@ impl Text {
 /// sign, so the signs at the end are tokens of their own.
 fn split_signs(tokens: &mut Vec<TokenWithSpan>) {
     let is_sign = |c: char| c == '-' || c == '+';
-    let glued = |t: &TokenWithSpan| matches!(&t.token, Token::CustomBinaryOperator(s) if s.ends_with(is_sign));
+    let glued = |t: &TokenWithSpan| match &t.token {
+        Token::CustomBinaryOperator(s) => s.ends_with(is_sign),
+        _ => false,
+    };
     if !tokens.iter().any(glued) {
         return;
     }

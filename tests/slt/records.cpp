@@ -1,4 +1,5 @@
-// Reading sqllogictest files.
+// Reading sqllogictest files: loops are unrolled first, on lines; then records are read one after
+// the other. What is for other systems is read and left out, so that its lines do no harm.
 
 #include "records.h"
 
