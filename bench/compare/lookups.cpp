@@ -97,7 +97,7 @@ Run select_trefoil(Prepared& select, const std::vector<int64_t>& wanted) {
 Run get_from_storage(const table::TableVersion& table, const std::vector<int64_t>& wanted) {
     index::IndexCounters counters;
     return look_up(wanted, [&](int64_t key) {
-        auto at = must(table.find_key(index::Key{order_u64(key), {}}, counters));
+        auto at = must(table.find_key(0, index::Key{order_u64(key), {}}, counters));
         if (!at) fail("the store does not find a row");
         return must(table.part(at->part).chunk->column(1))->values<int64_t>()[at->row];
     });

@@ -1,11 +1,12 @@
-//! CREATE TABLE and DROP TABLE as plain values. Every clause that is not columns, NOT NULL, DEFAULT
-//! or a primary key is an error with its name.
+//! CREATE TABLE and DROP TABLE as plain values. Every clause that is not columns, NOT NULL,
+//! DEFAULT, PRIMARY KEY or UNIQUE is an error with its name.
 
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable as CreateTableAst, Expr, ObjectType, PrimaryKeyConstraint,
-    Spanned, Statement as Ast, TableConstraint,
+    ColumnDef, ColumnOption, CreateTable as CreateTableAst, Expr, IndexColumn, KeyOrIndexDisplay,
+    NullsDistinctOption, ObjectType, PrimaryKeyConstraint, Spanned, Statement as Ast,
+    TableConstraint, UniqueConstraint,
 };
 
 use crate::check;
@@ -19,8 +20,15 @@ pub struct Column {
     pub data_type: DataType,
     pub char_length: Option<u32>,
     pub not_null: bool,
-    pub primary_key: bool,
     pub default: Option<Expr>,
+}
+
+/// PRIMARY KEY or UNIQUE, of a column or of the table.
+#[derive(Debug)]
+pub struct Key {
+    pub name: Option<Name>,
+    pub primary: bool,
+    pub columns: Vec<Name>,
 }
 
 #[derive(Debug)]
@@ -28,8 +36,7 @@ pub struct CreateTable {
     pub table: Name,
     pub if_not_exists: bool,
     pub columns: Vec<Column>,
-    pub primary_key: Vec<Name>,
-    pub constraint_name: Option<String>,
+    pub keys: Vec<Key>,
 }
 
 #[derive(Debug)]
@@ -44,14 +51,13 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         table: r.table_name(&ast.name)?,
         if_not_exists: ast.if_not_exists,
         columns: Vec::new(),
-        primary_key: Vec::new(),
-        constraint_name: None,
+        keys: Vec::new(),
     };
     if ast.columns.is_empty() {
         return Err(BridgeError::new("42601", "a table needs at least one column").at(at));
     }
     for column in ast.columns {
-        let column = read_column(r, column)?;
+        let column = read_column(r, column, &mut table.keys)?;
         if table
             .columns
             .iter()
@@ -66,7 +72,14 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         table.columns.push(column);
     }
     for constraint in ast.constraints {
-        read_constraint(r, constraint, &mut table, at)?;
+        table.keys.push(read_constraint(r, constraint, at)?);
+    }
+    if table.keys.iter().filter(|k| k.primary).count() > 1 {
+        let what = format!(
+            "multiple primary keys for table \"{}\" are not allowed",
+            table.table.text
+        );
+        return Err(BridgeError::new("42P16", what).at(at));
     }
     Ok(table)
 }
@@ -95,14 +108,14 @@ fn refuse_clauses(ast: &CreateTableAst, at: Option<usize>) -> Res<()> {
     }
     if plain != *ast {
         return Err(BridgeError::unsupported(
-            "CREATE TABLE with clauses beside its columns and its primary key",
+            "CREATE TABLE with clauses beside its columns and its keys",
         )
         .at(at));
     }
     Ok(())
 }
 
-fn read_column(r: &Reader, ast: ColumnDef) -> Res<Column> {
+fn read_column(r: &Reader, ast: ColumnDef, keys: &mut Vec<Key>) -> Res<Column> {
     let position = r.text.offset(ast.name.span.start);
     let located = |e: Box<BridgeError>| {
         let e = r.text.locate(e);
@@ -114,11 +127,17 @@ fn read_column(r: &Reader, ast: ColumnDef) -> Res<Column> {
         data_type: arrow_type(&ast.data_type).map_err(located)?,
         char_length: char_length(&ast.data_type).map_err(located)?,
         not_null: false,
-        primary_key: false,
         default: None,
     };
     let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
     for option in ast.options {
+        let mut key = |primary| {
+            keys.push(Key {
+                name: option.name.as_ref().map(|n| r.ident(n)),
+                primary,
+                columns: vec![column.name.clone()],
+            })
+        };
         match option.option {
             ColumnOption::Null => {}
             ColumnOption::NotNull => column.not_null = true,
@@ -126,11 +145,14 @@ fn read_column(r: &Reader, ast: ColumnDef) -> Res<Column> {
                 check::expression(r.text, &mut expr)?;
                 column.default = Some(expr);
             }
-            ColumnOption::PrimaryKey(key) => {
-                refuse_key_options(&key, position)?;
-                column.primary_key = true;
+            ColumnOption::PrimaryKey(ast) => {
+                refuse_primary_key_options(&ast, position)?;
+                key(true);
             }
-            ColumnOption::Unique(_) => return refuse("UNIQUE"),
+            ColumnOption::Unique(ast) => {
+                refuse_unique_options(&ast, position)?;
+                key(false);
+            }
             ColumnOption::ForeignKey(_) => return refuse("FOREIGN KEY (REFERENCES)"),
             ColumnOption::Check(_) => return refuse("CHECK"),
             ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
@@ -143,7 +165,7 @@ fn read_column(r: &Reader, ast: ColumnDef) -> Res<Column> {
     Ok(column)
 }
 
-fn refuse_key_options(key: &PrimaryKeyConstraint, at: Option<usize>) -> Res<()> {
+fn refuse_primary_key_options(key: &PrimaryKeyConstraint, at: Option<usize>) -> Res<()> {
     let PrimaryKeyConstraint {
         name: _,
         index_name,
@@ -161,42 +183,75 @@ fn refuse_key_options(key: &PrimaryKeyConstraint, at: Option<usize>) -> Res<()> 
     Ok(())
 }
 
-fn read_constraint(
-    r: &Reader,
-    constraint: TableConstraint,
-    table: &mut CreateTable,
-    at: Option<usize>,
-) -> Res<()> {
+fn refuse_unique_options(key: &UniqueConstraint, at: Option<usize>) -> Res<()> {
+    let UniqueConstraint {
+        name: _,
+        index_name,
+        index_type_display,
+        index_type,
+        columns: _,
+        index_options,
+        characteristics,
+        nulls_distinct,
+    } = key;
+    if index_name.is_some()
+        || index_type.is_some()
+        || !index_options.is_empty()
+        || *index_type_display != KeyOrIndexDisplay::None
+    {
+        return Err(BridgeError::unsupported("UNIQUE with options of its index").at(at));
+    }
+    if characteristics.is_some() {
+        return Err(BridgeError::unsupported("UNIQUE DEFERRABLE").at(at));
+    }
+    if *nulls_distinct == NullsDistinctOption::NotDistinct {
+        return Err(BridgeError::unsupported("UNIQUE NULLS NOT DISTINCT").at(at));
+    }
+    Ok(())
+}
+
+fn read_constraint(r: &Reader, constraint: TableConstraint, at: Option<usize>) -> Res<Key> {
     let at = r.text.offset(constraint.span().start).or(at);
-    let key = match constraint {
-        TableConstraint::PrimaryKey(key) => key,
-        TableConstraint::Unique(_) => return Err(BridgeError::unsupported("UNIQUE").at(at)),
+    let (name, primary, columns) = match constraint {
+        TableConstraint::PrimaryKey(key) => {
+            refuse_primary_key_options(&key, at)?;
+            (key.name, true, key.columns)
+        }
+        TableConstraint::Unique(key) => {
+            refuse_unique_options(&key, at)?;
+            (key.name, false, key.columns)
+        }
         TableConstraint::ForeignKey(_) => {
             return Err(BridgeError::unsupported("FOREIGN KEY").at(at));
         }
         TableConstraint::Check(_) => return Err(BridgeError::unsupported("CHECK").at(at)),
         _ => return Err(BridgeError::unsupported("this constraint").at(at)),
     };
-    refuse_key_options(&key, at)?;
-    if !table.primary_key.is_empty() {
-        return Err(BridgeError::new("42P16", "the table has more than one primary key").at(at));
-    }
-    table.constraint_name = key.name.as_ref().map(|n| r.ident(n).text);
-    for column in key.columns {
+    Ok(Key {
+        name: name.as_ref().map(|n| r.ident(n)),
+        primary,
+        columns: key_columns(r, columns, at)?,
+    })
+}
+
+/// The columns of a key or an index, each a plain name.
+fn key_columns(r: &Reader, columns: Vec<IndexColumn>, at: Option<usize>) -> Res<Vec<Name>> {
+    let mut names = Vec::new();
+    for column in columns {
         let plain = column.operator_class.is_none()
             && column.column.with_fill.is_none()
             && column.column.options == Default::default();
         match (&column.column.expr, plain) {
-            (Expr::Identifier(ident), true) => table.primary_key.push(r.ident(ident)),
+            (Expr::Identifier(ident), true) => names.push(r.ident(ident)),
             _ => {
                 return Err(BridgeError::unsupported(
-                    "a primary key of anything but columns in ascending order",
+                    "a key of anything but columns in ascending order",
                 )
                 .at(at));
             }
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 pub fn drop_table(r: &Reader, ast: Ast, at: Option<usize>) -> Res<DropTable> {
@@ -241,7 +296,7 @@ mod tests {
         let Kind::CreateTable(t) = parse(sql).unwrap().kind else {
             panic!("not a table");
         };
-        assert!(t.if_not_exists && t.table.text == "t" && t.columns[0].primary_key);
+        assert!(t.if_not_exists && t.table.text == "t" && t.keys[0].columns[0].text == "id");
         let formats: Vec<String> = t
             .columns
             .iter()
@@ -255,12 +310,14 @@ mod tests {
 
     #[test]
     fn keys_may_be_named_and_composite() {
-        let sql = "CREATE TABLE t (a INT, b INT, CONSTRAINT pk PRIMARY KEY (b, a))";
+        let sql = "CREATE TABLE t (a INT UNIQUE, b INT, CONSTRAINT pk PRIMARY KEY (b, a))";
         let Kind::CreateTable(t) = parse(sql).unwrap().kind else {
             panic!("not a table");
         };
-        assert_eq!(t.constraint_name.as_deref(), Some("pk"));
-        assert_eq!(t.primary_key[0].text, "b");
+        assert!(!t.keys[0].primary && t.keys[0].name.is_none());
+        assert!(t.keys[1].primary);
+        assert_eq!(t.keys[1].name.as_ref().unwrap().text, "pk");
+        assert_eq!(t.keys[1].columns[0].text, "b");
         let e = parse("CREATE TABLE t (a INTEGR)").unwrap_err();
         assert_eq!(e.hint, "did you mean \"integer\"?");
         assert_eq!(e.position, Some(18));

@@ -108,7 +108,7 @@ fn what_we_do_not_do_is_refused_by_name() {
         ("TRUNCATE t", "TRUNCATE"),
         ("SAVEPOINT s", "SAVEPOINT"),
         ("SELECT * FROM t FOR UPDATE", "FOR UPDATE"),
-        ("CREATE TABLE t (a INT UNIQUE)", "UNIQUE"),
+        ("CREATE TABLE t (a INT UNIQUE NULLS NOT DISTINCT)", "UNIQUE"),
         ("CREATE TABLE t (a INT CHECK (a > 0))", "CHECK"),
         ("CREATE TABLE t (a INT REFERENCES u)", "FOREIGN KEY"),
         ("CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"),

@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 
 use crate::bytes::Writer;
 use crate::copy::Options;
-use crate::ddl::Column;
+use crate::ddl::{Column, Key};
 use crate::parse::{Kind, Name, Statement};
 use crate::types::format_of;
 
@@ -29,8 +29,7 @@ fn kind(w: &mut Writer, kind: &Kind) {
             named(w, 4, &t.table);
             w.bool(t.if_not_exists);
             w.list(&t.columns, column);
-            w.list(&t.primary_key, name);
-            w.opt(&t.constraint_name, |w, n| w.str(n));
+            w.list(&t.keys, key);
         }
         Kind::DropTable(d) => {
             w.u8(5);
@@ -91,8 +90,13 @@ fn column(w: &mut Writer, column: &Column) {
     data_type(w, &column.data_type);
     w.opt(&column.char_length, |w, n| w.u32(*n));
     w.bool(column.not_null);
-    w.bool(column.primary_key);
     w.opt(&column.default, |w, e| w.str(&e.to_string()));
+}
+
+fn key(w: &mut Writer, key: &Key) {
+    w.opt(&key.name, name);
+    w.bool(key.primary);
+    w.list(&key.columns, name);
 }
 
 /// A type: its format, and for a list the element's type.

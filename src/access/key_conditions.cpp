@@ -317,7 +317,7 @@ std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
     KeyConditions out;
     for (size_t part = 0; part < keys.types().size(); part++) {
         auto intervals =
-            narrow(Deriver(keys, part, table.primary_key[part]), filters, &used, &exact);
+            narrow(Deriver(keys, part, table.primary_key()[part]), filters, &used, &exact);
         if (!intervals) {
             if (part == 0) return std::nullopt;
             // The columns before this one are fixed: everything that begins with them.

@@ -65,7 +65,7 @@ public:
     }
     std::string explain() const override {
         const arrow::Schema& schema = *spec_.table->def().schema();
-        std::string text = spec_.table->def().primary_key_name + " (" + index_kind() +
+        std::string text = spec_.table->def().primary()->name + " (" + index_kind() +
                            "): " + list(spec_.conditions.used, schema);
         if (!spec_.conditions.residual.empty()) {
             text += ", filter=[" + list(spec_.conditions.residual, schema) + "]";
@@ -108,7 +108,7 @@ public:
 private:
     // "learned", or why a large run has no model: "none, prefixes collide".
     std::string index_kind() const {
-        for (const table::RunPart& r : spec_.table->runs()) {
+        for (const table::RunPart& r : spec_.table->runs(0)) {
             if (r.run->model_text().starts_with("none")) return r.run->model_text();
         }
         return "learned";
@@ -119,12 +119,12 @@ private:
         index::IndexCounters ignored;
         uint64_t n = 0;
         for (const index::KeyRange& range : spec_.conditions.ranges) {
-            for (const table::RunPart& r : spec_.table->runs()) {
+            for (const table::RunPart& r : spec_.table->runs(0)) {
                 auto [begin, end] = r.run->range(range, ignored);
                 n += end - begin;
             }
             for (const table::Part& p : spec_.table->delta()) {
-                auto [begin, end] = p.chunk->keys()->range(range, ignored);
+                auto [begin, end] = p.chunk->keys()[0]->range(range, ignored);
                 n += end - begin;
             }
         }
@@ -146,10 +146,10 @@ Status KeyLookupStream::search() {
     for (const index::KeyRange& range : spec.conditions.ranges) {
         if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();
         if (spec.conditions.points) {
-            ASSIGN_OR_RETURN(auto at, spec.table->find_key(*range.low, counters));
+            ASSIGN_OR_RETURN(auto at, spec.table->find_key(0, *range.low, counters));
             if (at) found_.push_back({at->part, at->row, at->row + 1});
         } else {
-            RETURN_IF_ERROR(spec.table->find_range(range, &found_, counters));
+            RETURN_IF_ERROR(spec.table->find_range(0, range, &found_, counters));
         }
     }
     normalise(&found_);

@@ -13,7 +13,7 @@ std::shared_ptr<const PointQuery> PointQuery::make(const catalog::TableDef& tabl
                                                    std::vector<uint32_t> projection,
                                                    arrow::SchemaPtr output,
                                                    TableCountersPtr counters) {
-    if (table.primary_key.empty() || filters.size() != table.primary_key.size()) return nullptr;
+    if (table.primary_key().empty() || filters.size() != table.primary_key().size()) return nullptr;
     std::vector<std::optional<KeyPart>> parts(filters.size());
     for (const Expr& f : filters) {
         if (f.kind != Expr::Kind::kCompare || f.op != plan::CompareOp::kEqual) return nullptr;
@@ -24,7 +24,7 @@ std::shared_ptr<const PointQuery> PointQuery::make(const catalog::TableDef& tabl
         if (value.kind != Expr::Kind::kLiteral && value.kind != Expr::Kind::kParameter)
             return nullptr;
         for (size_t i = 0; i < parts.size(); i++) {
-            if (table.primary_key[i] != column.index) continue;
+            if (table.primary_key()[i] != column.index) continue;
             if (parts[i]) return nullptr;  // a column twice
             parts[i] = KeyPart{value.kind == Expr::Kind::kParameter, value.index, value.value};
         }
@@ -73,7 +73,7 @@ Result<std::optional<arrow::Batch>> PointQuery::run(const table::TableVersion& t
     counters_->point_lookups.fetch_add(1, std::memory_order_relaxed);
     if (!possible) return std::optional<arrow::Batch>();
     index::IndexCounters counters;
-    ASSIGN_OR_RETURN(auto at, table.find_key(keys.encode(values), counters));
+    ASSIGN_OR_RETURN(auto at, table.find_key(0, keys.encode(values), counters));
     counters_->add(counters);
     if (!at) return std::optional<arrow::Batch>();
     counters_->rows_fetched.fetch_add(1, std::memory_order_relaxed);

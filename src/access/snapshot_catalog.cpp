@@ -66,7 +66,10 @@ public:
     FilterSupport supports(const plan::Expr& filter) const override {
         return access::supports(filter, *table_->def().schema());
     }
-    std::vector<uint32_t> primary_key() const override { return table_->def().primary_key; }
+    std::vector<uint32_t> primary_key() const override {
+        const auto key = table_->def().primary_key();
+        return {key.begin(), key.end()};
+    }
     std::optional<std::string> column_default(uint32_t column) const override {
         if (column >= table_->def().columns.size()) return std::nullopt;
         return table_->def().columns[column].default_sql;

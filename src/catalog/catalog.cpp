@@ -26,23 +26,38 @@ std::string quoted(std::string_view name) {
     return out + '"';
 }
 
-Status validate_key(const TableDef& table) {
+// "PRIMARY KEY", 'UNIQUE constraint "t_a_key"', 'index "t_a_idx"'
+std::string describe(const IndexDef& index) {
+    if (index.is_primary) return "the PRIMARY KEY";
+    return (index.is_constraint ? "UNIQUE constraint" : "index") +
+           (index.name.empty() ? "" : " \"" + index.name + "\"");
+}
+
+Status validate_index(const TableDef& table, const IndexDef& index) {
     std::set<uint32_t> seen;
-    for (uint32_t position : table.primary_key) {
+    for (uint32_t position : index.columns) {
         CHECK(position < table.columns.size());
         const ColumnDef& column = table.columns[position];
         if (!seen.insert(position).second) {
             return {Code::kInvalidInput, "42701",
-                    "column \"" + column.name + "\" appears twice in the PRIMARY KEY of table \"" +
-                        table.name + "\""};
+                    "column \"" + column.name + "\" appears twice in " + describe(index) +
+                        " of table \"" + table.name + "\""};
         }
         if (!is_key_type(column.type)) {
-            return {Code::kInvalidInput, "42P16",
+            return {Code::kInvalidInput, index.is_primary ? "42P16" : "42704",
                     "column \"" + column.name + "\" of type " + column.sql_type() +
-                        " cannot be part of a PRIMARY KEY: the type has no order"};
+                        " cannot be part of " + describe(index) + ": the type has no order"};
         }
     }
     return {};
+}
+
+// "t_a_b_key"
+std::string default_name(const TableDef& table, const IndexDef& index) {
+    if (index.is_primary) return table.name + "_pkey";
+    std::string name = table.name;
+    for (uint32_t position : index.columns) name += "_" + table.columns[position].name;
+    return name + (index.is_constraint ? "_key" : "_idx");
 }
 
 }  // namespace
@@ -64,9 +79,34 @@ arrow::SchemaPtr TableDef::schema() const {
     return schema_;
 }
 
+std::optional<size_t> TableDef::find_index(std::string_view index) const {
+    for (size_t i = 0; i < indexes.size(); i++) {
+        if (indexes[i].name == index) return i;
+    }
+    return std::nullopt;
+}
+
+std::optional<size_t> TableDef::find_index(uint32_t index_id) const {
+    for (size_t i = 0; i < indexes.size(); i++) {
+        if (indexes[i].id == index_id) return i;
+    }
+    return std::nullopt;
+}
+
+const IndexDef* TableDef::primary() const {
+    return indexes.empty() || !indexes[0].is_primary ? nullptr : &indexes[0];
+}
+
+std::span<const uint32_t> TableDef::primary_key() const {
+    const IndexDef* key = primary();
+    return key ? std::span<const uint32_t>(key->columns) : std::span<const uint32_t>();
+}
+
 void TableDef::finish() {
-    for (uint32_t position : primary_key) columns[position].not_null = true;
-    if (!primary_key.empty() && primary_key_name.empty()) primary_key_name = name + "_pkey";
+    for (uint32_t position : primary_key()) columns[position].not_null = true;
+    for (IndexDef& index : indexes) {
+        if (index.id == 0) index.id = next_index_id++;
+    }
     auto schema = std::make_shared<arrow::Schema>();
     for (const ColumnDef& c : columns) schema->fields.push_back({c.name, c.type, !c.not_null});
     schema_ = std::move(schema);
@@ -80,10 +120,12 @@ std::string TableDef::create_sql() const {
         if (c.not_null) sql += " NOT NULL";
         if (c.default_sql) sql += " DEFAULT " + *c.default_sql;
     }
-    if (!primary_key.empty()) {
-        sql += ",\n    CONSTRAINT " + quoted(primary_key_name) + " PRIMARY KEY (";
-        for (size_t i = 0; i < primary_key.size(); i++) {
-            sql += (i ? ", " : "") + quoted(columns[primary_key[i]].name);
+    for (const IndexDef& index : indexes) {
+        if (!index.is_constraint) continue;
+        sql += ",\n    CONSTRAINT " + quoted(index.name) +
+               (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
+        for (size_t i = 0; i < index.columns.size(); i++) {
+            sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
         }
         sql += ")";
     }
@@ -98,6 +140,17 @@ TablePtr Catalog::find(std::string_view name) const {
 TablePtr Catalog::find(uint32_t id) const {
     auto it = by_id_.find(id);
     return it == by_id_.end() ? nullptr : it->second;
+}
+
+TablePtr Catalog::find_by_index(std::string_view index) const {
+    for (const auto& [id, table] : by_id_) {
+        if (table->find_index(index)) return table;
+    }
+    return nullptr;
+}
+
+bool Catalog::has_relation(std::string_view name) const {
+    return by_name_.contains(name) || find_by_index(name) != nullptr;
 }
 
 std::vector<TablePtr> Catalog::tables() const {
@@ -142,7 +195,35 @@ Status validate(const TableDef& table) {
                                        c.name + "\")");
         }
     }
-    return validate_key(table);
+    for (size_t i = 0; i < table.indexes.size(); i++) {
+        const IndexDef& index = table.indexes[i];
+        CHECK(!index.columns.empty() && (i == 0 || !index.is_primary));
+        RETURN_IF_ERROR(validate_index(table, index));
+    }
+    return {};
+}
+
+Status name_indexes(TableDef& table, const Catalog& catalog) {
+    // Of the table itself, other than index `self`.
+    auto taken = [&](std::string_view name, const IndexDef* self) {
+        if (name == table.name || catalog.has_relation(name)) return true;
+        return std::any_of(table.indexes.begin(), table.indexes.end(),
+                           [&](const IndexDef& i) { return &i != self && i.name == name; });
+    };
+    for (IndexDef& index : table.indexes) {
+        const bool stored = index.id != 0;
+        if (stored || index.name.empty()) continue;
+        if (!taken(index.name, &index)) continue;
+        return {Code::kInvalidInput, "42P07", "relation \"" + index.name + "\" already exists"};
+    }
+    for (IndexDef& index : table.indexes) {
+        if (!index.name.empty()) continue;
+        const std::string base = default_name(table, index);
+        std::string name = base;
+        for (int n = 1; taken(name, &index); n++) name = base + std::to_string(n);
+        index.name = std::move(name);
+    }
+    return {};
 }
 
 bool is_storage_type(const arrow::Type& type) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@
 #include "trefoil/status.h"
 
 namespace trefoil::catalog {
+
+// The first index of a table; what was stored before indexes had ids belongs to it.
+inline constexpr uint32_t kFirstIndexId = 1;
 
 struct ColumnDef {
     uint32_t id = 0;  // never reused within its table
@@ -33,21 +37,38 @@ struct ColumnDef {
     std::string sql_type() const;
 };
 
+// One key of a table and the index that keeps it: PRIMARY KEY, UNIQUE or CREATE INDEX.
+struct IndexDef {
+    uint32_t id = 0;                // never reused within its table
+    std::string name;               // no other index or table has it
+    std::vector<uint32_t> columns;  // positions in the table's columns, in key order
+    bool unique = false;            // rows with a NULL in these columns are never duplicates
+    bool is_primary = false;
+    bool is_constraint = false;  // declared with the table, not by CREATE INDEX
+};
+
 struct TableDef {
     uint32_t id = 0;  // never reused
     std::string name;
     std::vector<ColumnDef> columns;
-    std::vector<uint32_t>
-        primary_key;               // positions in `columns`, in key order; empty if there is none
-    std::string primary_key_name;  // of the constraint and its index: "person_pkey"
+    std::vector<IndexDef> indexes;  // the primary key, if there is one, is the first
     uint32_t next_column_id = 0;
+    uint32_t next_index_id = kFirstIndexId;
 
     std::optional<uint32_t> find_column(std::string_view name) const;
+    // Position in `indexes`.
+    std::optional<size_t> find_index(std::string_view name) const;
+    std::optional<size_t> find_index(uint32_t id) const;
+    // Null if there is none.
+    const IndexDef* primary() const;
+    // Positions in `columns`, in key order; empty if there is no primary key.
+    std::span<const uint32_t> primary_key() const;
     arrow::SchemaPtr schema() const;  // built once, by finish()
     // The CREATE TABLE statement that makes this table.
     std::string create_sql() const;
 
-    // Builds what is derived. Call after the last change.
+    // Builds what is derived: the schema, ids of columns and indexes that have none yet. Call after
+    // the last change.
     void finish();
 
 private:
@@ -61,6 +82,10 @@ public:
     // Null if there is none.
     TablePtr find(std::string_view name) const;
     TablePtr find(uint32_t id) const;
+    // The table that has an index of this name; null if none has.
+    TablePtr find_by_index(std::string_view index) const;
+    // True if a table or an index has this name.
+    bool has_relation(std::string_view name) const;
     // Rises with every change, so that whoever cached something can see that it is old.
     uint64_t version() const { return version_; }
     std::vector<TablePtr> tables() const;  // by name
@@ -82,6 +107,11 @@ using CatalogPtr = std::shared_ptr<const Catalog>;
 // keeps, key columns that exist, are used once and have an order. Errors: 42701 duplicate column,
 // 42703 key column missing, 0A000 type, 42P16 bad key.
 Status validate(const TableDef& table);
+
+// Gives names to the indexes that have none, as PostgreSQL forms them: person_pkey,
+// person_email_key, person_city_idx, with a number where the name is taken. Errors: 42P07 if a name
+// that was given is taken.
+Status name_indexes(TableDef& table, const Catalog& catalog);
 
 // True if the store keeps columns of this type.
 bool is_storage_type(const arrow::Type& type);

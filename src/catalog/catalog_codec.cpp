@@ -45,6 +45,56 @@ Result<ColumnDef> decode_column(Reader& in) {
     return c;
 }
 
+void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
+    out.u32(index.id);
+    out.str(index.name);
+    out.u8(static_cast<uint8_t>((index.unique ? kUnique : 0) | (index.is_primary ? kPrimary : 0) |
+                                (index.is_constraint ? kConstraint : 0)));
+    out.u32(static_cast<uint32_t>(index.columns.size()));
+    for (uint32_t position : index.columns) {
+        out.u32(table.columns[position].id);
+        out.u8(0);
+    }
+}
+
+Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
+    IndexDef index;
+    index.id = in.u32();
+    index.name = in.str();
+    const uint8_t flags = in.u8();
+    index.unique = flags & kUnique;
+    index.is_primary = flags & kPrimary;
+    index.is_constraint = flags & kConstraint;
+    const uint32_t columns = in.u32();
+    for (uint32_t i = 0; i < columns && in.ok(); i++) {
+        const uint32_t id = in.u32();
+        if (in.u8() != 0) return Status::corruption("an index has an unknown order");
+        uint32_t position = 0;
+        while (position < table.columns.size() && table.columns[position].id != id) position++;
+        if (position == table.columns.size()) {
+            return Status::corruption("an index without its column");
+        }
+        index.columns.push_back(position);
+    }
+    return index;
+}
+
+// The end of format 1.
+Status decode_primary_key(TableDef& table, Reader& in) {
+    IndexDef key;
+    key.id = table.next_index_id++;
+    key.unique = key.is_primary = key.is_constraint = true;
+    const uint32_t columns = in.u32();
+    for (uint32_t i = 0; i < columns && in.ok(); i++) {
+        const uint32_t position = in.u32();
+        if (position >= table.columns.size()) return Status::corruption("a key without its column");
+        key.columns.push_back(position);
+    }
+    key.name = in.str();
+    if (!key.columns.empty()) table.indexes.push_back(std::move(key));
+    return {};
+}
+
 }  // namespace
 
 std::string encode(const TableDef& table) {
@@ -64,16 +114,16 @@ std::string encode(const TableDef& table) {
         if (c.char_length) out.u32(static_cast<uint32_t>(*c.char_length));
         if (c.default_sql) out.str(*c.default_sql);
     }
-    out.u32(static_cast<uint32_t>(table.primary_key.size()));
-    for (uint32_t position : table.primary_key) out.u32(position);
-    out.str(table.primary_key_name);
+    out.u32(table.next_index_id);
+    out.u32(static_cast<uint32_t>(table.indexes.size()));
+    for (const IndexDef& index : table.indexes) encode_index(table, index, out);
     return out.take();
 }
 
 Result<TableDef> decode(Bytes data) {
     Reader in(data);
     uint16_t format = in.u16();
-    if (format != kTableFormat) {
+    if (format != kTableFormat && format != kTableFormatPrimaryKeyOnly) {
         return Status::unsupported("a table definition of format " + std::to_string(format) +
                                    "; this program reads format " + std::to_string(kTableFormat) +
                                    ": open the database with a newer version");
@@ -87,13 +137,16 @@ Result<TableDef> decode(Bytes data) {
         ASSIGN_OR_RETURN(ColumnDef c, decode_column(in));
         table.columns.push_back(std::move(c));
     }
-    uint32_t keys = in.u32();
-    for (uint32_t i = 0; i < keys && in.ok(); i++) {
-        uint32_t position = in.u32();
-        if (position >= table.columns.size()) return Status::corruption("a key without its column");
-        table.primary_key.push_back(position);
+    if (format == kTableFormatPrimaryKeyOnly) {
+        RETURN_IF_ERROR(decode_primary_key(table, in));
+    } else {
+        table.next_index_id = in.u32();
+        const uint32_t indexes = in.u32();
+        for (uint32_t i = 0; i < indexes && in.ok(); i++) {
+            ASSIGN_OR_RETURN(IndexDef index, decode_index(table, in));
+            table.indexes.push_back(std::move(index));
+        }
     }
-    table.primary_key_name = in.str();
     if (!in.ok() || !in.at_end()) return Status::corruption("a table definition is malformed");
     table.finish();
     return table;

@@ -2,7 +2,7 @@
 //
 // Little-endian; str is a u32 length and that many bytes.
 //
-//   u16  format (1)
+//   u16  format (2; format 1 is read too)
 //   u32  table id
 //   str  table name
 //   u32  next column id
@@ -13,7 +13,18 @@
 //        u8   flags: 1 not null, 2 has a character length, 4 has a default
 //        u32  character length      (if flag 2)
 //        str  default expression    (if flag 4)
-//   u32  number of key columns, then for each its position (u32)
+//   u32  next index id
+//   u32  number of indexes, the primary key first, then for each
+//        u32  index id
+//        str  name
+//        u8   flags: 1 unique, 2 primary key, 4 constraint
+//        u32  number of columns, then for each
+//             u32  column id
+//             u8   order (0: ascending, NULLs last)
+//
+// Format 1 ended, instead of the indexes, with
+//
+//   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
@@ -26,8 +37,10 @@
 
 namespace trefoil::catalog {
 
-constexpr uint16_t kTableFormat = 1;
+constexpr uint16_t kTableFormat = 2;
+constexpr uint16_t kTableFormatPrimaryKeyOnly = 1;
 
 enum ColumnFlags : uint8_t { kNotNull = 1, kHasCharLength = 2, kHasDefault = 4 };
+enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4 };
 
 }  // namespace trefoil::catalog

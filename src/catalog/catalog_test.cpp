@@ -15,7 +15,8 @@ TableDef person() {
     t.columns.push_back({1, "name", arrow::utf8_view(), 20, true, "'nobody'"});
     t.columns.push_back({2, "tags", arrow::list(arrow::utf8_view()), {}, false, {}});
     t.columns.push_back({3, "at", arrow::timestamp("UTC"), {}, false, {}});
-    t.primary_key = {0};
+    t.indexes.push_back({0, "person_pkey", {0}, true, true, true});
+    t.indexes.push_back({0, "person_at_name_idx", {3, 1}, false, false, false});
     t.next_column_id = 4;
     t.finish();
     return t;
@@ -27,8 +28,56 @@ TEST_CASE("a definition survives its stored form") {
     REQUIRE(back.ok());
     CHECK(encode(*back) == bytes);
     CHECK(*back->schema() == *person().schema());
-    CHECK(back->primary_key_name == "person_pkey");
+    CHECK(back->primary()->name == "person_pkey");
+    CHECK(back->indexes[1].columns == std::vector<uint32_t>{3, 1});
+    CHECK(back->indexes[1].id == 2);
+    CHECK(back->next_index_id == 3);
     CHECK(back->columns[1].sql_type() == "VARCHAR(20)");
+}
+
+TEST_CASE("a definition of the first format is read, its primary key as the first index") {
+    // person(id BIGINT PRIMARY KEY) with id 7, as format 1 wrote it.
+    Writer old;
+    old.u16(1);
+    old.u32(7);
+    old.str("person");
+    old.u32(1);
+    old.u32(1);
+    old.u32(0);
+    old.str("id");
+    old.str("l");
+    old.u32(0);
+    old.u8(1);
+    old.u32(1);
+    old.u32(0);
+    old.str("person_pkey");
+    auto table = decode(old.data());
+    REQUIRE(table.ok());
+    REQUIRE(table->indexes.size() == 1);
+    CHECK(table->indexes[0].id == kFirstIndexId);
+    CHECK(table->primary()->name == "person_pkey");
+    CHECK(table->primary()->unique);
+    CHECK(table->next_index_id == kFirstIndexId + 1);
+    CHECK(encode(*decode(encode(*table))) == encode(*table));
+}
+
+TEST_CASE("indexes without a name get one that is free") {
+    TableDef t = person();
+    t.indexes.clear();
+    t.indexes.push_back({0, "", {0}, true, true, true});
+    t.indexes.push_back({0, "", {1, 3}, true, false, true});
+    t.indexes.push_back({0, "", {1, 3}, true, false, true});
+    REQUIRE(name_indexes(t, Catalog()).ok());
+    CHECK(t.indexes[0].name == "person_pkey");
+    CHECK(t.indexes[1].name == "person_name_at_key");
+    CHECK(t.indexes[2].name == "person_name_at_key1");
+    Catalog all = Catalog().with_table(std::make_shared<TableDef>(person()));
+    CHECK(all.has_relation("person_at_name_idx"));
+    TableDef other;
+    other.name = "other";
+    other.columns.push_back({0, "id", arrow::int64(), {}, false, {}});
+    other.indexes.push_back({0, "person_pkey", {0}, true, true, true});
+    CHECK(name_indexes(other, all).sqlstate() == "42P07");
 }
 
 TEST_CASE("a shortened definition is corruption, never a crash") {
@@ -52,7 +101,7 @@ TEST_CASE("tables that cannot be are refused") {
     twice.columns[2].name = "id";
     CHECK(validate(twice).sqlstate() == "42701");
     TableDef list_key = person();
-    list_key.primary_key = {2};
+    list_key.indexes[0].columns = {2};
     CHECK(validate(list_key).sqlstate() == "42P16");
     TableDef nothing;
     nothing.name = "nothing";

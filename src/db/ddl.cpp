@@ -11,6 +11,44 @@ namespace trefoil {
 
 using Answer = Session::State::Answer;
 
+namespace {
+
+// The positions of these columns, for a key.
+Result<std::vector<uint32_t>> key_columns(const std::vector<engine::Name>& names,
+                                          const catalog::TableDef& table) {
+    std::vector<uint32_t> positions;
+    for (const engine::Name& name : names) {
+        auto position = table.find_column(name.text);
+        if (!position) {
+            return Status(Code::kInvalidInput, "42703",
+                          "column \"" + name.text + "\" named in key does not exist")
+                .with_position(name.position);
+        }
+        positions.push_back(*position);
+    }
+    return positions;
+}
+
+// Adds PRIMARY KEY or UNIQUE to a table. A UNIQUE without a name over the columns of a key that is
+// already there says nothing new.
+Status add_key(const engine::KeySpec& spec, catalog::TableDef* table) {
+    ASSIGN_OR_RETURN(auto columns, key_columns(spec.columns, *table));
+    catalog::IndexDef key;
+    if (spec.name) key.name = spec.name->text;
+    key.unique = key.is_constraint = true;
+    key.is_primary = spec.is_primary;
+    const bool known = std::any_of(
+        table->indexes.begin(), table->indexes.end(),
+        [&](const catalog::IndexDef& other) { return other.unique && other.columns == columns; });
+    if (known && !spec.is_primary && !spec.name) return {};
+    key.columns = std::move(columns);
+    table->indexes.insert(spec.is_primary ? table->indexes.begin() : table->indexes.end(),
+                          std::move(key));
+    return {};
+}
+
+}  // namespace
+
 Result<Answer> Session::State::create_table(const engine::CreateTable& statement) {
     catalog::TableDef def;
     def.name = statement.table.text;
@@ -28,25 +66,9 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
                                                    column.sql_type());
             }
         }
-        if (spec.primary_key) def.primary_key.push_back(static_cast<uint32_t>(def.columns.size()));
         def.columns.push_back(std::move(column));
     }
-    for (const engine::Name& name : statement.primary_key) {
-        auto position = def.find_column(name.text);
-        if (!position) {
-            return Status(Code::kInvalidInput, "42703",
-                          "column \"" + name.text + "\" named in the PRIMARY KEY does not exist")
-                .with_position(name.position);
-        }
-        def.primary_key.push_back(*position);
-    }
-    const auto inline_keys = std::count_if(statement.columns.begin(), statement.columns.end(),
-                                           [](const auto& c) { return c.primary_key; });
-    if (inline_keys + !statement.primary_key.empty() > 1) {
-        return Status(Code::kInvalidInput, "42P16",
-                      "multiple primary keys for table \"" + def.name + "\" are not allowed");
-    }
-    if (statement.constraint_name) def.primary_key_name = *statement.constraint_name;
+    for (const engine::KeySpec& key : statement.keys) RETURN_IF_ERROR(add_key(key, &def));
     bool exists = false;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         exists = t.view()->catalog->find(def.name) != nullptr;

@@ -35,27 +35,35 @@ Value number(uint64_t v) {
     return Value(static_cast<int64_t>(v));
 }
 
+// Of the primary key; empty if there is none.
+std::string key_name(const catalog::TableDef& table) {
+    const catalog::IndexDef* key = table.primary();
+    return key ? key->name : "";
+}
+
 access::VirtualTable tables_table(Database::State& db) {
     auto schema = schema_of({"name", "index"}, {"rows", "segments", "patches", "rows_in_memory",
                                                 "bytes_in_memory", "bytes_on_disk", "index_runs"});
-    return {
-        schema, [&db, schema]() -> Result<arrow::Batch> {
-            ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
-            std::vector<Row> rows;
-            for (const auto& [id, t] : version->tables) {
-                uint64_t bytes = 0;
-                for (size_t i = 0; i < t->part_count(); i++) {
-                    const auto& file = t->part(i).chunk->file();
-                    if (file) bytes += file->size();
+    return {schema, [&db, schema]() -> Result<arrow::Batch> {
+                ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+                std::vector<Row> rows;
+                for (const auto& [id, t] : version->tables) {
+                    uint64_t bytes = 0, runs = 0;
+                    for (size_t i = 0; i < t->part_count(); i++) {
+                        const auto& file = t->part(i).chunk->file();
+                        if (file) bytes += file->size();
+                    }
+                    for (size_t i = 0; i < t->index_count(); i++) {
+                        runs += t->runs(i).size();
+                        for (const table::RunPart& r : t->runs(i)) bytes += r.run->file()->size();
+                    }
+                    rows.push_back({t->def().name, key_name(t->def()), number(t->live_rows()),
+                                    number(t->base().size()), number(t->patches().size()),
+                                    number(t->delta_rows()), number(t->delta_bytes()),
+                                    number(bytes), number(runs)});
                 }
-                for (const table::RunPart& r : t->runs()) bytes += r.run->file()->size();
-                rows.push_back({t->def().name, t->def().primary_key_name, number(t->live_rows()),
-                                number(t->base().size()), number(t->patches().size()),
-                                number(t->delta_rows()), number(t->delta_bytes()), number(bytes),
-                                number(t->runs().size())});
-            }
-            return batch_of(schema, rows);
-        }};
+                return batch_of(schema, rows);
+            }};
 }
 
 access::VirtualTable stats_table(Database::State& db) {
@@ -68,7 +76,7 @@ access::VirtualTable stats_table(Database::State& db) {
                 std::vector<Row> rows;
                 for (const auto& [id, t] : version->tables) {
                     auto c = db.table_counters.of(id);
-                    rows.push_back({t->def().name, t->def().primary_key_name, number(c->scans),
+                    rows.push_back({t->def().name, key_name(t->def()), number(c->scans),
                                     number(c->rows_scanned), number(c->zones_skipped),
                                     number(c->point_lookups), number(c->range_lookups),
                                     number(c->searches), number(c->model_searches),

@@ -73,7 +73,7 @@ Result<Answer> Session::State::describe(const engine::Describe& statement) {
     for (uint32_t i = 0; i < table->columns.size(); i++) {
         const catalog::ColumnDef& c = table->columns[i];
         Value key;
-        for (uint32_t k : table->primary_key) {
+        for (uint32_t k : table->primary_key()) {
             if (k == i) key = "PRI";
         }
         Value otherwise;

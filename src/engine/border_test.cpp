@@ -21,7 +21,7 @@ void write_name(Writer& w, std::string_view text, uint32_t position) {
     w.u32(position);
 }
 
-// CREATE TABLE t (c INTEGER[] NOT NULL DEFAULT 1, d VARCHAR(9)) as statement bytes.
+// CREATE TABLE t (c INTEGER[] NOT NULL DEFAULT 1, d VARCHAR(9) PRIMARY KEY) as statement bytes.
 std::string create_table_bytes() {
     Writer w;
     w.u8(0);  // no EXPLAIN
@@ -31,12 +31,11 @@ std::string create_table_bytes() {
     w.u32(2);
     write_name(w, "c", 16);
     w.str("+l"), w.str("i");
-    w.u8(0), w.u8(1), w.u8(0), w.u8(1), w.str("1");
+    w.u8(0), w.u8(1), w.u8(1), w.str("1");
     write_name(w, "d", 40);
     w.str("vu");
-    w.u8(1), w.u32(9), w.u8(0), w.u8(1), w.u8(0);
-    w.u32(1), write_name(w, "d", 60);
-    w.u8(0);
+    w.u8(1), w.u32(9), w.u8(0), w.u8(0);
+    w.u32(1), w.u8(0), w.u8(1), w.u32(1), write_name(w, "d", 60);
     return w.take();
 }
 
@@ -104,9 +103,10 @@ TEST_CASE("statement bytes become a statement") {
     CHECK(create.columns[0].not_null);
     CHECK(create.columns[0].default_sql == "1");
     CHECK(create.columns[1].char_length == 9);
-    CHECK(create.columns[1].primary_key);
-    CHECK(create.primary_key[0].position == 60);
-    CHECK_FALSE(create.constraint_name.has_value());
+    REQUIRE(create.keys.size() == 1);
+    CHECK(create.keys[0].is_primary);
+    CHECK(create.keys[0].columns[0].position == 60);
+    CHECK_FALSE(create.keys[0].name.has_value());
 }
 
 TEST_CASE("plan bytes become a plan") {

@@ -257,10 +257,9 @@ void tf_cursor_release(tf_cursor* cursor);
  *      1 insert        name table
  *      2 update        name table
  *      3 delete        name table
- *      4 create table  name, u8 if_not_exists, list column, list name primary key,
- *                      opt str constraint name
- *                        column: name, type, opt u32 char length, u8 not_null, u8 primary_key,
- *                                opt str default
+ *      4 create table  name, u8 if_not_exists, list column, list key
+ *                        column: name, type, opt u32 char length, u8 not_null, opt str default
+ *                        key:    opt name constraint, u8 primary, list name columns
  *      5 drop table    list name, u8 if_exists
  *      6 begin         u8 read_only
  *      7 commit

@@ -76,9 +76,16 @@ Result<ColumnSpec> read_column(Reader& in) {
         column.char_length = static_cast<int32_t>(*length);
     }
     column.not_null = in.u8() != 0;
-    column.primary_key = in.u8() != 0;
     column.default_sql = read_optional(in, read_string);
     return column;
+}
+
+KeySpec read_key(Reader& in) {
+    KeySpec key;
+    key.name = read_optional(in, read_name);
+    key.is_primary = in.u8() != 0;
+    key.columns = read_list<Name>(in, read_name);
+    return key;
 }
 
 Result<StatementKind> read_create_table(Reader& in) {
@@ -90,8 +97,7 @@ Result<StatementKind> read_create_table(Reader& in) {
         ASSIGN_OR_RETURN(ColumnSpec column, read_column(in));
         create.columns.push_back(std::move(column));
     }
-    create.primary_key = read_list<Name>(in, read_name);
-    create.constraint_name = read_optional(in, read_string);
+    create.keys = read_list<KeySpec>(in, read_key);
     return StatementKind(std::move(create));
 }
 

@@ -28,16 +28,21 @@ struct ColumnSpec {
     arrow::Type type;                    // of the store's canon
     std::optional<int32_t> char_length;  // VARCHAR(n), CHAR(n)
     bool not_null = false;
-    bool primary_key = false;
     std::optional<std::string> default_sql;  // the text of the expression
+};
+
+// PRIMARY KEY or UNIQUE, of a column or of the table.
+struct KeySpec {
+    std::optional<Name> name;  // CONSTRAINT name
+    bool is_primary = false;
+    std::vector<Name> columns;
 };
 
 struct CreateTable {
     Name table;
     bool if_not_exists = false;
     std::vector<ColumnSpec> columns;
-    std::vector<Name> primary_key;  // from the table-level clause; empty if there is none
-    std::optional<std::string> constraint_name;
+    std::vector<KeySpec> keys;
 };
 struct DropTable {
     std::vector<Name> tables;

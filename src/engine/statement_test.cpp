@@ -83,24 +83,29 @@ TEST_CASE("CREATE TABLE tells names with positions, keys, NOT NULL and defaults"
     REQUIRE(create.columns.size() == 3);
     CHECK(create.columns[0].name.text == "id");
     CHECK(create.columns[0].name.position == sql.find("Id"));
-    CHECK(create.columns[0].primary_key);
     CHECK(create.columns[1].not_null);
-    CHECK_FALSE(create.columns[1].primary_key);
     REQUIRE(create.columns[1].default_sql.has_value());
     CHECK(session().evaluate(*create.columns[1].default_sql, arrow::utf8_view()).value() ==
           Value("xy"));
     CHECK(session().evaluate(*create.columns[2].default_sql, arrow::int32()).value() == Value(-1));
-    CHECK(create.primary_key.empty());
+    REQUIRE(create.keys.size() == 1);
+    CHECK(create.keys[0].is_primary);
+    CHECK(create.keys[0].columns[0].text == "id");
 
-    create = as<CreateTable>("CREATE TABLE t (a INT, b TEXT, CONSTRAINT k PRIMARY KEY (b, a))");
-    REQUIRE(create.primary_key.size() == 2);
-    CHECK(create.primary_key[0].text == "b");
-    CHECK(create.constraint_name == "k");
+    create = as<CreateTable>(
+        "CREATE TABLE t (a INT CONSTRAINT one UNIQUE, b TEXT, CONSTRAINT k PRIMARY KEY (b, a))");
+    REQUIRE(create.keys.size() == 2);
+    CHECK_FALSE(create.keys[0].is_primary);
+    CHECK(create.keys[0].name->text == "one");
+    CHECK(create.keys[1].is_primary);
+    CHECK(create.keys[1].name->text == "k");
+    REQUIRE(create.keys[1].columns.size() == 2);
+    CHECK(create.keys[1].columns[0].text == "b");
 }
 
 TEST_CASE("a clause that is not done yet is refused by its name, with its place") {
     for (const char* sql :
-         {"CREATE TABLE t (a INT UNIQUE)", "CREATE TABLE t (a INT CHECK (a > 1))",
+         {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "CREATE TABLE t (a INT CHECK (a > 1))",
           "CREATE TABLE t (a INT REFERENCES u (b))", "CREATE TABLE t AS SELECT 1",
           "CREATE INDEX i ON t (a)", "CREATE VIEW v AS SELECT 1", "ALTER TABLE t ADD COLUMN c INT",
           "SAVEPOINT s", "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",

@@ -166,6 +166,39 @@ void append_part(const Type& type, const Part& part, KeyWriter* out) {
     }
 }
 
+// Reads what append_part wrote.
+void skip_part(const Type& type, KeyReader* in) {
+    switch (type.id) {
+        case TypeId::kBool:
+            in->boolean();
+            return;
+        case TypeId::kInt16:
+            in->i16();
+            return;
+        case TypeId::kInt32:
+        case TypeId::kDate32:
+            in->i32();
+            return;
+        case TypeId::kFloat32:
+            in->f32();
+            return;
+        case TypeId::kDecimal128:
+            in->i128();
+            return;
+        case TypeId::kFixedSizeBinary:
+            in->fixed(static_cast<size_t>(type.width));
+            return;
+        case TypeId::kInt64:
+        case TypeId::kTime64:
+        case TypeId::kTimestamp:
+        case TypeId::kFloat64:
+            in->i64();
+            return;
+        default:
+            in->text();
+    }
+}
+
 bool is_key_type(const Type& type) {
     switch (type.id) {
         case TypeId::kDecimal128:
@@ -184,22 +217,46 @@ bool is_key_type(const Type& type) {
 
 }  // namespace
 
-KeyEncoder::KeyEncoder(std::vector<Type> types) : types_(std::move(types)) {
+KeyEncoder::KeyEncoder(std::vector<Type> types, bool nullable)
+    : types_(std::move(types)), nullable_(nullable) {
     CHECK(!types_.empty());
     for (const Type& type : types_) CHECK(is_key_type(type));
     bool integer = types_.size() == 1 && is_narrow(types_[0]);
     shape_ = integer ? KeyShape::kInteger : KeyShape::kBytes;
+    const TypeId id = types_[0].id;
+    if (nullable_ && integer) {
+        null_is_distinct_ = id != TypeId::kInt64 && id != TypeId::kTimestamp;
+    }
+}
+
+bool KeyEncoder::may_hold_null(const Key& key) const {
+    if (!nullable_) return false;
+    if (shape_ == KeyShape::kInteger) return key.integer == kNullKey;
+    KeyReader in(key.bytes);
+    for (const Type& type : types_) {
+        if (!in.has_value()) return true;
+        skip_part(type, &in);
+    }
+    return false;
 }
 
 void KeyEncoder::encode(std::span<const Array* const> columns, int64_t row, Key* key) const {
     CHECK(columns.size() == types_.size());
     if (shape_ == KeyShape::kInteger) {
-        key->integer = narrow_key(types_[0], RowPart(*columns[0], row));
+        const bool null = nullable_ && !columns[0]->is_valid(row);
+        key->integer = null ? kNullKey : narrow_key(types_[0], RowPart(*columns[0], row));
         return;
     }
     KeyWriter out(std::move(key->bytes));
     out.clear();
     for (size_t i = 0; i < columns.size(); ++i) {
+        if (nullable_) {
+            if (!columns[i]->is_valid(row)) {
+                out.null_flag();
+                continue;
+            }
+            out.value_flag();
+        }
         append_part(types_[i], RowPart(*columns[i], row), &out);
     }
     key->bytes = out.take();
@@ -214,10 +271,19 @@ Key KeyEncoder::encode(std::span<const Array* const> columns, int64_t row) const
 Key KeyEncoder::encode(std::span<const Value> values) const {
     CHECK(values.size() <= types_.size());
     if (shape_ == KeyShape::kInteger) {
-        return values.empty() ? Key{} : Key{narrow_key(types_[0], ValuePart(values[0])), {}};
+        if (values.empty()) return {};
+        const bool null = nullable_ && values[0].is_null();
+        return {null ? kNullKey : narrow_key(types_[0], ValuePart(values[0])), {}};
     }
     KeyWriter out;
-    for (size_t i = 0; i < values.size(); ++i) append_part(types_[i], ValuePart(values[i]), &out);
+    for (size_t i = 0; i < values.size(); ++i) {
+        if (nullable_ && values[i].is_null()) {
+            out.null_flag();
+            continue;
+        }
+        if (nullable_) out.value_flag();
+        append_part(types_[i], ValuePart(values[i]), &out);
+    }
     return {0, out.take()};
 }
 

@@ -10,6 +10,12 @@
 // longer DECIMALs, several columns) makes memcomparable bytes, part after part, as
 // base/key_coding.h writes them.
 //
+// A nullable encoder takes NULLs, which sort last. In bytes a flag before each part says so; a
+// kInteger key is kNullKey then. No value but the greatest BIGINT and TIMESTAMP has that key:
+// null_is_distinct() is false for these, and whoever asks for NULLs, or for a range that reaches up
+// to them, must look at the rows. Whether columns are declared NOT NULL makes no difference, so
+// that a key outlives ALTER TABLE.
+//
 // -0.0 and 0.0 are one key, and so are all NaNs, above all other numbers. Tested by
 // key_encoder_test.cpp.
 
@@ -29,19 +35,26 @@ namespace trefoil::index {
 class KeyEncoder {
 public:
     // REQUIRES: at least one type, each of them one that a key may have (catalog::is_key_type).
-    explicit KeyEncoder(std::vector<arrow::Type> types);
+    explicit KeyEncoder(std::vector<arrow::Type> types, bool nullable = false);
+
+    static constexpr uint64_t kNullKey = UINT64_MAX;
+    bool nullable() const { return nullable_; }
+    bool null_is_distinct() const { return null_is_distinct_; }
+    // Whether a part of the key is NULL; true also for the value that shares NULL's key.
+    bool may_hold_null(const Key& key) const;
 
     KeyShape shape() const { return shape_; }
     const std::vector<arrow::Type>& types() const { return types_; }
 
-    // The key of one row. `columns` are the key columns in key order, none NULL at `row`; strings
-    // may have any layout, also that of a dictionary.
+    // The key of one row. `columns` are the key columns in key order, none NULL at `row` unless
+    // nullable; strings may have any layout, also that of a dictionary.
     Key encode(std::span<const arrow::Array* const> columns, int64_t row) const;
     // The same, into a key whose memory is used again.
     void encode(std::span<const arrow::Array* const> columns, int64_t row, Key* key) const;
 
     // The key of literals for the first n columns (n <= types().size()): the whole key, or a prefix
-    // of kBytes keys. REQUIRES: each value is exactly of its column's type (see convert()).
+    // of kBytes keys. REQUIRES: each value is exactly of its column's type (see convert()),
+    // or NULL if nullable.
     Key encode(std::span<const Value> values) const;
 
     // A literal as a value of key column `column`, for a comparison: exact if the column can hold
@@ -61,6 +74,8 @@ public:
 private:
     std::vector<arrow::Type> types_;
     KeyShape shape_;
+    bool nullable_;
+    bool null_is_distinct_ = true;
 };
 
 }  // namespace trefoil::index

@@ -8,8 +8,7 @@
 namespace trefoil::table {
 
 std::shared_ptr<const Chunk> Chunk::in_memory(arrow::SchemaPtr schema, RowIds ids,
-                                              std::vector<arrow::Array> columns,
-                                              std::shared_ptr<const index::KeyRun> keys) {
+                                              std::vector<arrow::Array> columns, ChunkKeys keys) {
     auto chunk = std::shared_ptr<Chunk>(new Chunk);
     chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(columns.size());
     for (size_t i = 0; i < columns.size(); i++) {
@@ -26,8 +25,7 @@ std::shared_ptr<const Chunk> Chunk::in_memory(arrow::SchemaPtr schema, RowIds id
 
 Result<std::shared_ptr<const Chunk>> Chunk::in_file(arrow::SchemaPtr schema, RowIds ids,
                                                     std::shared_ptr<const DataFile> file,
-                                                    ZoneMap zones,
-                                                    std::shared_ptr<const index::KeyRun> keys) {
+                                                    ZoneMap zones, ChunkKeys keys) {
     ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
     if (directory.columns.size() != schema->fields.size() || directory.rows != ids.count()) {
         return Status::corruption("segment " + file->path() + " does not fit its table");
@@ -66,8 +64,7 @@ Result<const arrow::Array*> Chunk::load_column(uint32_t position) const {
     return static_cast<const arrow::Array*>(kept);
 }
 
-std::shared_ptr<const Chunk> Chunk::with_row_ids(RowIds ids,
-                                                 std::shared_ptr<const index::KeyRun> keys) const {
+std::shared_ptr<const Chunk> Chunk::with_row_ids(RowIds ids, ChunkKeys keys) const {
     CHECK(ids.count() == rows());
     auto chunk = std::shared_ptr<Chunk>(new Chunk);
     chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(columns_.size());

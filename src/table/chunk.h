@@ -28,27 +28,30 @@ struct SegmentDirectory;
 // Rows of a full segment: 16 zones.
 inline constexpr uint64_t kSegmentRows = 131072;
 
+// The keys of a chunk -> rows of it, one run for each index of the table, in its order.
+using ChunkKeys = std::vector<index::KeyRunPtr>;
+
 class Chunk;
 using ChunkPtr = std::shared_ptr<const Chunk>;
 
 class Chunk {
 public:
-    // Rows in memory. `keys` maps each primary key to its row in this chunk; null without a key.
+    // Rows in memory.
     // REQUIRES: the arrays have ids.count() rows and offset 0.
     static std::shared_ptr<const Chunk> in_memory(arrow::SchemaPtr schema, RowIds ids,
                                                   std::vector<arrow::Array> columns,
-                                                  std::shared_ptr<const index::KeyRun> keys);
-    // Rows in a segment file. `ids` is as the manifest says. `keys` is null once the table's runs
-    // hold its keys; a staged segment still has its own. Errors: kCorruption if the file's
+                                                  ChunkKeys keys);
+    // Rows in a segment file. `ids` is as the manifest says. `keys` is empty once the table's runs
+    // hold them; a staged segment still has its own. Errors: kCorruption if the file's
     // directory does not fit the schema.
-    static Result<std::shared_ptr<const Chunk>> in_file(
-        arrow::SchemaPtr schema, RowIds ids, std::shared_ptr<const DataFile> file, ZoneMap zones,
-        std::shared_ptr<const index::KeyRun> keys = nullptr);
+    static Result<std::shared_ptr<const Chunk>> in_file(arrow::SchemaPtr schema, RowIds ids,
+                                                        std::shared_ptr<const DataFile> file,
+                                                        ZoneMap zones, ChunkKeys keys = {});
 
     uint64_t rows() const { return ids_.count(); }
     const RowIds& row_ids() const { return ids_; }
     const arrow::SchemaPtr& schema() const { return schema_; }
-    const std::shared_ptr<const index::KeyRun>& keys() const { return keys_; }
+    const ChunkKeys& keys() const { return keys_; }
     // Null for chunks in memory.
     const ZoneMap* zones() const { return zones_.get(); }
     const std::shared_ptr<const DataFile>& file() const { return file_; }
@@ -60,8 +63,7 @@ public:
     size_t memory_bytes() const { return memory_bytes_; }
 
     // The same rows under other ids: what a commit does to private rows.
-    std::shared_ptr<const Chunk> with_row_ids(RowIds ids,
-                                              std::shared_ptr<const index::KeyRun> keys) const;
+    std::shared_ptr<const Chunk> with_row_ids(RowIds ids, ChunkKeys keys) const;
 
     ~Chunk();
 
@@ -71,7 +73,7 @@ private:
 
     arrow::SchemaPtr schema_;
     RowIds ids_;
-    std::shared_ptr<const index::KeyRun> keys_;
+    ChunkKeys keys_;
     size_t memory_bytes_ = 0;
     std::shared_ptr<const DataFile> file_;
     std::shared_ptr<const SegmentDirectory> directory_;

@@ -45,7 +45,7 @@ Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& 
     for (const auto& [table_id, writes] : txn.state_.writes) {
         auto keys = staged.find(table_id);
         RETURN_IF_ERROR(apply_table(txn, table_id, writes,
-                                    keys == staged.end() ? nullptr : keys->second, change));
+                                    keys == staged.end() ? StagedKeys() : keys->second, change));
     }
     change.record = encode_redo(change.redo);
     tip_ = change.version;
@@ -65,8 +65,12 @@ Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
     }
     for (uint32_t id : txn.state_.created) {
         catalog::TablePtr def = txn.view()->catalog->find(id);
-        if (next.catalog->find(def->name)) {
+        if (next.catalog->has_relation(def->name)) {
             return {Code::kInvalidInput, "42P07", "table \"" + def->name + "\" already exists"};
+        }
+        for (const catalog::IndexDef& index : def->indexes) {
+            if (!next.catalog->has_relation(index.name)) continue;
+            return {Code::kInvalidInput, "42P07", "relation \"" + index.name + "\" already exists"};
         }
         next.catalog = std::make_shared<const catalog::Catalog>(next.catalog->with_table(def));
         next.tables[id] = std::make_shared<const TableVersion>(def);
@@ -89,19 +93,21 @@ Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const Table
     RedoTable redo;
     redo.table_id = table_id;
     RETURN_IF_ERROR(kill_rows(txn, writes, unchanged, next, redo));
-    if (txn.view()->tables.at(table_id)->keys_moved()) next.set_keys_moved();
-    redo.keys_moved = next.keys_moved();
+    const TableVersion& view = *txn.view()->tables.at(table_id);
+    for (size_t i = 0; i < next.index_count(); i++) {
+        if (view.keys_moved(i)) next.set_keys_moved(i);
+        if (next.keys_moved(i)) redo.keys_moved.push_back(next.index_def(i).id);
+    }
 
     const uint64_t first_id = next.next_row_id();
-    const TableVersion& view = *txn.view()->tables.at(table_id);
     for (const Part& part : view.delta().subspan(writes.private_floor)) {
         if (!unchanged) RETURN_IF_ERROR(check_unique(next, part));
         RETURN_IF_ERROR(add_part(part, first_id, next, redo, change));
     }
-    if (staged) {
-        RunPart run{staged, first_id, store_.next_part_id_++};
-        next.add_run(run);
-        change.runs.push_back({table_id, run});
+    for (size_t i = 0; i < staged.size(); i++) {
+        RunPart run{staged[i], first_id, store_.next_part_id_++};
+        next.add_run(i, run);
+        change.runs.push_back({table_id, next.index_def(i).id, run});
     }
     next.set_next_row_id(first_id + writes.private_ids);
     redo.next_row_id = next.next_row_id();
@@ -134,7 +140,7 @@ Status CommitGroup::kill_rows(Transaction& txn, const TableWrites& writes, bool 
 Status CommitGroup::add_part(const Part& part, uint64_t first_id, TableVersion& next,
                              RedoTable& redo, Change& change) {
     if (part.chunk->file()) {
-        Part segment{part.chunk->with_row_ids(real_ids(part.chunk->row_ids(), first_id), nullptr),
+        Part segment{part.chunk->with_row_ids(real_ids(part.chunk->row_ids(), first_id), {}),
                      part.dead, store_.next_part_id_++};
         next.add_segment(segment);
         change.segments.push_back({next.def_ptr(), std::move(segment)});
@@ -142,7 +148,7 @@ Status CommitGroup::add_part(const Part& part, uint64_t first_id, TableVersion& 
     }
     Part live = part;
     if (part.dead) {
-        ASSIGN_OR_RETURN(live, merge_parts(std::span(&part, 1), next.def(), next.key_encoder()));
+        ASSIGN_OR_RETURN(live, merge_parts(std::span(&part, 1), next));
     }
     if (live.chunk->rows() == 0) return {};
     live.chunk =
@@ -198,7 +204,9 @@ Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change)
     for (const auto& [def, segment] : change.segments) {
         RETURN_IF_ERROR(put_segment(root, *def, segment, /*patch=*/false));
     }
-    for (const auto& [table_id, run] : change.runs) RETURN_IF_ERROR(put_run(root, table_id, run));
+    for (const auto& [table_id, index_id, run] : change.runs) {
+        RETURN_IF_ERROR(put_run(root, table_id, index_id, run));
+    }
     return {};
 }
 

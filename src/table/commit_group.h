@@ -39,7 +39,11 @@ private:
         std::vector<uint32_t> dropped;
         std::vector<catalog::TablePtr> created;
         std::vector<std::pair<catalog::TablePtr, Part>> segments;
-        std::vector<std::pair<uint32_t, RunPart>> runs;
+        struct Run {
+            uint32_t table_id, index_id;
+            RunPart run;
+        };
+        std::vector<Run> runs;
     };
 
     Status apply_catalog(Transaction& txn, Change& change);

@@ -41,6 +41,13 @@ size_t small_segments(const TableVersion& t) {
     return n;
 }
 
+bool has_many_runs(const TableVersion& t) {
+    for (size_t i = 0; i < t.index_count(); i++) {
+        if (t.runs(i).size() > kRunsMax) return true;
+    }
+    return false;
+}
+
 bool overlaps(const Part& a, const Part& b) {
     const RowIds& x = a.chunk->row_ids();
     const RowIds& y = b.chunk->row_ids();
@@ -51,8 +58,7 @@ bool overlaps(const Part& a, const Part& b) {
 
 bool Flush::wants_work(const TableVersion& t) {
     return !t.delta().empty() || std::any_of(t.base().begin(), t.base().end(), is_holey) ||
-           small_segments(t) > 1 || (!t.patches().empty() && patches_pay(t)) ||
-           t.runs().size() > kRunsMax;
+           small_segments(t) > 1 || (!t.patches().empty() && patches_pay(t)) || has_many_runs(t);
 }
 
 Status Flush::freeze() {
@@ -73,7 +79,10 @@ Status Flush::build() {
     for (auto& [id, rewrite] : rewrites_) {
         choose_sources(rewrite);
         RETURN_IF_ERROR(write_segments(rewrite));
-        RETURN_IF_ERROR(write_run(rewrite));
+        for (size_t i = 0; i < rewrite.frozen->index_count(); i++) {
+            ASSIGN_OR_RETURN(auto runs, write_run(*rewrite.frozen, i));
+            rewrite.runs.push_back(std::move(runs));
+        }
     }
     return {};
 }
@@ -147,14 +156,13 @@ Status Flush::write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool 
 }
 
 // The keys of the delta become a run, together with the older runs that are not much larger.
-Status Flush::write_run(Rewrite& rewrite) {
-    const TableVersion& t = *rewrite.frozen;
-    rewrite.kept_runs = t.runs().size();
-    if (!t.key_encoder()) return {};
-    index::KeyRunBuilder builder(t.key_encoder()->shape());
+Result<Flush::Rewrite::Runs> Flush::write_run(const TableVersion& t, size_t index) {
+    const std::span<const RunPart> runs = t.runs(index);
+    Rewrite::Runs out{runs.size(), {}};
+    index::KeyRunBuilder builder(t.encoder(index).shape());
     builder.reserve(t.delta_rows());
     for (const Part& p : t.delta()) {
-        const index::KeyRun& keys = *p.chunk->keys();
+        const index::KeyRun& keys = *p.chunk->keys()[index];
         for (uint64_t at = 0; at < keys.size(); at++) {
             uint64_t row = keys.row_id(at);
             if (!p.is_dead(row)) builder.add(keys.key(at), p.chunk->row_ids().at(row));
@@ -162,21 +170,18 @@ Status Flush::write_run(Rewrite& rewrite) {
     }
     auto fresh = builder.finish();
     uint64_t rows = fresh->size();
-    while (rewrite.kept_runs > 0 &&
-           (rewrite.kept_runs + (rows > 0) > kRunsMax ||
-            t.runs()[rewrite.kept_runs - 1].run->size() <= kRunRatio * rows)) {
-        rows += t.runs()[--rewrite.kept_runs].run->size();
+    while (out.kept > 0 && (out.kept + (rows > 0) > kRunsMax ||
+                            runs[out.kept - 1].run->size() <= kRunRatio * rows)) {
+        rows += runs[--out.kept].run->size();
     }
-    if (rows == 0) return {};
+    if (rows == 0) return out;
     std::vector<index::RunSource> sources;
-    for (const RunPart& r : t.runs().subspan(rewrite.kept_runs)) {
-        sources.push_back({r.run, r.row_id_base});
-    }
+    for (const RunPart& r : runs.subspan(out.kept)) sources.push_back({r.run, r.row_id_base});
     if (fresh->size() > 0) sources.push_back({fresh, 0});
     auto alive = [&](uint64_t row_id) { return t.locate(row_id).has_value(); };
     ASSIGN_OR_RETURN(auto run, index::merge_to_file(*store_.store_, sources, alive));
-    if (run->size() > 0) rewrite.new_runs.push_back({std::move(run), 0, store_.next_part_id_++});
-    return {};
+    if (run->size() > 0) out.added.push_back({std::move(run), 0, store_.next_part_id_++});
+    return out;
 }
 
 Status Flush::publish() {
@@ -233,10 +238,14 @@ Status Flush::write_table(WriteTransaction& root, const Rewrite& rewrite) {
     for (uint64_t id : rewrite.removed) RETURN_IF_ERROR(erase_segment(root, def.id, id));
     for (const Part& p : rewrite.new_base) RETURN_IF_ERROR(put_segment(root, def, p, false));
     for (const Part& p : rewrite.new_patches) RETURN_IF_ERROR(put_segment(root, def, p, true));
-    for (const RunPart& r : rewrite.frozen->runs().subspan(rewrite.kept_runs)) {
-        RETURN_IF_ERROR(erase_run(root, def.id, r.run_id));
+    for (size_t i = 0; i < rewrite.runs.size(); i++) {
+        for (const RunPart& r : rewrite.frozen->runs(i).subspan(rewrite.runs[i].kept)) {
+            RETURN_IF_ERROR(erase_run(root, def.id, r.run_id));
+        }
+        for (const RunPart& r : rewrite.runs[i].added) {
+            RETURN_IF_ERROR(put_run(root, def.id, def.indexes[i].id, r));
+        }
     }
-    for (const RunPart& r : rewrite.new_runs) RETURN_IF_ERROR(put_run(root, def.id, r));
     return {};
 }
 
@@ -277,11 +286,15 @@ std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
     std::sort(base.begin(), base.end(), [](const Part& a, const Part& b) {
         return a.chunk->row_ids().first() < b.chunk->row_ids().first();
     });
-    std::vector<RunPart> runs(frozen.runs().begin(),
-                              frozen.runs().begin() + static_cast<ptrdiff_t>(rewrite.kept_runs));
-    runs.insert(runs.end(), rewrite.new_runs.begin(), rewrite.new_runs.end());
-    runs.insert(runs.end(), newest.runs().begin() + static_cast<ptrdiff_t>(frozen.runs().size()),
-                newest.runs().end());
+    std::vector<std::vector<RunPart>> runs(frozen.index_count());
+    for (size_t i = 0; i < runs.size(); i++) {
+        auto append = [&](std::span<const RunPart> some) {
+            runs[i].insert(runs[i].end(), some.begin(), some.end());
+        };
+        append(frozen.runs(i).first(rewrite.runs[i].kept));
+        append(rewrite.runs[i].added);
+        append(newest.runs(i).subspan(frozen.runs(i).size()));
+    }
     next->replace_segments(std::move(base), std::move(patches), std::move(runs), dropped);
     next->kill_in_segments(killed);
     return next;
@@ -298,8 +311,10 @@ Status Flush::remove_files() {
             // A file that stays behind is swept at the next open.
             (void)store_.store_->remove_file(FileKind::kSegment, p.chunk->file()->name().id);
         }
-        for (const RunPart& r : rewrite.frozen->runs().subspan(rewrite.kept_runs)) {
-            (void)store_.store_->remove_file(FileKind::kIndexRun, r.run->file()->name().id);
+        for (size_t i = 0; i < rewrite.runs.size(); i++) {
+            for (const RunPart& r : rewrite.frozen->runs(i).subspan(rewrite.runs[i].kept)) {
+                (void)store_.store_->remove_file(FileKind::kIndexRun, r.run->file()->name().id);
+            }
         }
     }
     return {};

@@ -36,15 +36,18 @@ private:
         std::vector<Part> sources;   // parts whose live rows are rewritten
         std::set<uint64_t> removed;  // segment ids among them
         std::vector<Part> new_base, new_patches;
-        size_t kept_runs = 0;  // of frozen->runs(), from the front
-        std::vector<RunPart> new_runs;
+        struct Runs {
+            size_t kept = 0;  // of the frozen index's runs, from the front
+            std::vector<RunPart> added;
+        };
+        std::vector<Runs> runs;  // for each index
     };
 
     static bool wants_work(const TableVersion& table);
     static void choose_sources(Rewrite& rewrite);
     Status write_segments(Rewrite& rewrite);
     Status write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool patch);
-    Status write_run(Rewrite& rewrite);
+    Result<Rewrite::Runs> write_run(const TableVersion& table, size_t index);
     Status write_root(uint64_t xid);
     Status write_table(WriteTransaction& root, const Rewrite& rewrite);
     std::shared_ptr<const TableVersion> swap_in(const Rewrite& rewrite, const TableVersion& newest);

@@ -50,28 +50,35 @@ Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
     return columns;
 }
 
-std::shared_ptr<const index::KeyRun> build_keys(const std::vector<arrow::Array>& columns,
-                                                const catalog::TableDef& table,
-                                                const index::KeyEncoder* encoder) {
-    if (!encoder) return nullptr;
-    std::vector<const arrow::Array*> key_columns;
-    for (uint32_t position : table.primary_key) key_columns.push_back(&columns[position]);
-    const auto rows = static_cast<uint64_t>(key_columns[0]->length);
-    index::KeyRunBuilder builder(encoder->shape());
-    builder.reserve(rows);
-    for (uint64_t row = 0; row < rows; row++) {
-        builder.add(encoder->encode(key_columns, static_cast<int64_t>(row)), row);
+ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersion& table) {
+    ChunkKeys keys;
+    keys.reserve(table.index_count());
+    for (size_t i = 0; i < table.index_count(); i++) {
+        std::vector<const arrow::Array*> key_columns;
+        for (uint32_t position : table.index_def(i).columns) {
+            key_columns.push_back(&columns[position]);
+        }
+        const index::KeyEncoder& encoder = table.encoder(i);
+        const int64_t rows = key_columns[0]->length;
+        index::KeyRunBuilder builder(encoder.shape());
+        builder.reserve(static_cast<uint64_t>(rows));
+        index::Key key;
+        for (int64_t row = 0; row < rows; row++) {
+            encoder.encode(key_columns, row, &key);
+            builder.add(key, static_cast<uint64_t>(row));
+        }
+        keys.push_back(builder.finish());
     }
-    return builder.finish();
+    return keys;
 }
 
-Result<Part> merge_parts(std::span<const Part> parts, const catalog::TableDef& table,
-                         const index::KeyEncoder* encoder) {
+Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table) {
     std::vector<LiveRow> rows = live_rows(parts);
-    ASSIGN_OR_RETURN(std::vector<arrow::Array> columns, gather_columns(parts, rows, table));
-    auto keys = build_keys(columns, table, encoder);
-    return Part{Chunk::in_memory(table.schema(), ids_of(rows), std::move(columns), std::move(keys)),
-                nullptr, 0};
+    ASSIGN_OR_RETURN(std::vector<arrow::Array> columns, gather_columns(parts, rows, table.def()));
+    ChunkKeys keys = build_keys(columns, table);
+    return Part{
+        Chunk::in_memory(table.def().schema(), ids_of(rows), std::move(columns), std::move(keys)),
+        nullptr, 0};
 }
 
 }  // namespace trefoil::table

@@ -35,13 +35,10 @@ Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
                                                  std::span<const LiveRow> rows,
                                                  const catalog::TableDef& table);
 
-// The keys of these columns -> position, plus `first`. Null if the table has no key.
-std::shared_ptr<const index::KeyRun> build_keys(const std::vector<arrow::Array>& columns,
-                                                const catalog::TableDef& table,
-                                                const index::KeyEncoder* encoder);
+// The keys that these rows have in each index of the table -> row.
+ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersion& table);
 
 // One part in memory with the live rows of all. It may be empty.
-Result<Part> merge_parts(std::span<const Part> parts, const catalog::TableDef& table,
-                         const index::KeyEncoder* encoder);
+Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table);
 
 }  // namespace trefoil::table

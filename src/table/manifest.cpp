@@ -91,34 +91,38 @@ Result<Part> load_segment(const Store& store, const ReadTransaction& root,
     return Part{std::move(chunk), std::move(dead), e.segment_id};
 }
 
-Result<std::vector<RunPart>> load_runs(const Store& store, const ReadTransaction& root,
-                                       const TableVersion& table, std::set<FileName>* files) {
+// The runs of each index.
+Result<std::vector<std::vector<RunPart>>> load_runs(const Store& store, const ReadTransaction& root,
+                                                    const TableVersion& table,
+                                                    std::set<FileName>* files) {
     struct Ordered {
+        size_t index;
         uint64_t order;
         RunPart part;
     };
     std::vector<Ordered> runs;
-    RETURN_IF_ERROR(
-        root.for_each(Keyspace::kManifest, KeyRange::prefix(manifest_key('r', table.def().id)),
-                      [&](Bytes key, Bytes value) -> Result<Visit> {
-                          Reader in(value);
-                          FileName name{FileKind::kIndexRun, in.u64()};
-                          RunPart part;
-                          part.row_id_base = in.u64();
-                          uint64_t order = in.u64();
-                          if (!in.ok() || key.size() != kPartKeyBytes || !table.key_encoder()) {
-                              return Status::corruption("a run entry of the manifest is malformed");
-                          }
-                          part.run_id = big_endian(key, kTableKeyBytes, 8);
-                          ASSIGN_OR_RETURN(auto file, store.open_file(name.kind, name.id));
-                          ASSIGN_OR_RETURN(part.run, index::KeyRun::open(std::move(file)));
-                          files->insert(name);
-                          runs.push_back({order, std::move(part)});
-                          return Visit::kNext;
-                      }));
+    RETURN_IF_ERROR(root.for_each(
+        Keyspace::kManifest, KeyRange::prefix(manifest_key('r', table.def().id)),
+        [&](Bytes key, Bytes value) -> Result<Visit> {
+            Reader in(value);
+            FileName name{FileKind::kIndexRun, in.u64()};
+            RunPart part;
+            part.row_id_base = in.u64();
+            uint64_t order = in.u64();
+            auto index = table.def().find_index(in.at_end() ? catalog::kFirstIndexId : in.u32());
+            if (!in.ok() || key.size() != kPartKeyBytes || !index) {
+                return Status::corruption("a run entry of the manifest is malformed");
+            }
+            part.run_id = big_endian(key, kTableKeyBytes, 8);
+            ASSIGN_OR_RETURN(auto file, store.open_file(name.kind, name.id));
+            ASSIGN_OR_RETURN(part.run, index::KeyRun::open(std::move(file)));
+            files->insert(name);
+            runs.push_back({*index, order, std::move(part)});
+            return Visit::kNext;
+        }));
     std::sort(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.order < b.order; });
-    std::vector<RunPart> out;
-    for (Ordered& r : runs) out.push_back(std::move(r.part));
+    std::vector<std::vector<RunPart>> out(table.index_count());
+    for (Ordered& r : runs) out[r.index].push_back(std::move(r.part));
     return out;
 }
 
@@ -174,18 +178,25 @@ Status put_zones(WriteTransaction& root, const catalog::TableDef& table, const P
     return {};
 }
 
-Status put_run(WriteTransaction& root, uint32_t table, const RunPart& run) {
+Status put_run(WriteTransaction& root, uint32_t table, uint32_t index_id, const RunPart& run) {
     Writer out;
     out.u64(run.run->file()->name().id);
     out.u64(run.row_id_base);
     out.u64(run.run_id);
+    out.u32(index_id);
     return root.put(Keyspace::kManifest, manifest_key('r', table, run.run_id), out.data());
 }
 
 Status put_table_state(WriteTransaction& root, const TableVersion& table) {
     Writer out;
     out.u64(table.next_row_id());
-    out.u8(table.keys_moved() ? kKeysMoved : 0);
+    std::vector<uint32_t> moved;
+    for (size_t i = 0; i < table.index_count(); i++) {
+        if (table.keys_moved(i)) moved.push_back(table.index_def(i).id);
+    }
+    out.u8(kIndexesListed);
+    out.u32(static_cast<uint32_t>(moved.size()));
+    for (uint32_t id : moved) out.u32(id);
     return root.put(Keyspace::kManifest, manifest_key('t', table.def().id), out.data());
 }
 
@@ -220,7 +231,14 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
     if (state) {
         Reader in(*state);
         table.set_next_row_id(in.u64());
-        if (in.u8() & kKeysMoved) table.set_keys_moved();
+        const uint8_t flags = in.u8();
+        std::vector<uint32_t> moved;
+        if (flags & kPrimaryKeysMoved) moved.push_back(catalog::kFirstIndexId);
+        const uint32_t listed = flags & kIndexesListed ? in.u32() : 0;
+        for (uint32_t i = 0; i < listed && in.ok(); i++) moved.push_back(in.u32());
+        for (uint32_t id : moved) {
+            if (auto index = def->find_index(id)) table.set_keys_moved(*index);
+        }
         if (!in.ok()) return Status::corruption("the state of a table is malformed");
     }
     std::vector<Part> base, patches;
@@ -235,7 +253,9 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
         return a.chunk->row_ids().first() < b.chunk->row_ids().first();
     });
     ASSIGN_OR_RETURN(auto runs, load_runs(store, root, table, files));
-    for (const RunPart& r : runs) *part_id_max = std::max(*part_id_max, r.run_id);
+    for (const auto& of_index : runs) {
+        for (const RunPart& r : of_index) *part_id_max = std::max(*part_id_max, r.run_id);
+    }
     table.replace_segments(std::move(base), std::move(patches), std::move(runs), 0);
     return table;
 }

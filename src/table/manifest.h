@@ -17,7 +17,7 @@ Status put_segment(WriteTransaction& root, const catalog::TableDef& table, const
                    bool patch);
 Status put_dead_rows(WriteTransaction& root, uint32_t table, const Part& part);
 Status put_zones(WriteTransaction& root, const catalog::TableDef& table, const Part& part);
-Status put_run(WriteTransaction& root, uint32_t table, const RunPart& run);
+Status put_run(WriteTransaction& root, uint32_t table, uint32_t index_id, const RunPart& run);
 Status put_table_state(WriteTransaction& root, const TableVersion& table);
 Status erase_segment(WriteTransaction& root, uint32_t table, uint64_t segment_id);
 Status erase_run(WriteTransaction& root, uint32_t table, uint64_t run_id);

@@ -3,25 +3,30 @@
 // Keys are big-endian so that they sort as numbers; values are little-endian; str is a u32 length
 // and bytes.
 //
-//   KEYSPACE  KEY                                    VALUE
-//   meta      "table.checkpoint_xid"                 u64  redo records up to this xid are in
-//   segments meta      "table.next_table_id"                  u32 catalog   'T' u32 table
-//   definition, see catalog/catalog_format.h manifest  't' u32 table                          u64
-//   next row id, u8 flags (1: keys moved) manifest  's' u32 table u64 segment              segment
-//   entry manifest  'd' u32 table u64 segment              dead rows: bitmap words, u64 each
-//   manifest  'r' u32 table u64 run                  run entry
+//   KEYSPACE  KEY                              VALUE
+//   meta      "table.checkpoint_xid"           u64  redo records up to this xid are in segments
+//   meta      "table.next_table_id"            u32
+//   catalog   'T' u32 table                    definition, see catalog/catalog_format.h
+//   manifest  't' u32 table                    table state
+//   manifest  's' u32 table u64 segment        segment entry
+//   manifest  'd' u32 table u64 segment        dead rows: bitmap words, u64 each
+//   manifest  'r' u32 table u64 run            run entry
 //   stats     'z' u32 table u64 segment u32 column   zone map of one column
-//   log       xid                                    redo record of one commit
+//   log       xid                              redo record of one commit
 //
+//   table state     u64 next row id, u8 flags (1: keys of index 1 moved; 2: a list follows), if
+//                   listed: u32 number of indexes whose keys moved, then their ids, u32 each
 //   segment entry   u64 file id, u64 first row id, u64 rows, u8 flags (1: ids listed, 2: patch)
 //   run entry       u64 file id, u64 row id base, u64 order (runs are searched from the highest
-//   order down) zone map        u32 zones; zones+1 times: u64 null count, u8 known (the last one is
-//   the chunk's);
-//                   distinct sketch as str; u8 1 if bounds follow; aligned to 8, an array of
-//                   zones+1 minima and one of maxima, in the form of arrow/serialize_format.h
+//                   order down), u32 index id (absent: 1)
+//   zone map        u32 zones; zones+1 times: u64 null count, u8 known (the last one is the
+//                   chunk's); distinct sketch as str; u8 1 if bounds follow; aligned to 8, an array
+//                   of zones+1 minima and one of maxima, in the form of arrow/serialize_format.h
 //
-//   redo record     u16 format (1), u32 number of tables, then for each
-//                     u32 table, u64 next row id after the commit, u8 flags (1: keys moved)
+//   redo record     u16 format (2), u32 number of tables, then for each
+//                     u32 table, u64 next row id after the commit
+//                     u32 number of indexes whose keys moved, then their ids, u32 each
+//                       (format 1: u8 flags, 1: keys of index 1 moved)
 //                     u32 number of killed rows, then their row ids, u64 each
 //                     u32 number of parts, then for each
 //                       u32 rows, u8 ids dense, u64 first id  or  rows x u64 ids
@@ -38,12 +43,13 @@
 
 namespace trefoil::table {
 
-constexpr uint16_t kRedoFormat = 1;
+constexpr uint16_t kRedoFormat = 2;
+constexpr uint16_t kRedoFormatPrimaryKeyOnly = 1;
 constexpr std::string_view kCheckpointXidKey = "table.checkpoint_xid";
 constexpr std::string_view kNextTableIdKey = "table.next_table_id";
 
 enum SegmentFlags : uint8_t { kIdsListed = 1, kPatch = 2 };
-enum TableFlags : uint8_t { kKeysMoved = 1 };
+enum TableFlags : uint8_t { kPrimaryKeysMoved = 1, kIndexesListed = 2 };
 
 // u8 tag, then big-endian numbers: how every key of the tables is made.
 std::string manifest_key(char tag, uint32_t table);

@@ -42,9 +42,11 @@ Status replay_table(const RedoTable& redo, TableVersion& table) {
         killed.push_back(*at);
     }
     table.kill(killed);
-    if (redo.keys_moved) table.set_keys_moved();
+    for (uint32_t id : redo.keys_moved) {
+        if (auto index = table.def().find_index(id)) table.set_keys_moved(*index);
+    }
     for (const RedoTable::Rows& rows : redo.parts) {
-        auto keys = build_keys(rows.columns, table.def(), table.key_encoder());
+        ChunkKeys keys = build_keys(rows.columns, table);
         RETURN_IF_ERROR(table.add_delta(
             {Chunk::in_memory(table.def().schema(), rows.ids, rows.columns, std::move(keys)),
              nullptr, 0},

@@ -43,7 +43,8 @@ std::string encode_redo(const std::vector<RedoTable>& tables) {
     for (const RedoTable& t : tables) {
         out.u32(t.table_id);
         out.u64(t.next_row_id);
-        out.u8(t.keys_moved ? kKeysMoved : 0);
+        out.u32(static_cast<uint32_t>(t.keys_moved.size()));
+        for (uint32_t id : t.keys_moved) out.u32(id);
         out.u32(static_cast<uint32_t>(t.killed.size()));
         for (uint64_t id : t.killed) out.u64(id);
         out.u32(static_cast<uint32_t>(t.parts.size()));
@@ -62,7 +63,8 @@ std::string encode_redo(const std::vector<RedoTable>& tables) {
 Result<std::vector<RedoTable>> decode_redo(
     Bytes record, const std::function<catalog::TablePtr(uint32_t table)>& find) {
     Reader in(record);
-    if (uint16_t format = in.u16(); format != kRedoFormat) {
+    const uint16_t format = in.u16();
+    if (format != kRedoFormat && format != kRedoFormatPrimaryKeyOnly) {
         return Status::unsupported("a redo record of format " + std::to_string(format) +
                                    "; open the database with a newer version");
     }
@@ -73,7 +75,12 @@ Result<std::vector<RedoTable>> decode_redo(
         RedoTable t;
         t.table_id = in.u32();
         t.next_row_id = in.u64();
-        t.keys_moved = in.u8() & kKeysMoved;
+        if (format == kRedoFormatPrimaryKeyOnly) {
+            if (in.u8() & kPrimaryKeysMoved) t.keys_moved = {catalog::kFirstIndexId};
+        } else {
+            const uint32_t moved = in.u32();
+            for (uint32_t k = 0; k < moved && in.ok(); k++) t.keys_moved.push_back(in.u32());
+        }
         uint32_t killed = in.u32();
         for (uint32_t k = 0; k < killed && in.ok(); k++) t.killed.push_back(in.u64());
         catalog::TablePtr def = find(t.table_id);

@@ -18,7 +18,7 @@ namespace trefoil::table {
 struct RedoTable {
     uint32_t table_id = 0;
     uint64_t next_row_id = 0;
-    bool keys_moved = false;
+    std::vector<uint32_t> keys_moved;  // ids of indexes
     std::vector<uint64_t> killed;
     struct Rows {
         RowIds ids;

@@ -159,7 +159,9 @@ Status TableStore::verify() {
             const auto& file = table->part(i).chunk->file();
             if (file) RETURN_IF_ERROR(file->verify_all());
         }
-        for (const RunPart& r : table->runs()) RETURN_IF_ERROR(r.run->file()->verify_all());
+        for (size_t i = 0; i < table->index_count(); i++) {
+            for (const RunPart& r : table->runs(i)) RETURN_IF_ERROR(r.run->file()->verify_all());
+        }
     }
     return {};
 }

@@ -39,9 +39,9 @@
 
 namespace trefoil::table {
 
-// The keys of rows that a transaction staged in files: one durable run per table, its row ids
-// counted from the transaction's first private id.
-using StagedKeys = std::shared_ptr<const index::KeyRun>;
+// The keys of rows that a transaction staged in files: one durable run for each index of a table,
+// their row ids counted from the transaction's first private id.
+using StagedKeys = ChunkKeys;
 
 }  // namespace trefoil::table
 

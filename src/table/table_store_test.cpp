@@ -50,7 +50,7 @@ catalog::TableDef person() {
     t.name = "person";
     t.columns.push_back({0, "id", arrow::int64(), {}, false, {}});
     t.columns.push_back({0, "name", arrow::utf8_view(), {}, false, {}});
-    t.primary_key = {0};
+    t.indexes.push_back({0, "person_pkey", {0}, true, true, true});
     return t;
 }
 
@@ -89,7 +89,7 @@ Result<uint64_t> insert(Transaction& txn, std::span<const int64_t> ids, int64_t 
 std::optional<Location> find(const TableVersion& table, int64_t id) {
     index::IndexCounters counters;
     std::vector<Value> key = {Value(id)};
-    auto at = table.find_key(table.key_encoder()->encode(key), counters);
+    auto at = table.find_key(0, table.key_encoder()->encode(key), counters);
     REQUIRE_OK(at.status());
     return *at;
 }

@@ -33,17 +33,22 @@ void append_row(uint32_t part, uint32_t row, std::vector<RowSpan>* rows) {
     }
 }
 
+std::shared_ptr<const index::KeyEncoder> make_encoder(const catalog::TableDef& table,
+                                                      const catalog::IndexDef& index) {
+    std::vector<arrow::Type> types;
+    for (uint32_t position : index.columns) types.push_back(table.columns[position].type);
+    return std::make_shared<const index::KeyEncoder>(std::move(types), !index.is_primary);
+}
+
 }  // namespace
 
 TableVersion::TableVersion(catalog::TablePtr def)
     : def_(std::move(def)),
       base_(std::make_shared<std::vector<Part>>()),
-      patches_(std::make_shared<std::vector<Part>>()),
-      runs_(std::make_shared<const std::vector<RunPart>>()) {
-    if (!def_->primary_key.empty()) {
-        std::vector<arrow::Type> types;
-        for (uint32_t position : def_->primary_key) types.push_back(def_->columns[position].type);
-        keys_ = std::make_shared<const index::KeyEncoder>(std::move(types));
+      patches_(std::make_shared<std::vector<Part>>()) {
+    for (const catalog::IndexDef& index : def_->indexes) {
+        indexes_.push_back(
+            {make_encoder(*def_, index), std::make_shared<const std::vector<RunPart>>(), false});
     }
 }
 
@@ -98,36 +103,47 @@ std::optional<Location> TableVersion::locate(uint64_t row_id) const {
     return std::nullopt;
 }
 
-Result<bool> TableVersion::has_key(Location at, const index::Key& key) const {
+// Whether the row has this key now; with `or_null`, also if a part of it is NULL.
+Result<bool> TableVersion::has_key(size_t index, Location at, const index::Key& key,
+                                   bool or_null) const {
     std::vector<const arrow::Array*> columns;
-    for (uint32_t position : def_->primary_key) {
+    for (uint32_t position : def_->indexes[index].columns) {
         ASSIGN_OR_RETURN(const arrow::Array* column, part(at.part).chunk->column(position));
+        if (!or_null && !column->is_valid(at.row)) return false;
         columns.push_back(column);
     }
-    return keys_->encode(columns, at.row) == key;
+    return indexes_[index].keys->encode(columns, at.row) == key;
 }
 
-Result<std::optional<Location>> TableVersion::find_key(const index::Key& key,
+Result<std::optional<Location>> TableVersion::find_key(size_t index, const index::Key& key,
                                                        index::IndexCounters& counters) const {
-    const size_t segments = base_->size() + patches_->size();
+    const TableIndex& in = indexes_[index];
+    // The greatest value of a column may share its key with NULLs.
+    const bool shared = in.keys->may_hold_null(key);
+    const uint32_t segments = static_cast<uint32_t>(base_->size() + patches_->size());
     for (size_t i = delta_.size(); i-- > 0;) {
         const Part& p = delta_[i];
-        auto [begin, end] = p.chunk->keys()->lookup(key, counters);
+        const index::KeyRun& keys = *p.chunk->keys()[index];
+        auto [begin, end] = keys.lookup(key, counters);
         for (uint64_t at = begin; at < end; at++) {
-            uint64_t row = p.chunk->keys()->row_id(at);
+            uint64_t row = keys.row_id(at);
             if (p.is_dead(row)) continue;
-            return std::optional(
-                Location{static_cast<uint32_t>(segments + i), static_cast<uint32_t>(row)});
+            Location found{segments + static_cast<uint32_t>(i), static_cast<uint32_t>(row)};
+            if (shared) {
+                ASSIGN_OR_RETURN(bool same, has_key(index, found, key, /*or_null=*/false));
+                if (!same) continue;
+            }
+            return std::optional(found);
         }
     }
-    for (size_t i = runs_->size(); i-- > 0;) {
-        const RunPart& r = (*runs_)[i];
+    for (size_t i = in.runs->size(); i-- > 0;) {
+        const RunPart& r = (*in.runs)[i];
         auto [begin, end] = r.run->lookup(key, counters);
         for (uint64_t at = begin; at < end; at++) {
             auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
             if (!found) continue;
-            if (keys_moved_) {
-                ASSIGN_OR_RETURN(bool same, has_key(*found, key));
+            if (in.keys_moved || shared) {
+                ASSIGN_OR_RETURN(bool same, has_key(index, *found, key, /*or_null=*/false));
                 if (!same) continue;
             }
             return found;
@@ -136,27 +152,29 @@ Result<std::optional<Location>> TableVersion::find_key(const index::Key& key,
     return std::optional<Location>();
 }
 
-Status TableVersion::find_range(const index::KeyRange& range, std::vector<RowSpan>* rows,
-                                index::IndexCounters& counters) const {
-    for (const RunPart& r : *runs_) {
-        RETURN_IF_ERROR(find_in_run(r, r.run->range(range, counters), rows));
+Status TableVersion::find_range(size_t index, const index::KeyRange& range,
+                                std::vector<RowSpan>* rows, index::IndexCounters& counters) const {
+    for (const RunPart& r : *indexes_[index].runs) {
+        RETURN_IF_ERROR(find_in_run(index, r, r.run->range(range, counters), rows));
     }
     const size_t segments = base_->size() + patches_->size();
     for (size_t i = 0; i < delta_.size(); i++) {
         const Part& p = delta_[i];
-        auto [begin, end] = p.chunk->keys()->range(range, counters);
+        const index::KeyRun& keys = *p.chunk->keys()[index];
+        auto [begin, end] = keys.range(range, counters);
         for (uint64_t at = begin; at < end; at++) {
-            auto row = static_cast<uint32_t>(p.chunk->keys()->row_id(at));
+            auto row = static_cast<uint32_t>(keys.row_id(at));
             if (!p.is_dead(row)) append_row(static_cast<uint32_t>(segments + i), row, rows);
         }
     }
     return {};
 }
 
-Status TableVersion::find_in_run(const RunPart& r, index::Positions entries,
+Status TableVersion::find_in_run(size_t index, const RunPart& r, index::Positions entries,
                                  std::vector<RowSpan>* rows) const {
     if (entries.begin == entries.end) return {};
-    if (r.run->is_dense() && !keys_moved_) {
+    const bool moved = indexes_[index].keys_moved;
+    if (r.run->is_dense() && !moved) {
         const uint64_t first = r.row_id_base + r.run->row_id(entries.begin);
         add_segment_rows(first, first + (entries.end - entries.begin) - 1, rows);
         return {};
@@ -164,8 +182,8 @@ Status TableVersion::find_in_run(const RunPart& r, index::Positions entries,
     for (uint64_t at = entries.begin; at < entries.end; at++) {
         auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
         if (!found) continue;
-        if (keys_moved_) {
-            ASSIGN_OR_RETURN(bool same, has_key(*found, r.run->key(at)));
+        if (moved) {
+            ASSIGN_OR_RETURN(bool same, has_key(index, *found, r.run->key(at), /*or_null=*/true));
             if (!same) continue;
         }
         append_row(found->part, found->row, rows);
@@ -259,10 +277,10 @@ void TableVersion::add_segment(Part part) {
     base_ = std::move(base);
 }
 
-void TableVersion::add_run(RunPart run) {
-    auto runs = std::make_shared<std::vector<RunPart>>(*runs_);
+void TableVersion::add_run(size_t index, RunPart run) {
+    auto runs = std::make_shared<std::vector<RunPart>>(*indexes_[index].runs);
     runs->push_back(std::move(run));
-    runs_ = std::move(runs);
+    indexes_[index].runs = std::move(runs);
 }
 
 Status TableVersion::add_delta(Part part, size_t merge_floor) {
@@ -272,18 +290,20 @@ Status TableVersion::add_delta(Part part, size_t merge_floor) {
     if (delta_.back().chunk->file() || delta_.size() - 1 <= floor) return {};
     size_t begin = merge_begin(delta_, floor);
     if (begin == delta_.size() - 1) return {};
-    ASSIGN_OR_RETURN(Part merged,
-                     merge_parts(std::span(delta_).subspan(begin), *def_, keys_.get()));
+    ASSIGN_OR_RETURN(Part merged, merge_parts(std::span(delta_).subspan(begin), *this));
     delta_.resize(begin);
     if (merged.chunk->rows() > 0) delta_.push_back(std::move(merged));
     return {};
 }
 
 void TableVersion::replace_segments(std::vector<Part> base, std::vector<Part> patches,
-                                    std::vector<RunPart> runs, size_t dropped_delta) {
+                                    std::vector<std::vector<RunPart>> runs, size_t dropped_delta) {
+    CHECK(runs.size() == indexes_.size());
     base_ = std::make_shared<std::vector<Part>>(std::move(base));
     patches_ = std::make_shared<std::vector<Part>>(std::move(patches));
-    runs_ = std::make_shared<const std::vector<RunPart>>(std::move(runs));
+    for (size_t i = 0; i < runs.size(); i++) {
+        indexes_[i].runs = std::make_shared<const std::vector<RunPart>>(std::move(runs[i]));
+    }
     delta_.erase(delta_.begin(), delta_.begin() + static_cast<ptrdiff_t>(dropped_delta));
     frozen_ = 0;
     recount();

@@ -5,7 +5,8 @@
 //     delta      chunks in memory: what was committed since the last flush, then what the
 //     transaction
 //                that looks has done itself
-//     runs       sorted runs of primary keys -> row id, over base and patches, oldest first
+//     indexes    for each: sorted runs of keys -> row id over base and patches, oldest first; the
+//                chunks of the delta have their own
 //
 // A row has one id for life and lives in exactly one place; everywhere else that id is marked dead.
 // A version never changes once it is shared. The functions that change it (kill, add_delta) are for
@@ -49,6 +50,13 @@ struct RunPart {
     uint64_t run_id = 0;  // of the manifest
 };
 
+// One index of a table. Its definition stands at the same place of TableDef::indexes.
+struct TableIndex {
+    std::shared_ptr<const index::KeyEncoder> keys;
+    std::shared_ptr<const std::vector<RunPart>> runs;  // shared among versions
+    bool keys_moved = false;  // some row's key was updated: a run may name it under the old one
+};
+
 // A live row: which part (counted through base, patches, delta) and which row of it.
 struct Location {
     uint32_t part = 0;
@@ -76,29 +84,36 @@ public:
     const catalog::TablePtr& def_ptr() const { return def_; }
     uint64_t live_rows() const { return live_rows_; }
     uint64_t next_row_id() const { return next_row_id_; }
-    // Null if the table has no primary key.
-    const index::KeyEncoder* key_encoder() const { return keys_.get(); }
+    // Indexes are named by their position in def().indexes.
+    size_t index_count() const { return indexes_.size(); }
+    const catalog::IndexDef& index_def(size_t i) const { return def_->indexes[i]; }
+    const index::KeyEncoder& encoder(size_t i) const { return *indexes_[i].keys; }
+    std::span<const RunPart> runs(size_t i) const { return *indexes_[i].runs; }
+    bool keys_moved(size_t i) const { return indexes_[i].keys_moved; }
+    // Of the primary key, which is index 0; null if the table has none.
+    const index::KeyEncoder* key_encoder() const {
+        return def_->primary() ? indexes_[0].keys.get() : nullptr;
+    }
 
     size_t part_count() const { return base_->size() + patches_->size() + delta_.size(); }
     const Part& part(size_t i) const;
     std::span<const Part> base() const { return *base_; }
     std::span<const Part> patches() const { return *patches_; }
     std::span<const Part> delta() const { return delta_; }
-    std::span<const RunPart> runs() const { return *runs_; }
     size_t delta_bytes() const;
     uint64_t delta_rows() const;
 
     // Where the row is, if it is live.
     std::optional<Location> locate(uint64_t row_id) const;
 
-    // The live row with this primary key, if there is one.
+    // The live row with this key of a unique index, if there is one. No part of the key is NULL.
     // Errors: kCorruption (a row had to be read to tell a moved key).
-    Result<std::optional<Location>> find_key(const index::Key& key,
+    Result<std::optional<Location>> find_key(size_t index, const index::Key& key,
                                              index::IndexCounters& counters) const;
 
     // Appends the live rows with keys in the range. The spans come in no order, and a row may be in
     // two of them; normalise() puts that right once all ranges are found.
-    Status find_range(const index::KeyRange& range, std::vector<RowSpan>* rows,
+    Status find_range(size_t index, const index::KeyRange& range, std::vector<RowSpan>* rows,
                       index::IndexCounters& counters) const;
 
     // --- making the next version, on a copy ---
@@ -112,34 +127,32 @@ public:
     void kill_in_segments(std::span<const uint64_t> row_ids);
     // A segment whose ids are disjoint from those of all others, and the run that holds its keys.
     void add_segment(Part part);
-    void add_run(RunPart run);
+    void add_run(size_t index, RunPart run);
     void set_next_row_id(uint64_t id) { next_row_id_ = id; }
-    void set_keys_moved() { keys_moved_ = true; }
-    bool keys_moved() const { return keys_moved_; }
+    void set_keys_moved(size_t index) { indexes_[index].keys_moved = true; }
     // Parts [0, n) of the delta are being written to segments: nothing is merged into them.
     void set_frozen(size_t n) { frozen_ = n; }
     size_t frozen() const { return frozen_; }
-    // Replaces segments and runs, and drops the first `dropped_delta` parts of the delta.
+    // Replaces segments and the runs of each index, and drops the first `dropped_delta` parts of
+    // the delta.
     void replace_segments(std::vector<Part> base, std::vector<Part> patches,
-                          std::vector<RunPart> runs, size_t dropped_delta);
+                          std::vector<std::vector<RunPart>> runs, size_t dropped_delta);
 
 private:
     void recount();
     std::optional<Location> locate_in_segments(uint64_t row_id) const;
-    Result<bool> has_key(Location at, const index::Key& key) const;
-    Status find_in_run(const RunPart& run, index::Positions entries,
+    Result<bool> has_key(size_t index, Location at, const index::Key& key, bool or_null) const;
+    Status find_in_run(size_t index, const RunPart& run, index::Positions entries,
                        std::vector<RowSpan>* rows) const;
     void add_segment_rows(uint64_t first_id, uint64_t last_id, std::vector<RowSpan>* rows) const;
 
     catalog::TablePtr def_;
-    std::shared_ptr<const index::KeyEncoder> keys_;
+    std::vector<TableIndex> indexes_;
     std::shared_ptr<const std::vector<Part>> base_, patches_;  // shared among versions
-    std::shared_ptr<const std::vector<RunPart>> runs_;
     std::vector<Part> delta_;
     size_t frozen_ = 0;
     uint64_t live_rows_ = 0;
     uint64_t next_row_id_ = 0;
-    bool keys_moved_ = false;  // some row's key was updated: a run may name it under the old one
 };
 
 // Sorts spans by part and row, and joins those that overlap or meet.

@@ -113,10 +113,11 @@ Status TableWriter::flush_pending(bool all) {
 Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
     RowIds ids = RowIds::dense(kPrivateRowId + writes_.private_ids, rows);
     writes_.private_ids += rows;
-    auto keys = build_keys(columns, *table_, next_->key_encoder());
+    ChunkKeys keys = build_keys(columns, *next_);
     if (rows < kSegmentRows) {
         added_.push_back(
-            {Chunk::in_memory(table_->schema(), ids, std::move(columns), keys), nullptr, 0});
+            {Chunk::in_memory(table_->schema(), ids, std::move(columns), std::move(keys)), nullptr,
+             0});
         return {};
     }
     ZoneMap zones = build_zone_map(columns, rows);
@@ -158,21 +159,24 @@ Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
     return {};
 }
 
-// Notes it if a row gets another key: then the runs know it under the old one.
-Status TableWriter::note_moved_keys(const Killed& killed,
+// Notes it if a row gets another key in an index: then its runs know it under the old one.
+Status TableWriter::note_moved_keys(size_t index, const Killed& killed,
                                     const std::vector<arrow::Array>& columns) {
-    const index::KeyEncoder* encoder = next_->key_encoder();
-    if (!encoder || next_->keys_moved()) return {};
-    std::vector<const arrow::Array*> before(table_->primary_key.size()), after;
-    for (uint32_t position : table_->primary_key) after.push_back(&columns[position]);
+    if (next_->keys_moved(index)) return {};
+    const std::vector<uint32_t>& positions = next_->index_def(index).columns;
+    const index::KeyEncoder& encoder = next_->encoder(index);
+    std::vector<const arrow::Array*> before(positions.size()), after;
+    for (uint32_t position : positions) after.push_back(&columns[position]);
+    index::Key old_key, new_key;
     for (size_t i = 0; i < killed.ids.size(); i++) {
         const Chunk& chunk = *next_->part(killed.locations[i].part).chunk;
         for (size_t k = 0; k < before.size(); k++) {
-            ASSIGN_OR_RETURN(before[k], chunk.column(table_->primary_key[k]));
+            ASSIGN_OR_RETURN(before[k], chunk.column(positions[k]));
         }
-        if (encoder->encode(before, killed.locations[i].row) !=
-            encoder->encode(after, killed.at[i])) {
-            next_->set_keys_moved();
+        encoder.encode(before, killed.locations[i].row, &old_key);
+        encoder.encode(after, killed.at[i], &new_key);
+        if (old_key != new_key) {
+            next_->set_keys_moved(index);
             return {};
         }
     }
@@ -191,7 +195,9 @@ Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow:
     Killed killed;
     RETURN_IF_ERROR(kill_rows(row_ids, &killed));
     if (killed.ids.empty()) return {};
-    RETURN_IF_ERROR(note_moved_keys(killed, columns));
+    for (size_t i = 0; i < next_->index_count(); i++) {
+        RETURN_IF_ERROR(note_moved_keys(i, killed, columns));
+    }
     // Parts keep their rows by row id.
     const std::vector<uint64_t>& fresh = killed.ids;
     std::vector<uint32_t> order(fresh.size());
@@ -208,7 +214,7 @@ Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow:
     for (const arrow::Array& column : columns) {
         taken.push_back(arrow::compact(arrow::take(column, rows)));
     }
-    auto keys = build_keys(taken, *table_, next_->key_encoder());
+    ChunkKeys keys = build_keys(taken, *next_);
     added_.push_back({Chunk::in_memory(table_->schema(), RowIds::listed(std::move(ids)),
                                        std::move(taken), std::move(keys)),
                       nullptr, 0});
@@ -221,8 +227,8 @@ Result<uint64_t> TableWriter::finish() {
     const bool bulk = std::any_of(added_.begin(), added_.end(),
                                   [](const Part& p) { return p.chunk->file() != nullptr; });
     if (bulk) {
-        ASSIGN_OR_RETURN(auto keys, check_unique_bulk(*next_, added_));
-        if (keys) writes_.staged_keys.push_back(std::move(keys));
+        ASSIGN_OR_RETURN(ChunkKeys keys, check_unique_bulk(*next_, added_));
+        if (!keys.empty()) writes_.staged_keys.push_back(std::move(keys));
     }
     for (Part& part : added_) {
         if (!bulk) RETURN_IF_ERROR(check_unique(*next_, part));

@@ -69,9 +69,12 @@ void Transaction::set_table(std::shared_ptr<const TableVersion> table) {
 Status Transaction::create_table(catalog::TableDef table) {
     RETURN_IF_ERROR(check_writable());
     RETURN_IF_ERROR(catalog::validate(table));
-    if (state_.view->catalog->find(table.name)) {
-        return {Code::kInvalidInput, "42P07", "table \"" + table.name + "\" already exists"};
+    if (state_.view->catalog->has_relation(table.name)) {
+        const char* what = state_.view->catalog->find(table.name) ? "table" : "relation";
+        return {Code::kInvalidInput, "42P07",
+                std::string(what) + " \"" + table.name + "\" already exists"};
     }
+    RETURN_IF_ERROR(catalog::name_indexes(table, *state_.view->catalog));
     table.id = store_->next_table_id_++;
     for (catalog::ColumnDef& column : table.columns) column.id = table.next_column_id++;
     table.finish();

@@ -39,9 +39,9 @@ struct TableWrites {
     uint64_t private_ids = 0;      // handed out: kPrivateRowId + 0, 1, ...
     std::vector<uint64_t> killed;  // committed rows that were deleted or replaced, each once
     size_t private_floor = 0;      // parts of the view's delta from here on are this transaction's
-    // Keys of the rows that were staged in files, one run per statement; row ids count from
-    // kPrivateRowId.
-    std::vector<std::shared_ptr<const index::KeyRun>> staged_keys;
+    // Keys of the rows that were staged in files, one run per statement for each index; row ids
+    // count from kPrivateRowId.
+    std::vector<ChunkKeys> staged_keys;
 };
 
 // The snapshots that open transactions look at: what says which past changes may still matter to
@@ -147,7 +147,8 @@ private:
         std::vector<uint32_t> at;
     };
     Status kill_rows(const arrow::Array& row_ids, Killed* killed);
-    Status note_moved_keys(const Killed& killed, const std::vector<arrow::Array>& columns);
+    Status note_moved_keys(size_t index, const Killed& killed,
+                           const std::vector<arrow::Array>& columns);
 
     Transaction& txn_;
     catalog::TablePtr table_;

@@ -62,14 +62,14 @@ inline catalog::TableDef table_a() {
     t.name = "a";
     t.columns.push_back({0, "id", arrow::int64(), {}, true, {}});
     t.columns.push_back({0, "name", arrow::utf8_view(), {}, false, {}});
-    t.primary_key = {0};
+    t.indexes.push_back({0, "", {0}, true, true, true});
     return t;
 }
 inline catalog::TableDef table_b() {
     catalog::TableDef t;
     t.name = "b";
     t.columns.push_back({0, "id", arrow::int64(), {}, true, {}});
-    t.primary_key = {0};
+    t.indexes.push_back({0, "", {0}, true, true, true});
     return t;
 }
 
@@ -166,7 +166,7 @@ private:
         for (int64_t id : ids) {
             std::vector<Value> key = {Value(id)};
             ASSIGN_OR_RETURN(auto at,
-                             version->find_key(version->key_encoder()->encode(key), counters));
+                             version->find_key(0, version->key_encoder()->encode(key), counters));
             if (!at) return Status::not_found("key " + std::to_string(id) + " is not found");
             const Part& part = version->part(at->part);
             out.append_int64(static_cast<int64_t>(part.chunk->row_ids().at(at->row)));
@@ -291,7 +291,7 @@ inline std::string problem_of_index(const TableVersion& table, uint64_t stride) 
         for (uint64_t row = 0; row < part.chunk->rows(); row += stride) {
             if (part.is_dead(row)) continue;
             std::vector<Value> key = {Value((*id)->values<int64_t>()[row])};
-            auto at = table.find_key(table.key_encoder()->encode(key), counters);
+            auto at = table.find_key(0, table.key_encoder()->encode(key), counters);
             if (!at.ok()) return at.status().to_string();
             Location here{static_cast<uint32_t>(p), static_cast<uint32_t>(row)};
             if (!*at || **at != here) return "the index does not find " + key[0].to_string();
@@ -308,7 +308,11 @@ inline std::set<std::string> named_files(const Version& version) {
             const auto& file = table->part(p).chunk->file();
             if (file) names.insert(to_string(file->name()));
         }
-        for (const RunPart& run : table->runs()) names.insert(to_string(run.run->file()->name()));
+        for (size_t i = 0; i < table->index_count(); i++) {
+            for (const RunPart& run : table->runs(i)) {
+                names.insert(to_string(run.run->file()->name()));
+            }
+        }
     }
     return names;
 }
