@@ -215,7 +215,7 @@ TEST_CASE("every index agrees with a model through changes, flushes and reopenin
                 compare(*(*store->current())->find("t"), model, known);
             }
         }
-        CHECK(store->counters().flushes > 0);
+        CHECK((*store->current())->find("t")->base().size() > 0);
     }
 }
 

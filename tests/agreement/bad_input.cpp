@@ -205,7 +205,7 @@ TEST_CASE("what is not there yet is refused by name and place") {
              {"INSERT INTO person (id, first_name) VALUES (1, 'x') ON CONFLICT DO NOTHING", "",
               "ON CONFLICT"},
              {"DELETE FROM person RETURNING *", "", "RETURNING"},
-             {"CREATE TABLE t (a INT, UNIQUE (a) DEFERRABLE)", "UNIQUE", "DEFERRABLE"},
+             {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "a INT", "UNIQUE"},
              {"CREATE TABLE t (a INT CHECK (a > 0))", "a INT", "CHECK"},
              {"CREATE TABLE t (a INT REFERENCES person)", "a INT", "FOREIGN KEY"},
              {"CREATE TABLE t AS SELECT 1", "CREATE", "CREATE TABLE AS"},
