@@ -6,7 +6,7 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, dml what SQL says                     suggest, error_text
+//!     text, check, names, copy, ddl, dml, transaction    what SQL says     suggest, error_text
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     dependent, domain, only_row        correlated subqueries as joins
@@ -52,5 +52,6 @@ mod statement_format;
 mod suggest;
 mod test_functions;
 mod text;
+mod transaction;
 mod types;
 mod value;

@@ -7,8 +7,8 @@
 //! for the inside of queries.
 
 use datafusion::sql::sqlparser::ast::{
-    self, Delete, Expr, Insert, ObjectName, Query, Set, SetExpr, Statement as Ast,
-    TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Update, Value, With,
+    self, Delete, Expr, Insert, ObjectName, Query, Set, SetExpr, Statement as Ast, Update, Value,
+    With,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -21,6 +21,7 @@ use crate::error::{BridgeError, Res};
 use crate::names;
 use crate::suggest;
 use crate::text::{DIALECT, Text, folded};
+use crate::transaction;
 
 /// Nested expressions and queries deeper than this are refused; DataFusion's own bound is lower
 /// than what generated SQL needs, and stacks grow on demand.
@@ -47,9 +48,7 @@ pub enum Kind {
     Delete(Name, Option<With>, Box<Delete>),
     CreateTable(CreateTable),
     DropTable(DropTable),
-    Begin { read_only: bool },
-    Commit,
-    Rollback,
+    Transaction(transaction::Command),
     Set { name: String, value: Option<String> },
     Show(String),
     ShowTables,
@@ -158,16 +157,12 @@ impl<'a> Reader<'a> {
                 let name = self.object_name()?;
                 Ok(Kind::Describe(self.table_name(&name)?))
             }
-            "ABORT" => {
-                self.parser.next_token();
-                if self.word_is("WORK") || self.word_is("TRANSACTION") {
-                    self.parser.next_token();
-                }
-                Ok(Kind::Rollback)
-            }
             "SHOW" => self.show(),
             "TABLE" => self.table_command(),
-            _ => self.by_sqlparser(),
+            first => match transaction::read(self, first)? {
+                Some(command) => Ok(command),
+                None => self.by_sqlparser(),
+            },
         }
     }
 
@@ -328,7 +323,7 @@ impl<'a> Reader<'a> {
             ("CREATE", "OR" | "UNIQUE" | "TEMP" | "TEMPORARY" | "EXTERNAL" | "UNLOGGED") => {
                 format!("{first} {second} {}", word(2))
             }
-            ("SAVEPOINT" | "RELEASE" | "MERGE" | "TRUNCATE" | "GRANT" | "REVOKE", _)
+            ("MERGE" | "TRUNCATE" | "GRANT" | "REVOKE", _)
             | ("VACUUM" | "ANALYZE" | "REINDEX" | "CLUSTER" | "COMMENT" | "LISTEN", _)
             | ("NOTIFY" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "DECLARE" | "FETCH", _)
             | ("LOCK" | "DO" | "CALL" | "ATTACH" | "DETACH" | "USE" | "KILL" | "LOAD", _) => first,
@@ -347,20 +342,6 @@ impl<'a> Reader<'a> {
             Ast::Delete(delete) => self.delete(None, delete),
             Ast::CreateTable(table) => ddl::create_table(self, table, at).map(Kind::CreateTable),
             Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
-            Ast::StartTransaction { .. } => begin(statement, at),
-            Ast::Commit {
-                chain,
-                end: _,
-                modifier,
-            } => match (chain, modifier) {
-                (false, None) => Ok(Kind::Commit),
-                _ => Err(BridgeError::unsupported("COMMIT AND CHAIN").at(at)),
-            },
-            Ast::Rollback { chain, savepoint } => match (chain, savepoint) {
-                (false, None) => Ok(Kind::Rollback),
-                (_, Some(_)) => Err(BridgeError::unsupported("ROLLBACK TO SAVEPOINT").at(at)),
-                _ => Err(BridgeError::unsupported("ROLLBACK AND CHAIN").at(at)),
-            },
             Ast::Set(set) => self.set(set, at),
             Ast::Reset(reset) => match reset.reset {
                 ast::Reset::ALL => Err(BridgeError::unsupported("RESET ALL").at(at)),
@@ -658,45 +639,6 @@ fn setting_text(expr: &Expr) -> String {
         Expr::Identifier(i) => i.value.clone(),
         other => other.to_string(),
     }
-}
-
-fn begin(statement: Ast, at: Option<usize>) -> Res<Kind> {
-    let Ast::StartTransaction {
-        modes,
-        begin: _,
-        transaction: _,
-        modifier,
-        statements,
-        exception,
-        has_end_keyword,
-    } = statement
-    else {
-        return Err(BridgeError::internal("not BEGIN"));
-    };
-    if modifier.is_some() || !statements.is_empty() || exception.is_some() || has_end_keyword {
-        return Err(BridgeError::unsupported("a BEGIN ... END block").at(at));
-    }
-    let mut read_only = false;
-    for mode in modes {
-        match mode {
-            TransactionMode::AccessMode(mode) => {
-                read_only = mode == TransactionAccessMode::ReadOnly;
-            }
-            // Snapshot isolation is at least as strict as these.
-            TransactionMode::IsolationLevel(
-                TransactionIsolationLevel::Snapshot
-                | TransactionIsolationLevel::RepeatableRead
-                | TransactionIsolationLevel::ReadCommitted
-                | TransactionIsolationLevel::ReadUncommitted,
-            ) => {}
-            TransactionMode::IsolationLevel(level) => {
-                return Err(BridgeError::unsupported(format!("isolation level {level}"))
-                    .at(at)
-                    .hint("transactions run under snapshot isolation (REPEATABLE READ)"));
-            }
-        }
-    }
-    Ok(Kind::Begin { read_only })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tests of parse.rs: what each statement becomes, and what errors say and where.
 
 use super::*;
+use crate::transaction::Command;
 
 fn error(sql: &str) -> BridgeError {
     *parse(sql).unwrap_err()
@@ -29,12 +30,23 @@ fn statements_are_told_apart() {
         "delete from T where a in (select 1)",
         |k| matches!(k, Kind::Delete(n, _, _) if n.text == "t"),
     );
-    is("BEGIN", |k| matches!(k, Kind::Begin { read_only: false }));
-    is("START TRANSACTION READ ONLY", |k| {
-        matches!(k, Kind::Begin { read_only: true })
+    is("BEGIN", |k| {
+        matches!(k, Kind::Transaction(Command::Begin(_)))
     });
-    is("END", |k| matches!(k, Kind::Commit));
-    is("ABORT", |k| matches!(k, Kind::Rollback));
+    is("END", |k| {
+        matches!(k, Kind::Transaction(Command::Commit { chain: false }))
+    });
+    is("ABORT AND CHAIN", |k| {
+        matches!(k, Kind::Transaction(Command::Rollback { chain: true }))
+    });
+    is(
+        "SAVEPOINT a",
+        |k| matches!(k, Kind::Transaction(Command::Savepoint(n)) if n.position == 10),
+    );
+    is(
+        "SET TRANSACTION READ ONLY, ISOLATION LEVEL READ COMMITTED",
+        |k| matches!(k, Kind::Transaction(Command::Set { session: false, .. })),
+    );
     is("SHOW ALL", |k| matches!(k, Kind::Show(n) if n == "all"));
     is(
         "show trefoil.use_indexes",
@@ -106,13 +118,12 @@ fn what_we_do_not_do_is_refused_by_name() {
         ),
         ("DELETE FROM t RETURNING *", "RETURNING"),
         ("TRUNCATE t", "TRUNCATE"),
-        ("SAVEPOINT s", "SAVEPOINT"),
+        ("COMMIT PREPARED 'a'", "COMMIT PREPARED"),
         ("SELECT * FROM t FOR UPDATE", "FOR UPDATE"),
         ("CREATE TABLE t (a INT UNIQUE NULLS NOT DISTINCT)", "UNIQUE"),
         ("CREATE TABLE t (a INT CHECK (a > 0))", "CHECK"),
         ("CREATE TABLE t (a INT REFERENCES u)", "FOREIGN KEY"),
         ("CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"),
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "SERIALIZABLE"),
         ("SELECT a INTO b FROM t", "SELECT INTO"),
         ("SELECT * FROM t TABLESAMPLE SYSTEM (10)", "TABLESAMPLE"),
     ] {

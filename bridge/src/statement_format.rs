@@ -6,6 +6,7 @@ use crate::bytes::Writer;
 use crate::copy::Options;
 use crate::ddl::{Column, Key};
 use crate::parse::{Kind, Name, Statement};
+use crate::transaction::{Command, Modes};
 use crate::types::format_of;
 
 pub fn write(statement: &Statement) -> Vec<u8> {
@@ -36,12 +37,7 @@ fn kind(w: &mut Writer, kind: &Kind) {
             w.list(&d.tables, name);
             w.bool(d.if_exists);
         }
-        Kind::Begin { read_only } => {
-            w.u8(6);
-            w.bool(*read_only);
-        }
-        Kind::Commit => w.u8(7),
-        Kind::Rollback => w.u8(8),
+        Kind::Transaction(command) => transaction(w, command),
         Kind::Set { name, value } => {
             w.u8(9);
             w.str(name);
@@ -66,6 +62,36 @@ fn kind(w: &mut Writer, kind: &Kind) {
         }
         Kind::Checkpoint => w.u8(15),
     }
+}
+
+fn transaction(w: &mut Writer, command: &Command) {
+    match command {
+        Command::Begin(m) => {
+            w.u8(6);
+            modes(w, m);
+        }
+        Command::Commit { chain } => {
+            w.u8(7);
+            w.bool(*chain);
+        }
+        Command::Rollback { chain } => {
+            w.u8(8);
+            w.bool(*chain);
+        }
+        Command::Savepoint(savepoint) => named(w, 40, savepoint),
+        Command::RollbackTo(savepoint) => named(w, 41, savepoint),
+        Command::Release(savepoint) => named(w, 42, savepoint),
+        Command::Set { modes: m, session } => {
+            w.u8(43);
+            modes(w, m);
+            w.bool(*session);
+        }
+    }
+}
+
+fn modes(w: &mut Writer, modes: &Modes) {
+    w.u8(modes.isolation.map_or(0, |i| i as u8));
+    w.opt(&modes.read_only, |w, r| w.bool(*r));
 }
 
 fn named(w: &mut Writer, kind: u8, table: &Name) {

@@ -105,9 +105,7 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
                                                                                 s->release(s);
                                                                         });
     if (txn_failed) {
-        return Status(Code::kInvalidInput, "25P02",
-                      "the transaction is aborted: a statement in it failed")
-            .with_hint("End it with ROLLBACK.");
+        return block_failed();
     }
     // The stream can be read once, so a conflict is not tried again: appends have none anyway.
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {

@@ -128,6 +128,7 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     if (statement->not_liftable) return Answer();
     cancel.store(false);
     bool understood = false;
+    txn_used = true;
     auto answer = access_query(*statement, lifted->literals, &understood);
     if (!answer.ok()) return Answer();  // the ordinary way says it with the right position
     *handled = understood;
@@ -138,11 +139,10 @@ Result<Session::State::Answer> Session::State::run(const CachedStatementPtr& sta
                                                    std::span<const Value> parameters) {
     const engine::StatementKind& kind = statement->statement.kind;
     const bool ends_block = std::holds_alternative<engine::Rollback>(kind) ||
+                            std::holds_alternative<engine::RollbackTo>(kind) ||
                             std::holds_alternative<engine::Commit>(kind);
     if (txn_failed && !ends_block) {
-        return Status(Code::kInvalidInput, "25P02",
-                      "the transaction is aborted: a statement in it failed")
-            .with_hint("End it with ROLLBACK.");
+        return block_failed();
     }
     auto answer = dispatch(*statement, parameters);
     if (!answer.ok() && txn) txn_failed = true;
@@ -153,6 +153,7 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
                                                         std::span<const Value> parameters) {
     const engine::Statement& s = statement.statement;
     if (wants_plan(s.kind)) {
+        txn_used = true;
         ASSIGN_OR_RETURN(auto now, catalog());
         RETURN_IF_ERROR(plan(statement, *now));
     } else if (!parameters.empty()) {
@@ -167,8 +168,12 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
                           [&](const engine::CreateTable& c) { return create_table(c); },
                           [&](const engine::DropTable& d) { return drop_table(d); },
                           [&](const engine::Begin& b) { return begin(b); },
-                          [&](const engine::Commit&) { return commit(); },
-                          [&](const engine::Rollback&) { return rollback(); },
+                          [&](const engine::Commit& c) { return commit(c); },
+                          [&](const engine::Rollback& r) { return rollback(r); },
+                          [&](const engine::Savepoint& p) { return savepoint(p); },
+                          [&](const engine::RollbackTo& r) { return roll_back_to(r); },
+                          [&](const engine::Release& r) { return release(r); },
+                          [&](const engine::SetTransaction& t) { return set_transaction(t); },
                           [&](const engine::SetVariable& v) { return set_variable(v); },
                           [&](const engine::ShowVariable& v) { return show_variable(v); },
                           [&](const engine::ShowTables&) { return show_tables(); },

@@ -28,6 +28,12 @@
 
 namespace trefoil {
 
+// How a transaction runs.
+struct TransactionModes {
+    engine::Isolation isolation = engine::Isolation::kRepeatableRead;
+    bool read_only = false;
+};
+
 struct Session::State {
     explicit State(Database::State& database) : db(database) {}
 
@@ -37,8 +43,16 @@ struct Session::State {
     StatementCache cache;
     access::CancelFlag cancel{false};
     std::optional<table::Transaction> txn;  // inside BEGIN ... COMMIT
+    TransactionModes txn_modes;
     bool txn_failed = false;
-    uint64_t blocks = 0;  // begun so far: the number of the open one
+    bool txn_used = false;  // a statement has looked at data
+    struct SavepointMark {
+        std::string name;
+        table::Transaction::State mark;
+    };
+    std::vector<SavepointMark> savepoints;
+    // Begun so far: the number of the open one. One that was rolled back to a savepoint is new.
+    uint64_t blocks = 0;
 
     using Answer = std::unique_ptr<Rows::State>;
 
@@ -87,9 +101,21 @@ struct Session::State {
     Result<Answer> drop_table(const engine::DropTable& statement);
 
     // transactions.cpp
+    // 25P02, for what is asked of a block in which a statement failed.
+    Status block_failed() const;
+    Status open_block(TransactionModes modes);
+    void close_block();
     Result<Answer> begin(const engine::Begin& statement);
-    Result<Answer> commit();
-    Result<Answer> rollback();
+    Result<Answer> commit(const engine::Commit& statement);
+    Result<Answer> rollback(const engine::Rollback& statement);
+    Result<Answer> savepoint(const engine::Savepoint& statement);
+    Result<Answer> roll_back_to(const engine::RollbackTo& statement);
+    Result<Answer> release(const engine::Release& statement);
+    Result<size_t> find_savepoint(const engine::Name& name) const;
+    Result<Answer> set_transaction(const engine::SetTransaction& statement);
+    // transaction_isolation and transaction_read_only are variables, too.
+    std::optional<std::string> transaction_variable(std::string_view name) const;
+    Result<Answer> set_transaction_variable(const engine::SetVariable& statement);
     Result<Answer> checkpoint();
 
     // variables.cpp

@@ -4,74 +4,142 @@
 
 #include <algorithm>
 #include <array>
+#include <variant>
+
+#include "base/check.h"
 
 namespace trefoil {
 namespace {
 
-struct Switch {
+using Member = std::variant<bool Settings::*, engine::Isolation Settings::*>;
+
+struct Setting {
     std::string_view name;
-    bool Settings::* member;
+    Member member;
     std::string_view about;
 };
 
-constexpr std::array kSwitches = {
-    Switch{"trefoil.use_indexes", &Settings::use_indexes,
-           "answer conditions on the primary key through its learned index"},
-    Switch{"trefoil.fast_path", &Settings::fast_path,
-           "run statements that need no relational algebra without the engine"},
+constexpr std::array kSettings = {
+    Setting{"trefoil.use_indexes", &Settings::use_indexes,
+            "answer conditions on the primary key through its learned index"},
+    Setting{"trefoil.fast_path", &Settings::fast_path,
+            "run statements that need no relational algebra without the engine"},
+    Setting{"default_transaction_isolation", &Settings::default_isolation,
+            "the isolation level of transactions that do not say theirs"},
+    Setting{"default_transaction_read_only", &Settings::default_read_only,
+            "whether transactions that do not say it are read-only"},
 };
 
-const Switch* find_switch(std::string_view name) {
-    for (const Switch& s : kSwitches) {
+const Setting* find_setting(std::string_view name) {
+    for (const Setting& s : kSettings) {
         if (s.name == name) return &s;
     }
     return nullptr;
 }
 
-Result<bool> parse_switch(std::string_view name, std::string_view value) {
-    std::string lower(value);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
+Status unknown(std::string_view name) {
+    return Status::not_found("there is no setting \"" + std::string(name) + "\"");
+}
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    for (const char* on : {"on", "true", "yes", "1"}) {
-        if (lower == on) return true;
-    }
-    for (const char* off : {"off", "false", "no", "0"}) {
-        if (lower == off) return false;
-    }
-    return Status(Code::kInvalidInput, "22023",
-                  "invalid value for \"" + std::string(name) + "\": \"" + std::string(value) + "\"")
-        .with_hint("It is a switch: use on or off.");
+    return out;
+}
+
+Status invalid(std::string_view name, std::string_view value) {
+    return {Code::kInvalidInput, "22023",
+            "invalid value for \"" + std::string(name) + "\": \"" + std::string(value) + "\""};
+}
+
+Result<bool> parse(std::string_view name, std::string_view value, bool /*unused*/) {
+    return parse_switch(name, value);
+}
+Result<engine::Isolation> parse(std::string_view name, std::string_view value,
+                                engine::Isolation /*unused*/) {
+    return parse_isolation(name, value);
+}
+
+std::string text_of(bool value) {
+    return value ? "on" : "off";
+}
+std::string text_of(engine::Isolation value) {
+    return std::string(isolation_name(value));
+}
+
+std::string text_of(const Setting& setting, const Settings& settings) {
+    return std::visit([&](auto member) { return text_of(settings.*member); }, setting.member);
 }
 
 }  // namespace
 
+std::string_view isolation_name(engine::Isolation isolation) {
+    switch (isolation) {
+        case engine::Isolation::kReadUncommitted:
+            return "read uncommitted";
+        case engine::Isolation::kReadCommitted:
+            return "read committed";
+        case engine::Isolation::kRepeatableRead:
+            return "repeatable read";
+        case engine::Isolation::kSerializable:
+            return "serializable";
+    }
+    return "";
+}
+
+Result<engine::Isolation> parse_isolation(std::string_view name, std::string_view value) {
+    using engine::Isolation;
+    const std::string wanted = lower(value);
+    if (wanted == "snapshot") return Isolation::kRepeatableRead;
+    for (Isolation i : {Isolation::kReadUncommitted, Isolation::kReadCommitted,
+                        Isolation::kRepeatableRead, Isolation::kSerializable}) {
+        if (wanted == isolation_name(i)) return i;
+    }
+    return invalid(name, value)
+        .with_hint(
+            "Levels are read uncommitted, read committed, repeatable read and serializable.");
+}
+
+Result<bool> parse_switch(std::string_view name, std::string_view value) {
+    const std::string wanted = lower(value);
+    for (const char* on : {"on", "true", "yes", "1"}) {
+        if (wanted == on) return true;
+    }
+    for (const char* off : {"off", "false", "no", "0"}) {
+        if (wanted == off) return false;
+    }
+    return invalid(name, value).with_hint("It is a switch: use on or off.");
+}
+
 Status Settings::set(std::string_view name, std::string_view value) {
-    const Switch* s = find_switch(name);
-    if (!s) return Status::not_found("there is no setting \"" + std::string(name) + "\"");
-    auto on = parse_switch(name, value);
-    if (!on.ok()) return on.status();
-    this->*(s->member) = *on;
-    return {};
+    const Setting* s = find_setting(name);
+    if (!s) return unknown(name);
+    return std::visit(
+        [&](auto member) -> Status {
+            ASSIGN_OR_RETURN(this->*member, parse(name, value, this->*member));
+            return {};
+        },
+        s->member);
 }
 
 Status Settings::reset(std::string_view name) {
-    const Switch* s = find_switch(name);
-    if (!s) return Status::not_found("there is no setting \"" + std::string(name) + "\"");
-    this->*(s->member) = Settings().*(s->member);
+    const Setting* s = find_setting(name);
+    if (!s) return unknown(name);
+    std::visit([&](auto member) { this->*member = Settings().*member; }, s->member);
     return {};
 }
 
 Result<std::string> Settings::get(std::string_view name) const {
-    const Switch* s = find_switch(name);
-    if (!s) return Status::not_found("there is no setting \"" + std::string(name) + "\"");
-    return std::string(this->*(s->member) ? "on" : "off");
+    const Setting* s = find_setting(name);
+    if (!s) return unknown(name);
+    return text_of(*s, *this);
 }
 
 std::vector<Settings::Description> Settings::all() const {
     std::vector<Description> out;
-    for (const Switch& s : kSwitches) {
-        out.push_back(
-            {std::string(s.name), this->*(s.member) ? "on" : "off", std::string(s.about)});
+    for (const Setting& s : kSettings) {
+        out.push_back({std::string(s.name), text_of(s, *this), std::string(s.about)});
     }
     return out;
 }

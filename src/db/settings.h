@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/statement.h"
 #include "trefoil/status.h"
 
 namespace trefoil {
@@ -13,6 +14,10 @@ namespace trefoil {
 struct Settings {
     bool use_indexes = true;  // trefoil.use_indexes
     bool fast_path = true;    // trefoil.fast_path
+
+    // What a transaction is when it does not say it.
+    engine::Isolation default_isolation = engine::Isolation::kRepeatableRead;
+    bool default_read_only = false;
 
     struct Description {
         std::string name, value, about;
@@ -23,5 +28,11 @@ struct Settings {
     Result<std::string> get(std::string_view name) const;
     std::vector<Description> all() const;
 };
+
+// "repeatable read", as SHOW says it.
+std::string_view isolation_name(engine::Isolation isolation);
+// Of a setting called `name`. Errors: 22023.
+Result<engine::Isolation> parse_isolation(std::string_view name, std::string_view value);
+Result<bool> parse_switch(std::string_view name, std::string_view value);
 
 }  // namespace trefoil

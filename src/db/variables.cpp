@@ -23,6 +23,7 @@ Result<Answer> Session::State::set_variable(const engine::SetVariable& statement
                       "\"" + statement.name + "\" cannot be changed now")
             .with_hint("It is given when the database is opened.");
     }
+    if (transaction_variable(statement.name)) return set_transaction_variable(statement);
     Status set = statement.value ? settings.set(statement.name, *statement.value)
                                  : settings.reset(statement.name);
     if (set.code() == Code::kNotFound && !statement.name.starts_with("trefoil.")) {
@@ -46,6 +47,7 @@ Result<Answer> Session::State::show_variable(const engine::ShowVariable& stateme
         return text_answer({"name", "setting", "description"}, rows, "SHOW");
     }
     std::optional<std::string> value = fixed_setting(db, statement.name);
+    if (!value) value = transaction_variable(statement.name);
     if (!value) {
         auto own = settings.get(statement.name);
         if (!own.ok() && statement.name.starts_with("trefoil.") &&

@@ -261,9 +261,11 @@ void tf_cursor_release(tf_cursor* cursor);
  *                        column: name, type, opt u32 char length, u8 not_null, opt str default
  *                        key:    opt name constraint, u8 primary, list name columns
  *      5 drop table    list name, u8 if_exists
- *      6 begin         u8 read_only
- *      7 commit
- *      8 rollback
+ *      6 begin         modes
+ *                        modes: u8 isolation (0 not said, 1 read uncommitted, 2 read committed,
+ *                               3 repeatable read, 4 serializable), opt u8 read_only
+ *      7 commit        u8 and chain
+ *      8 rollback      u8 and chain
  *      9 set           str name, opt str value
  *     10 show          str name
  *     11 show tables
@@ -271,6 +273,10 @@ void tf_cursor_release(tf_cursor* cursor);
  *     13 copy from     name table, list name columns, str file, options
  *     14 copy to       str file, options
  *     15 checkpoint
+ *     40 savepoint     name
+ *     41 rollback to   name
+ *     42 release       name
+ *     43 set transaction  modes, u8 for the session
  */
 
 #ifdef __cplusplus

@@ -131,6 +131,21 @@ StatementKind read_drop_table(Reader& in) {
     return drop;
 }
 
+TransactionModes read_modes(Reader& in) {
+    TransactionModes modes;
+    const uint8_t isolation = in.u8();
+    if (isolation != 0) modes.isolation = static_cast<Isolation>(isolation);
+    modes.read_only = read_optional(in, [](Reader& r) { return r.u8() != 0; });
+    return modes;
+}
+
+StatementKind read_set_transaction(Reader& in) {
+    SetTransaction set;
+    set.modes = read_modes(in);
+    set.session = in.u8() != 0;
+    return set;
+}
+
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
@@ -146,11 +161,11 @@ Result<StatementKind> read_kind(Reader& in) {
         case 5:
             return read_drop_table(in);
         case 6:
-            return StatementKind(Begin{in.u8() != 0});
+            return StatementKind(Begin{read_modes(in)});
         case 7:
-            return StatementKind(Commit{});
+            return StatementKind(Commit{in.u8() != 0});
         case 8:
-            return StatementKind(Rollback{});
+            return StatementKind(Rollback{in.u8() != 0});
         case 9:
             return read_set(in);
         case 10:
@@ -165,6 +180,14 @@ Result<StatementKind> read_kind(Reader& in) {
             return read_copy_to(in);
         case 15:
             return StatementKind(Checkpoint{});
+        case 40:
+            return StatementKind(Savepoint{read_name(in)});
+        case 41:
+            return StatementKind(RollbackTo{read_name(in)});
+        case 42:
+            return StatementKind(Release{read_name(in)});
+        case 43:
+            return read_set_transaction(in);
         default:
             return malformed("statement");
     }

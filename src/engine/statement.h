@@ -48,11 +48,38 @@ struct DropTable {
     std::vector<Name> tables;
     bool if_exists = false;
 };
-struct Begin {
-    bool read_only = false;
+enum class Isolation : uint8_t {
+    kReadUncommitted = 1,
+    kReadCommitted,
+    kRepeatableRead,
+    kSerializable
 };
-struct Commit {};
-struct Rollback {};
+struct TransactionModes {
+    std::optional<Isolation> isolation;  // as far as they are said
+    std::optional<bool> read_only;
+};
+struct Begin {
+    TransactionModes modes;
+};
+struct Commit {
+    bool chain = false;
+};
+struct Rollback {
+    bool chain = false;
+};
+struct Savepoint {
+    Name name;
+};
+struct RollbackTo {
+    Name savepoint;
+};
+struct Release {
+    Name savepoint;
+};
+struct SetTransaction {
+    TransactionModes modes;
+    bool session = false;  // of the transactions to come, not of this one
+};
 struct SetVariable {
     std::string name;                  // "memory_limit", "trefoil.use_indexes", lower case
     std::optional<std::string> value;  // nullopt: RESET / SET x TO DEFAULT
@@ -98,7 +125,8 @@ struct Explain {
 
 using StatementKind =
     std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, Begin, Commit, Rollback,
-                 SetVariable, ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, Checkpoint>;
+                 Savepoint, RollbackTo, Release, SetTransaction, SetVariable, ShowVariable,
+                 ShowTables, Describe, CopyFrom, CopyTo, Checkpoint>;
 
 struct Parsed;  // the engine's own tree
 

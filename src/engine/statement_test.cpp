@@ -108,7 +108,7 @@ TEST_CASE("a clause that is not done yet is refused by its name, with its place"
          {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "CREATE TABLE t (a INT CHECK (a > 1))",
           "CREATE TABLE t (a INT REFERENCES u (b))", "CREATE TABLE t AS SELECT 1",
           "CREATE INDEX i ON t (a)", "CREATE VIEW v AS SELECT 1", "ALTER TABLE t ADD COLUMN c INT",
-          "SAVEPOINT s", "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+          "COMMIT PREPARED 'a'", "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
           "INSERT INTO t VALUES (1) RETURNING a", "GRANT SELECT ON t TO u"}) {
         INFO(sql);
         Status s = error(sql);
@@ -129,12 +129,31 @@ TEST_CASE("DROP TABLE, DESCRIBE and SHOW TABLES") {
 }
 
 TEST_CASE("transaction control") {
-    CHECK_FALSE(as<Begin>("BEGIN").read_only);
-    CHECK_FALSE(as<Begin>("START TRANSACTION").read_only);
-    CHECK(as<Begin>("BEGIN READ ONLY").read_only);
-    CHECK(as<Begin>("START TRANSACTION READ ONLY").read_only);
-    as<Commit>("COMMIT");
-    as<Rollback>("ROLLBACK");
+    CHECK_FALSE(as<Begin>("BEGIN").modes.isolation);
+    CHECK_FALSE(as<Begin>("START TRANSACTION").modes.read_only);
+    CHECK(as<Begin>("BEGIN READ ONLY").modes.read_only == true);
+    CHECK(as<Begin>("START TRANSACTION READ WRITE").modes.read_only == false);
+    const TransactionModes modes =
+        as<Begin>("BEGIN WORK ISOLATION LEVEL READ COMMITTED, READ ONLY NOT DEFERRABLE").modes;
+    CHECK(modes.isolation == Isolation::kReadCommitted);
+    CHECK(modes.read_only == true);
+    CHECK_FALSE(as<Commit>("COMMIT").chain);
+    CHECK(as<Commit>("END TRANSACTION AND CHAIN").chain);
+    CHECK_FALSE(as<Rollback>("ROLLBACK AND NO CHAIN").chain);
+    CHECK(as<Rollback>("ABORT AND CHAIN").chain);
+    CHECK(as<SetTransaction>("SET TRANSACTION READ ONLY").modes.read_only == true);
+    const auto set = as<SetTransaction>(
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE");
+    CHECK(set.session);
+    CHECK(set.modes.isolation == Isolation::kSerializable);
+}
+
+TEST_CASE("savepoints") {
+    CHECK(as<Savepoint>("SAVEPOINT A").name.text == "a");
+    CHECK(as<RollbackTo>("ROLLBACK TO \"A\"").savepoint.text == "A");
+    CHECK(as<RollbackTo>("ROLLBACK WORK TO SAVEPOINT a").savepoint.position == 27);
+    CHECK(as<Release>("RELEASE SAVEPOINT a").savepoint.text == "a");
+    CHECK(as<Release>("RELEASE a").savepoint.text == "a");
 }
 
 TEST_CASE("SET, RESET and SHOW") {

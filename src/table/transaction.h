@@ -75,6 +75,7 @@ public:
     const VersionPtr& snapshot() const { return snapshot_; }
     bool has_changes() const { return !state_.writes.empty() || state_.changed_catalog; }
     bool read_only() const { return read_only_; }
+    void set_read_only(bool read_only) { read_only_ = read_only; }
 
     // Errors: 42P07 if the name is taken. The table's id is assigned here.
     Status create_table(catalog::TableDef table);
