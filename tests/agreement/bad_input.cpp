@@ -200,7 +200,7 @@ TEST_CASE("what is not there yet is refused by name and place") {
              {"ALTER TABLE person ADD COLUMN x INT", "ALTER", "ALTER TABLE"},
              {"CREATE VIEW v AS SELECT 1", "CREATE", "CREATE VIEW"},
              {"TRUNCATE person", "TRUNCATE", "TRUNCATE"},
-             {"SAVEPOINT s", "SAVEPOINT", "SAVEPOINT"},
+             {"COMMIT PREPARED 'x'", "PREPARED", "COMMIT PREPARED"},
              {"INSERT INTO person VALUES (3, 'x') RETURNING id", "", "RETURNING"},
              {"INSERT INTO person (id, first_name) VALUES (1, 'x') ON CONFLICT DO NOTHING", "",
               "ON CONFLICT"},
