@@ -379,7 +379,7 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         ignore,
         into: _,
         table,
-        table_alias,
+        table_alias: _,
         columns: _,
         overwrite,
         source,
@@ -405,7 +405,6 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         text,
         &[
             (on.is_some(), "ON CONFLICT"),
-            (returning.is_some(), "RETURNING"),
             (or.is_some() || *replace_into, "INSERT OR REPLACE"),
             (*ignore || priority.is_some(), "INSERT IGNORE"),
             (*overwrite, "INSERT OVERWRITE"),
@@ -420,7 +419,6 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
                 settings.is_some() || format_clause.is_some(),
                 "INSERT FORMAT",
             ),
-            (table_alias.is_some(), "AS after the table of INSERT"),
             (
                 multi_table_insert_type.is_some()
                     || !multi_table_into_clauses.is_empty()
@@ -430,9 +428,8 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
             ),
         ],
     )?;
-    if let Some(source) = source {
-        run(text, source)?;
-    }
+    run(text, source)?;
+    run(text, returning)?;
     match table {
         TableObject::TableName(name) => Ok(name.clone()),
         _ => Err(BridgeError::unsupported("INSERT into a function or query")),
@@ -443,6 +440,7 @@ pub fn update(text: &Text, update: &mut Update) -> Res<ObjectName> {
     run(text, &mut update.assignments)?;
     run(text, &mut update.selection)?;
     run(text, &mut update.table)?;
+    run(text, &mut update.returning)?;
     match &mut update.from {
         Some(UpdateTableFromKind::AfterSet(from)) => run(text, from)?,
         Some(UpdateTableFromKind::BeforeSet(_)) => {
@@ -457,7 +455,7 @@ pub fn update(text: &Text, update: &mut Update) -> Res<ObjectName> {
         assignments: _,
         from: _,
         selection: _,
-        returning,
+        returning: _,
         output,
         or,
         order_by,
@@ -466,7 +464,6 @@ pub fn update(text: &Text, update: &mut Update) -> Res<ObjectName> {
     refuse_all(
         text,
         &[
-            (returning.is_some(), "RETURNING"),
             (output.is_some(), "OUTPUT"),
             (or.is_some(), "UPDATE OR"),
             (!order_by.is_empty(), "ORDER BY in UPDATE"),
@@ -479,6 +476,7 @@ pub fn update(text: &Text, update: &mut Update) -> Res<ObjectName> {
 pub fn delete(text: &Text, delete: &mut Delete) -> Res<ObjectName> {
     run(text, &mut delete.selection)?;
     run(text, &mut delete.using)?;
+    run(text, &mut delete.returning)?;
     let Delete {
         delete_token: _,
         optimizer_hints: _,
@@ -486,7 +484,7 @@ pub fn delete(text: &Text, delete: &mut Delete) -> Res<ObjectName> {
         from,
         using: _,
         selection: _,
-        returning,
+        returning: _,
         output,
         order_by,
         limit,
@@ -494,7 +492,6 @@ pub fn delete(text: &Text, delete: &mut Delete) -> Res<ObjectName> {
     refuse_all(
         text,
         &[
-            (returning.is_some(), "RETURNING"),
             (output.is_some(), "OUTPUT"),
             (!tables.is_empty(), "DELETE of several tables"),
             (!order_by.is_empty(), "ORDER BY in DELETE"),

@@ -4,14 +4,15 @@
 //!     UPDATE  SELECT t._rowid, new value or old value, ... FROM t [, from] [WHERE]
 //!     DELETE  SELECT t._rowid FROM t [, using] [WHERE]
 //!
-//! UPDATE and DELETE are rewritten as syntax trees, so joins, subqueries and WITH go through the
-//! ordinary planner. The conversions are added after analysis, because only then the types of all
-//! expressions are final.
+//! What UPDATE and DELETE read is planned as SELECT * over the tables that they name, so joins and
+//! subqueries go through the ordinary planner; the new values are projections over it. The
+//! conversions are added after analysis, because only then the types of all expressions are final.
+//! What all changes share, from there on, is in `change.rs`.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::planner::PlannerContext;
@@ -23,6 +24,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::catalog::CppTable;
+use crate::change::{Ready, Shape, refuse_aggregates};
 use crate::check;
 use crate::convert::assignment;
 use crate::error::{BridgeError, Res};
@@ -30,10 +32,13 @@ use crate::filters::parameter_index;
 use crate::parse::Name;
 use crate::planner::{Planner, ROWS};
 use crate::suggest;
-use crate::text::{DIALECT, Text};
+use crate::text::{DIALECT, Text, ident_text};
 
 /// access::kRowIdColumn.
 pub const ROW_ID: &str = "_rowid";
+
+/// The qualifier of values that are not converted yet.
+const NEW_VALUES: &str = "new";
 
 pub struct Dml<'a> {
     pub planner: &'a Planner<'a>,
@@ -42,11 +47,16 @@ pub struct Dml<'a> {
 }
 
 impl Dml<'_> {
-    pub fn insert(&self, name: &Name, with: &Option<With>, ast: &Insert) -> Res<LogicalPlan> {
+    pub fn insert(&self, name: &Name, with: &Option<With>, ast: &Insert) -> Res<Ready> {
         let table = self.planner.table(&name.text)?;
+        let alias = match &ast.table_alias {
+            Some(alias) => ident_text(&alias.alias),
+            None => name.text.clone(),
+        };
         let listed = self.listed_columns(&table, name, &ast.columns)?;
+        let context = self.context(with)?;
         let (source, given) = match &ast.source {
-            Some(query) => self.insert_source(&table, name, with, query, &listed, ast)?,
+            Some(query) => self.insert_source(&table, name, &context, query, &listed, ast)?,
             None => (LogicalPlanBuilder::empty(true).build()?, 0),
         };
         let source = self.analysed(source)?;
@@ -61,9 +71,56 @@ impl Dml<'_> {
                 }
                 None => self.default_value(&table, i)?,
             };
-            exprs.push(value.alias(field.name()));
+            exprs.push(value.alias_qualified(Some(bare(&alias)), field.name()));
         }
-        Ok(LogicalPlanBuilder::from(source).project(exprs)?.build()?)
+        let ready = Ready {
+            plan: LogicalPlanBuilder::from(source).project(exprs)?.build()?,
+            shape: Shape {
+                columns: table.schema.fields().len(),
+                ..Default::default()
+            },
+            hidden: 0,
+        };
+        ready.returning(self.planner, &ast.returning, &alias, &context)
+    }
+
+    /// What WITH in front of the statement defines, for all its expressions.
+    fn context(&self, with: &Option<With>) -> Res<PlannerContext> {
+        let mut context = PlannerContext::new();
+        let Some(with) = with else {
+            return Ok(context);
+        };
+        for (i, cte) in with.cte_tables.iter().enumerate() {
+            let name = ident_text(&cte.alias.name);
+            if context.contains_cte(&name) {
+                return Err(BridgeError::new(
+                    "42712",
+                    format!("WITH query name \"{name}\" specified more than once"),
+                )
+                .subject(name));
+            }
+            let mut query = select_all(vec![], None)?;
+            if let SetExpr::Select(select) = query.body.as_mut() {
+                select.from = vec![table_named(&[&name], None)];
+            }
+            query.with = Some(With {
+                with_token: with.with_token.clone(),
+                recursive: with.recursive,
+                cte_tables: with.cte_tables[i..=i].to_vec(),
+            });
+            let plan = self.query(query, &context)?;
+            let plan = LogicalPlanBuilder::from(plan).alias(bare(&name))?;
+            context.insert_cte(name, plan.build()?);
+        }
+        Ok(context)
+    }
+
+    fn query(&self, query: Box<Query>, context: &PlannerContext) -> Res<LogicalPlan> {
+        let mut context = context.clone();
+        Ok(self
+            .planner
+            .sql()
+            .sql_statement_to_plan_with_context(Statement::Query(query), &mut context)?)
     }
 
     /// Table columns in the order in which values come.
@@ -94,7 +151,7 @@ impl Dml<'_> {
     }
 
     fn column_index(&self, table: &CppTable, name: &Name, ident: &Ident) -> Res<usize> {
-        let wanted = folded(ident);
+        let wanted = ident_text(ident);
         table.schema.index_of(&wanted).map_err(|_| {
             let known = table.schema.fields().iter().map(|f| f.name().as_str());
             BridgeError::new(
@@ -112,7 +169,7 @@ impl Dml<'_> {
     fn twice(&self, ident: &Ident) -> Box<BridgeError> {
         BridgeError::new(
             "42701",
-            format!("column \"{}\" is given more than once", folded(ident)),
+            format!("column \"{}\" is given more than once", ident_text(ident)),
         )
         .at(self.text.offset(ident.span.start))
     }
@@ -122,27 +179,22 @@ impl Dml<'_> {
         &self,
         table: &CppTable,
         name: &Name,
-        with: &Option<With>,
+        context: &PlannerContext,
         query: &Query,
         listed: &[usize],
         ast: &Insert,
     ) -> Res<(LogicalPlan, usize)> {
         let mut query = query.clone();
-        let mut context = PlannerContext::new();
         if let SetExpr::Values(values) = query.body.as_mut() {
             self.fill_defaults(table, values, listed)?;
         }
-        context =
-            context.with_prepare_param_data_types(parameter_types(table, given(&query, listed)));
-        add_with(&mut query, with)?;
+        let types = parameter_types(table, given(&query, listed));
+        let context = context.clone().with_prepare_param_data_types(types);
         let at = ast.source.as_ref().and_then(|_| {
             let position = self.text.find_name("values", false);
             position.or_else(|| self.text.find_name("select", false))
         });
-        let plan = self
-            .planner
-            .sql()
-            .sql_statement_to_plan_with_context(Statement::Query(Box::new(query)), &mut context)?;
+        let plan = self.query(Box::new(query), &context)?;
         let given = plan.schema().fields().len();
         if given > listed.len() {
             return Err(BridgeError::new(
@@ -220,45 +272,91 @@ impl Dml<'_> {
         assignment(expr, &empty, field.data_type(), field.name())
     }
 
-    pub fn update(&self, name: &Name, with: &Option<With>, ast: &Update) -> Res<LogicalPlan> {
+    pub fn update(&self, name: &Name, with: &Option<With>, ast: &Update) -> Res<Ready> {
         let table = self.planner.table(&name.text)?;
         let target = Target::new(name, &ast.table);
-        let mut values: Vec<Option<SqlExpr>> = vec![None; table.schema.fields().len()];
-        for (ident, value) in self.assignments(&target, &ast.assignments)? {
-            let index = self.column_index(&table, name, &ident)?;
-            if values[index].is_some() {
-                return Err(self.twice(&ident));
-            }
-            values[index] = Some(if is_default(&value) {
-                self.default_syntax(&table, index)?
-            } else {
-                value
-            });
-        }
+        let values = self.new_values(&table, name, &target, &ast.assignments)?;
         let set = values.iter().enumerate();
         let set = set.filter_map(|(i, v)| v.as_ref().map(|v| (v, i)));
         let types = parameter_types(&table, set);
-        let mut items = vec![target.row_id()];
-        for (field, value) in table.schema.fields().iter().zip(values) {
-            let expr = value.unwrap_or_else(|| target.column(field.name()));
-            items.push(SelectItem::ExprWithAlias {
-                expr,
-                alias: Ident::with_quote('"', field.name()),
-            });
-        }
         let from = match &ast.from {
             Some(UpdateTableFromKind::AfterSet(from)) => from.clone(),
             _ => vec![],
         };
-        let plan = self.select(&target, items, from, &ast.selection, with, types)?;
+        let context = self.context(with)?.with_prepare_param_data_types(types);
+        let read = self.read(&target, from, &ast.selection, &context)?;
+        let plan = self.with_new_values(read, &table, &target, values, &context)?;
+        let ready = Ready {
+            plan,
+            shape: Shape {
+                row_id: true,
+                columns: table.schema.fields().len(),
+                ..Default::default()
+            },
+            hidden: 1,
+        };
+        ready.returning(self.planner, &ast.returning, &target.alias, &context)
+    }
+
+    /// For each column of the table, what SET gives it.
+    fn new_values(
+        &self,
+        table: &CppTable,
+        name: &Name,
+        target: &Target,
+        assignments: &[Assignment],
+    ) -> Res<Vec<Option<SqlExpr>>> {
+        let mut values: Vec<Option<SqlExpr>> = vec![None; table.schema.fields().len()];
+        for (ident, value) in self.assignments(target, assignments)? {
+            let index = self.column_index(table, name, &ident)?;
+            if values[index].is_some() {
+                return Err(self.twice(&ident));
+            }
+            values[index] = Some(if is_default(&value) {
+                self.default_syntax(table, index)?
+            } else {
+                value
+            });
+        }
+        Ok(values)
+    }
+
+    /// Row id, the table's columns with their new values, then the columns of the other tables.
+    fn with_new_values(
+        &self,
+        read: LogicalPlan,
+        table: &CppTable,
+        target: &Target,
+        values: Vec<Option<SqlExpr>>,
+        context: &PlannerContext,
+    ) -> Res<LogicalPlan> {
+        let schema = read.schema().clone();
+        let mut exprs = vec![target.row_id()];
+        for (i, (field, value)) in table.schema.fields().iter().zip(values).enumerate() {
+            exprs.push(match value {
+                Some(sql) => {
+                    let mut context = context.clone();
+                    let value = self.planner.sql().sql_to_expr(sql, &schema, &mut context)?;
+                    refuse_aggregates(&value, "UPDATE")?;
+                    value.alias_qualified(Some(bare(NEW_VALUES)), format!("{i}"))
+                }
+                None => target.column(field.name()),
+            });
+        }
+        let others = |q: Option<&TableReference>| q.is_none_or(|q| q.table() != target.alias);
+        for (qualifier, field) in schema.iter().filter(|(q, _)| others(*q)) {
+            exprs.push(Expr::Column(Column::from((qualifier, field))));
+        }
+        let plan = LogicalPlanBuilder::from(read).project(exprs)?.build()?;
         let plan = self.analysed(plan)?;
         let schema = plan.schema().clone();
-        let mut exprs = vec![Expr::Column(Column::from(schema.qualified_field(0))).alias(ROW_ID)];
+        let column = |i: usize| Expr::Column(Column::from(schema.qualified_field(i)));
+        let mut exprs = vec![column(0).alias(ROW_ID)];
         for (i, field) in table.schema.fields().iter().enumerate() {
-            let column = Expr::Column(Column::from(schema.qualified_field(i + 1)));
-            let value = assignment(column, &schema, field.data_type(), field.name())?;
-            exprs.push(value.alias(field.name()));
+            let value = assignment(column(i + 1), &schema, field.data_type(), field.name())?;
+            exprs.push(value.alias_qualified(Some(bare(&target.alias)), field.name()));
         }
+        exprs.extend((exprs.len()..schema.fields().len()).map(column));
         Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
     }
 
@@ -297,12 +395,12 @@ impl Dml<'_> {
         let parts: Vec<&Ident> = name.0.iter().filter_map(|p| p.as_ident()).collect();
         match parts.as_slice() {
             [column] => Ok((*column).clone()),
-            [table, column] if folded(table) == target.alias => Ok((*column).clone()),
+            [table, column] if ident_text(table) == target.alias => Ok((*column).clone()),
             [table, ..] => Err(BridgeError::new(
                 "42P01",
                 format!(
                     "SET names \"{}\", but UPDATE changes \"{}\"",
-                    folded(table),
+                    ident_text(table),
                     target.alias
                 ),
             )
@@ -311,42 +409,40 @@ impl Dml<'_> {
         }
     }
 
-    pub fn delete(&self, name: &Name, with: &Option<With>, ast: &Delete) -> Res<LogicalPlan> {
+    pub fn delete(&self, name: &Name, with: &Option<With>, ast: &Delete) -> Res<Ready> {
         self.planner.table(&name.text)?;
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &ast.from;
         let target = Target::new(name, &from[0]);
         let using = ast.using.clone().unwrap_or_default();
-        let items = vec![target.row_id()];
-        let plan = self.select(&target, items, using, &ast.selection, with, vec![])?;
-        let plan = self.analysed(plan)?;
-        let row_id = Expr::Column(Column::from(plan.schema().qualified_field(0))).alias(ROW_ID);
-        Ok(LogicalPlanBuilder::from(plan)
-            .project(vec![row_id])?
-            .build()?)
+        let context = self.context(with)?;
+        let plan = self.read(&target, using, &ast.selection, &context)?;
+        let schema = plan.schema().clone();
+        let row_id = target.row_id();
+        let mut exprs = vec![row_id.clone().alias(ROW_ID)];
+        let columns = schema.iter().map(|f| Expr::Column(Column::from(f)));
+        exprs.extend(columns.filter(|c| *c != row_id));
+        let ready = Ready {
+            plan: LogicalPlanBuilder::from(plan).project(exprs)?.build()?,
+            shape: Shape {
+                row_id: true,
+                ..Default::default()
+            },
+            hidden: 1,
+        };
+        ready.returning(self.planner, &ast.returning, &target.alias, &context)
     }
 
-    fn select(
+    /// The rows of the target with their row ids, joined with the other tables.
+    fn read(
         &self,
         target: &Target,
-        items: Vec<SelectItem>,
         others: Vec<TableWithJoins>,
         selection: &Option<SqlExpr>,
-        with: &Option<With>,
-        types: Vec<Option<FieldRef>>,
+        context: &PlannerContext,
     ) -> Res<LogicalPlan> {
-        let mut query = parse_query("SELECT 1")?;
-        let SetExpr::Select(select) = query.body.as_mut() else {
-            return Err(BridgeError::internal("not a SELECT"));
-        };
-        select.projection = items;
-        select.from = vec![target.relation()];
-        select.from.extend(others);
-        select.selection = selection.clone();
-        add_with(&mut query, with)?;
-        Ok(self.planner.sql().sql_statement_to_plan_with_context(
-            Statement::Query(query),
-            &mut PlannerContext::new().with_prepare_param_data_types(types),
-        )?)
+        let mut from = vec![target.relation()];
+        from.extend(others);
+        self.query(select_all(from, selection.clone())?, context)
     }
 
     fn analysed(&self, plan: LogicalPlan) -> Res<LogicalPlan> {
@@ -367,7 +463,7 @@ struct Target {
 impl Target {
     fn new(name: &Name, written: &TableWithJoins) -> Target {
         let alias = match &written.relation {
-            TableFactor::Table { alias: Some(a), .. } => folded(&a.name),
+            TableFactor::Table { alias: Some(a), .. } => ident_text(&a.name),
             _ => name.text.clone(),
         };
         Target {
@@ -377,62 +473,55 @@ impl Target {
     }
 
     fn relation(&self) -> TableWithJoins {
-        let name = ObjectName::from(vec![
-            Ident::with_quote('"', ROWS),
-            Ident::with_quote('"', &self.table),
-        ]);
-        TableWithJoins {
-            relation: TableFactor::Table {
-                name,
-                alias: Some(TableAlias {
-                    explicit: true,
-                    name: Ident::with_quote('"', &self.alias),
-                    columns: vec![],
-                    at: None,
-                }),
-                args: None,
-                with_hints: vec![],
-                version: None,
-                with_ordinality: false,
-                partitions: vec![],
-                json_path: None,
-                sample: None,
-                index_hints: vec![],
-            },
-            joins: vec![],
-        }
+        table_named(&[ROWS, &self.table], Some(&self.alias))
     }
 
-    fn column(&self, name: &str) -> SqlExpr {
-        SqlExpr::CompoundIdentifier(vec![
-            Ident::with_quote('"', &self.alias),
-            Ident::with_quote('"', name),
-        ])
+    fn column(&self, name: &str) -> Expr {
+        Expr::Column(Column::new(Some(bare(&self.alias)), name))
     }
 
-    fn row_id(&self) -> SelectItem {
-        SelectItem::ExprWithAlias {
-            expr: self.column(ROW_ID),
-            alias: Ident::with_quote('"', ROW_ID),
-        }
+    fn row_id(&self) -> Expr {
+        self.column(ROW_ID)
     }
 }
 
-// WITH in front of the statement is seen by the query inside it.
-fn add_with(query: &mut Query, with: &Option<With>) -> Res<()> {
-    let Some(outer) = with else {
-        return Ok(());
-    };
-    match &mut query.with {
-        None => query.with = Some(outer.clone()),
-        Some(inner) => {
-            let mut tables = outer.cte_tables.clone();
-            tables.append(&mut inner.cte_tables);
-            inner.cte_tables = tables;
-            inner.recursive |= outer.recursive;
-        }
+fn bare(name: &str) -> TableReference {
+    TableReference::bare(name)
+}
+
+fn table_named(name: &[&str], alias: Option<&str>) -> TableWithJoins {
+    let quoted = |part: &str| Ident::with_quote('"', part);
+    TableWithJoins {
+        relation: TableFactor::Table {
+            name: ObjectName::from(name.iter().map(|part| quoted(part)).collect::<Vec<_>>()),
+            alias: alias.map(|alias| TableAlias {
+                explicit: true,
+                name: quoted(alias),
+                columns: vec![],
+                at: None,
+            }),
+            args: None,
+            with_hints: vec![],
+            version: None,
+            with_ordinality: false,
+            partitions: vec![],
+            json_path: None,
+            sample: None,
+            index_hints: vec![],
+        },
+        joins: vec![],
     }
-    Ok(())
+}
+
+/// SELECT * FROM `from` WHERE `selection`.
+fn select_all(from: Vec<TableWithJoins>, selection: Option<SqlExpr>) -> Res<Box<Query>> {
+    let mut query = parse_query("SELECT *")?;
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(BridgeError::internal("not a SELECT"));
+    };
+    select.from = from;
+    select.selection = selection;
+    Ok(query)
 }
 
 /// The expressions that become values of table columns, as far as they can be seen.
@@ -496,13 +585,6 @@ fn is_number(expr: &SqlExpr) -> bool {
 fn is_default(expr: &SqlExpr) -> bool {
     matches!(expr, SqlExpr::Identifier(i)
         if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
-}
-
-fn folded(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
-    }
 }
 
 fn parse_query(sql: &str) -> Res<Box<Query>> {

@@ -66,7 +66,7 @@ fn explain_in(
     }
     let mut depth = usize::from(how.verbose);
     if let Some(change) = &plan.change {
-        lines.push(format!("{}{change}", "  ".repeat(depth)));
+        lines.push(format!("{}{}", "  ".repeat(depth), change.title));
         depth += 1;
     }
     let mut shown = shown(&physical, how, tree);

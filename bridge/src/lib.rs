@@ -6,7 +6,8 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, dml, transaction    what SQL says     suggest, error_text
+//!     text, check, names, copy, ddl, transaction    what SQL says          suggest, error_text
+//!     dml, change                        changes: what is read, and what comes out
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     dependent, domain, only_row        correlated subqueries as joins
@@ -23,6 +24,7 @@ mod abi;
 mod access_query;
 mod bytes;
 mod catalog;
+mod change;
 mod check;
 mod convert;
 mod copy;

@@ -42,7 +42,7 @@ fn of_body(body: &SetExpr) -> Vec<Item> {
     }
 }
 
-fn of_item(item: &SelectItem) -> Item {
+pub fn of_item(item: &SelectItem) -> Item {
     match item {
         SelectItem::UnnamedExpr(expr) => Item::Text(text_of(expr)),
         SelectItem::ExprWithAlias { alias, .. } => Item::Text(folded(alias)),

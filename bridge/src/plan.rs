@@ -22,13 +22,14 @@ use datafusion::sql::sqlparser::ast::Statement as Ast;
 use crate::access_query;
 use crate::bytes::{Reader, Writer};
 use crate::catalog::Run;
+use crate::change::{Change, Ready};
 use crate::convert::{assign_scalar, assignment, is_ours};
 use crate::dependent;
 use crate::dml::{Dml, parse_expression};
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
 use crate::names;
-use crate::parse::{Kind, Statement};
+use crate::parse::{Kind, Name, Statement};
 use crate::planner::Planner;
 use crate::provider::Provider;
 use crate::rules;
@@ -36,8 +37,8 @@ use crate::statement_format::data_type;
 use crate::value::read_value;
 
 pub struct Plan {
-    /// "Insert: t" and the like; None for a query.
-    pub change: Option<String>,
+    /// None for a query.
+    pub change: Option<Change>,
     pub logical: LogicalPlan,
     pub schema: SchemaRef,
     pub parameters: Vec<Option<DataType>>,
@@ -65,18 +66,9 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     let (logical, change) = match &statement.kind {
         Kind::Query(query) => (plan_query(planner, query.clone())?, None),
         Kind::CopyTo(copy) => (plan_query(planner, copy.query.clone())?, None),
-        Kind::Insert(name, with, ast) => (
-            dml.insert(name, with, ast)?,
-            Some(format!("Insert: {}", name.text)),
-        ),
-        Kind::Update(name, with, ast) => (
-            dml.update(name, with, ast)?,
-            Some(format!("Update: {}", name.text)),
-        ),
-        Kind::Delete(name, with, ast) => (
-            dml.delete(name, with, ast)?,
-            Some(format!("Delete: {}", name.text)),
-        ),
+        Kind::Insert(name, with, ast) => change("Insert", name, dml.insert(name, with, ast)?),
+        Kind::Update(name, with, ast) => change("Update", name, dml.update(name, with, ast)?),
+        Kind::Delete(name, with, ast) => change("Delete", name, dml.delete(name, with, ast)?),
         _ => return Err(BridgeError::internal("this statement has no plan")),
     };
     let parameters = parameters_of(&logical)?;
@@ -87,19 +79,28 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
         (None, None) => access_query::describe(&optimised),
         _ => None,
     };
+    let names = match &change {
+        Some(change) => change.shape.names(),
+        None => statement.names.clone(),
+    };
     Ok(Plan {
         change,
-        schema: Arc::new(names::rename(
-            optimised.schema().as_arrow(),
-            &statement.names,
-        )),
-        names: statement.names.clone(),
+        schema: Arc::new(names::rename(optimised.schema().as_arrow(), &names)),
+        names,
         logical: optimised,
         parameters,
         access,
         tables,
         timely,
     })
+}
+
+fn change(title: &str, table: &Name, ready: Ready) -> (LogicalPlan, Option<Change>) {
+    let change = Change {
+        title: format!("{title}: {}", table.text),
+        shape: ready.shape,
+    };
+    (ready.plan, Some(change))
 }
 
 fn plan_query(
@@ -182,6 +183,11 @@ impl Plan {
         w.list(&self.parameters, |w, t| w.opt(t, data_type));
         w.opt(&self.access, |w, bytes| w.out.extend_from_slice(bytes));
         w.list(&self.tables, |w, name| w.str(name));
+        w.opt(&self.change, |w, change| {
+            w.bool(change.shape.row_id);
+            w.u32(change.shape.columns as u32);
+            w.bool(change.shape.returning.is_some());
+        });
         w.out
     }
 }

@@ -3,6 +3,7 @@
 //! sqlparser counts lines and characters from one; our errors carry byte offsets from zero. A name
 //! that an error is about ("subject") is found again among the tokens.
 
+use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{
@@ -187,6 +188,14 @@ pub fn folded(word: &Word) -> String {
     match word.quote_style {
         Some(_) => word.value.clone(),
         None => word.value.to_lowercase(),
+    }
+}
+
+/// The name that an identifier stands for.
+pub fn ident_text(ident: &Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
     }
 }
 

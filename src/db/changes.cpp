@@ -2,6 +2,7 @@
 //
 // The engine plans and runs the read side of a change; what comes out of it goes to a TableWriter.
 
+#include "arrow/compute.h"
 #include "base/check.h"
 #include "base/edit_distance.h"
 #include "db/session_state.h"
@@ -11,11 +12,14 @@ namespace {
 
 using Answer = Session::State::Answer;
 
-// Rows of the read side must come in exactly the columns that the writer takes.
-Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first) {
-    bool fits = rows.fields.size() == first + table.columns.size();
-    for (size_t i = 0; fits && i < table.columns.size(); i++) {
-        fits = rows.fields[first + i].type == table.columns[i].type;
+// What the read plan yields must be exactly the columns that the writer takes.
+Status check_shape(const engine::QueryPlan& plan, const catalog::TableDef& table) {
+    const engine::ChangeShape& shape = *plan.change;
+    const auto& fields = plan.schema->fields;
+    bool fits = shape.columns == 0 || shape.columns == table.columns.size();
+    fits = fits && fields.size() >= shape.width();
+    for (size_t i = 0; fits && i < shape.columns; i++) {
+        fits = fields[shape.row_id + i].type == table.columns[i].type;
     }
     if (fits) return {};
     return Status(
@@ -23,27 +27,65 @@ Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, si
         "internal: the engine's rows do not have the columns of table \"" + table.name + "\"");
 }
 
-Status write_batch(table::TableWriter& writer, const engine::StatementKind& kind,
-                   arrow::Batch batch) {
-    if (std::holds_alternative<engine::Insert>(kind)) return writer.insert(batch);
-    if (std::holds_alternative<engine::Delete>(kind)) return writer.erase(batch.columns[0]);
-    arrow::Array row_ids = std::move(batch.columns[0]);
-    batch.columns.erase(batch.columns.begin());
-    return writer.update(row_ids, batch.columns);
-}
+// Takes the batches of a change's read plan apart: gives the writer its columns, and keeps what
+// RETURNING answers for the rows that were changed.
+class ChangeSink {
+public:
+    ChangeSink(table::TableWriter& writer, const engine::StatementKind& kind,
+               const engine::QueryPlan& plan)
+        : writer_(writer), kind_(kind), shape_(*plan.change) {
+        const auto& fields = plan.schema->fields;
+        auto returned = std::make_shared<arrow::Schema>();
+        returned->fields.assign(fields.begin() + static_cast<ptrdiff_t>(shape_.width()),
+                                fields.end());
+        returned_schema_ = std::move(returned);
+    }
+
+    Status write(arrow::Batch batch) {
+        const auto width = batch.columns.begin() + static_cast<ptrdiff_t>(shape_.width());
+        arrow::Batch returned{returned_schema_, batch.rows, {width, batch.columns.end()}};
+        batch.columns.erase(width, batch.columns.end());
+        std::vector<uint32_t> applied;
+        if (std::holds_alternative<engine::Insert>(kind_)) {
+            RETURN_IF_ERROR(writer_.insert(batch));
+            keep(std::move(returned));
+            return {};
+        }
+        arrow::Array row_ids = std::move(batch.columns[0]);
+        batch.columns.erase(batch.columns.begin());
+        RETURN_IF_ERROR(shape_.columns > 0 ? writer_.update(row_ids, batch.columns, &applied)
+                                           : writer_.erase(row_ids, &applied));
+        const bool all = applied.size() == static_cast<size_t>(returned.rows);
+        keep(all ? std::move(returned) : arrow::take(returned, applied));
+        return {};
+    }
+
+    const arrow::SchemaPtr& returned_schema() const { return returned_schema_; }
+    std::vector<arrow::Batch> take_returned() { return std::move(returned_); }
+
+private:
+    void keep(arrow::Batch batch) {
+        if (shape_.returning && batch.rows > 0) returned_.push_back(std::move(batch));
+    }
+
+    table::TableWriter& writer_;
+    const engine::StatementKind& kind_;
+    const engine::ChangeShape& shape_;
+    arrow::SchemaPtr returned_schema_;
+    std::vector<arrow::Batch> returned_;
+};
 
 struct Target {
     const engine::Name* table;
     const char* tag;
-    size_t first_column;  // of the table's columns in the read side's rows; -1: none
 };
 
 Target target_of(const engine::StatementKind& kind) {
-    if (const auto* insert = std::get_if<engine::Insert>(&kind))
-        return {&insert->table, "INSERT 0 ", 0};
-    if (const auto* update = std::get_if<engine::Update>(&kind))
-        return {&update->table, "UPDATE ", 1};
-    return {&std::get<engine::Delete>(kind).table, "DELETE ", SIZE_MAX};
+    if (const auto* insert = std::get_if<engine::Insert>(&kind)) {
+        return {&insert->table, "INSERT 0 "};
+    }
+    if (const auto* update = std::get_if<engine::Update>(&kind)) return {&update->table, "UPDATE "};
+    return {&std::get<engine::Delete>(kind).table, "DELETE "};
 }
 
 }  // namespace
@@ -74,24 +116,31 @@ Result<Answer> Session::State::modify(const CachedStatement& statement,
                                       std::span<const Value> parameters) {
     const engine::StatementKind& kind = statement.statement.kind;
     const Target target = target_of(kind);
+    arrow::SchemaPtr schema;
+    std::vector<arrow::Batch> returned;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         auto now = catalog_of(t.view());
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), *target.table));
-        if (target.first_column != SIZE_MAX) {
-            RETURN_IF_ERROR(check_shape(*statement.plan->schema, *table, target.first_column));
-        }
+        RETURN_IF_ERROR(check_shape(*statement.plan, *table));
         table::TableWriter writer(t, table);
+        ChangeSink sink(writer, kind, *statement.plan);
         ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));
         for (;;) {
             ASSIGN_OR_RETURN(auto batch, stream->next());
             if (!batch) break;
-            RETURN_IF_ERROR(write_batch(writer, kind, std::move(*batch)));
+            RETURN_IF_ERROR(sink.write(std::move(*batch)));
         }
+        schema = sink.returned_schema();
+        returned = sink.take_returned();
         return writer.finish();
     };
     ASSIGN_OR_RETURN(uint64_t count, change(work));
     db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
-    auto answer = done(target.tag + std::to_string(count), count);
+    std::string tag = target.tag + std::to_string(count);
+    auto answer = statement.plan->change->returning
+                      ? answer_of(std::move(schema), std::move(returned), std::move(tag))
+                      : done(std::move(tag));
+    answer->affected_rows = count;
     answer->tier = "engine";
     return answer;
 }

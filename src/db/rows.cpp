@@ -27,6 +27,22 @@ Result<std::optional<arrow::Batch>> next_batch(Rows::State& rows) {
     return batch;
 }
 
+class BatchList final : public access::BatchStream {
+public:
+    BatchList(arrow::SchemaPtr schema, std::vector<arrow::Batch> batches)
+        : schema_(std::move(schema)), batches_(std::move(batches)) {}
+    const arrow::SchemaPtr& schema() const override { return schema_; }
+    Result<std::optional<arrow::Batch>> next() override {
+        if (next_ == batches_.size()) return std::optional<arrow::Batch>();
+        return std::optional(std::move(batches_[next_++]));
+    }
+
+private:
+    arrow::SchemaPtr schema_;
+    std::vector<arrow::Batch> batches_;
+    size_t next_ = 0;
+};
+
 }  // namespace
 
 std::unique_ptr<Rows::State> done(std::string tag, uint64_t affected_rows) {
@@ -54,6 +70,12 @@ std::unique_ptr<Rows::State> answer_of(std::unique_ptr<access::BatchStream> stre
     rows->source = std::move(source);
     rows->stream = std::move(stream);
     return rows;
+}
+
+std::unique_ptr<Rows::State> answer_of(arrow::SchemaPtr schema, std::vector<arrow::Batch> batches,
+                                       std::string tag) {
+    auto list = std::make_unique<BatchList>(std::move(schema), std::move(batches));
+    return answer_of(std::move(list), nullptr, std::move(tag));
 }
 
 std::unique_ptr<Rows::State> text_answer(std::vector<std::string> names,

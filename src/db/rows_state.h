@@ -36,6 +36,9 @@ std::unique_ptr<Rows::State> answer_of(arrow::Batch batch, std::string tag);
 // An answer that is read from a stream, and what the stream needs.
 std::unique_ptr<Rows::State> answer_of(std::unique_ptr<access::BatchStream> stream,
                                        std::shared_ptr<const void> source, std::string tag);
+// An answer of batches at hand, none of them empty.
+std::unique_ptr<Rows::State> answer_of(arrow::SchemaPtr schema, std::vector<arrow::Batch> batches,
+                                       std::string tag);
 // Columns of text, as SHOW and EXPLAIN answer.
 std::unique_ptr<Rows::State> text_answer(std::vector<std::string> names,
                                          const std::vector<std::vector<Value>>& rows,

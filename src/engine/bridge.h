@@ -250,6 +250,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *                  access: str table, list u32 projection, list expr filters, opt expr limit,
  *                          opt expr offset
  *                list str              tables that it reads, each once
+ *                opt change            the columns of a change's read side, in this order:
+ *                  change: u8 there is a row id, u32 columns of the table, u8 the rest is RETURNING's
  *
  *   statement    opt (u8 analyze, u8 verbose, str format)       EXPLAIN in front
  *                u8 kind, then by kind:

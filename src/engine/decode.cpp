@@ -221,6 +221,14 @@ Result<AccessQuery> read_access(Reader& in) {
     return query;
 }
 
+ChangeShape read_change(Reader& in) {
+    ChangeShape shape;
+    shape.row_id = in.u8() != 0;
+    shape.columns = in.u32();
+    shape.returning = in.u8() != 0;
+    return shape;
+}
+
 }  // namespace
 
 Result<Statement> decode_statement(Bytes bytes) {
@@ -244,6 +252,7 @@ Status decode_plan(Bytes bytes, QueryPlan* plan) {
         ASSIGN_OR_RETURN(plan->access, read_access(in));
     }
     plan->tables = read_list<std::string>(in, read_string);
+    plan->change = read_optional(in, read_change);
     return in.ok() && in.at_end() ? Status() : malformed("plan");
 }
 

@@ -16,7 +16,8 @@
 //              columns' types; not-null, length and key checks are the writer's
 //     UPDATE   kRowIdColumn, then all columns of the table with their new values, cast likewise
 //     DELETE   kRowIdColumn
-// UPDATE ... FROM and DELETE ... USING may yield a row id more than once; the first one counts.
+// and behind these, what RETURNING asks for. UPDATE ... FROM and DELETE ... USING may yield a row
+// id more than once; the first one counts.
 
 #pragma once
 
@@ -53,11 +54,21 @@ struct AccessQuery {
     std::optional<plan::Expr> offset;  // literal or parameter
 };
 
+// The columns of a change's read plan, in this order.
+struct ChangeShape {
+    bool row_id = false;
+    uint32_t columns = 0;    // of the table: all or none
+    bool returning = false;  // the rest is what RETURNING answers, be it nothing
+
+    size_t width() const { return row_id + columns; }  // without RETURNING
+};
+
 struct QueryPlan {
     arrow::SchemaPtr schema;                             // of the rows that come out
     std::vector<std::optional<arrow::Type>> parameters;  // $1, $2, ...; nullopt if not inferred
     std::optional<AccessQuery> access;                   // set if the statement is that simple
     std::vector<std::string> tables;                     // every table it reads, by name
+    std::optional<ChangeShape> change;                   // set if it is the read side of a change
     std::shared_ptr<void> handle;                        // the engine's own
 };
 

@@ -54,6 +54,11 @@ bool tells_tags(Mode mode) {
     return mode == Mode::kTable || mode == Mode::kLine;
 }
 
+// "UPDATE 3", but not "SELECT".
+bool counts_rows(const std::string& tag) {
+    return !tag.empty() && tag.back() >= '0' && tag.back() <= '9';
+}
+
 }  // namespace
 
 Shell::Shell(Database& database, Session session, Interrupts& interrupts, std::string name,
@@ -145,6 +150,10 @@ bool Shell::run_statement(const std::string& sql, const Origin& origin) {
             broken = print_plan(*rows, footer);
         } else {
             broken = print_rows(*rows, query, footer);
+            // Of a change with RETURNING: what was done, beside the rows.
+            if (settings_.mode == Mode::kTable && counts_rows(rows->tag())) {
+                footer += " · " + rows->tag();
+            }
         }
     }
     if (!broken.ok()) return fail(broken, origin, sql);

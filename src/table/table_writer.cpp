@@ -44,6 +44,11 @@ Status check_length(const catalog::ColumnDef& column, const arrow::Array& values
     return {};
 }
 
+std::vector<uint32_t> sorted(std::vector<uint32_t> places) {
+    std::sort(places.begin(), places.end());
+    return places;
+}
+
 }  // namespace
 
 TableWriter::TableWriter(Transaction& txn, catalog::TablePtr table)
@@ -183,17 +188,21 @@ Status TableWriter::note_moved_keys(size_t index, const Killed& killed,
     return {};
 }
 
-Status TableWriter::erase(const arrow::Array& row_ids) {
+Status TableWriter::erase(const arrow::Array& row_ids, std::vector<uint32_t>* applied) {
     RETURN_IF_ERROR(txn_.check_writable());
     Killed killed;
-    return kill_rows(row_ids, &killed);
+    RETURN_IF_ERROR(kill_rows(row_ids, &killed));
+    if (applied) *applied = sorted(killed.at);
+    return {};
 }
 
-Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns) {
+Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns,
+                           std::vector<uint32_t>* applied) {
     RETURN_IF_ERROR(txn_.check_writable());
     RETURN_IF_ERROR(check_rows(columns, row_ids.length));
     Killed killed;
     RETURN_IF_ERROR(kill_rows(row_ids, &killed));
+    if (applied) *applied = sorted(killed.at);
     if (killed.ids.empty()) return {};
     for (size_t i = 0; i < next_->index_count(); i++) {
         RETURN_IF_ERROR(note_moved_keys(i, killed, columns));

@@ -130,9 +130,10 @@ public:
     // Errors: 23502 not null, 22001 too long; 53100 disk full (large inserts are staged in files).
     Status insert(const arrow::Batch& rows);
     // New contents for live rows: ids (UInt64), then all columns. An id that comes twice counts
-    // once.
-    Status update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns);
-    Status erase(const arrow::Array& row_ids);
+    // once. `applied` learns which places of `row_ids` counted, in rising order.
+    Status update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns,
+                  std::vector<uint32_t>* applied = nullptr);
+    Status erase(const arrow::Array& row_ids, std::vector<uint32_t>* applied = nullptr);
 
     // Applies everything to the transaction. On an error (23505, ...) nothing is applied.
     // Answers how many rows were inserted, updated and deleted.

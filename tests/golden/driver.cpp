@@ -161,6 +161,8 @@ Result<Lines> print_rows(Rows& rows, const Directions& how) {
         if (how.batches) out.erase(first, out.end());
         size_t count = table.size() - head;
         out.push_back("(" + std::to_string(count) + (count == 1 ? " row)" : " rows)"));
+        // A change with RETURNING has both.
+        if (rows.tag().find(' ') != std::string::npos) out.push_back(rows.tag());
     }
     if (how.batches) {
         std::sort(sizes.rbegin(), sizes.rend());
