@@ -52,6 +52,7 @@ std::string plan_bytes() {
     w.u8(1), w.u8(2), w.u32(0), w.str("l");
     w.u8(0);
     w.u32(1), w.str("person");
+    w.u8(1), w.u8(1), w.u32(2), w.u8(1);  // a row id, two columns, RETURNING
     return w.take();
 }
 
@@ -119,6 +120,9 @@ TEST_CASE("plan bytes become a plan") {
     CHECK(plan.access->limit->kind == plan::Expr::Kind::kParameter);
     CHECK_FALSE(plan.access->offset.has_value());
     CHECK(plan.tables == std::vector<std::string>{"person"});
+    REQUIRE(plan.change.has_value());
+    CHECK(plan.change->width() == 3);
+    CHECK(plan.change->returning);
 }
 
 TEST_CASE("bytes that are cut or damaged are refused and do no harm") {
