@@ -1,12 +1,13 @@
-//! CREATE TABLE and DROP TABLE as plain values. Every clause that is not columns, NOT NULL,
-//! DEFAULT, PRIMARY KEY or UNIQUE is an error with its name.
+//! CREATE, ALTER and DROP TABLE as plain values. Every clause that is not understood is an error
+//! with its name.
 
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable as CreateTableAst, Expr, IndexColumn, KeyOrIndexDisplay,
-    NullsDistinctOption, ObjectType, PrimaryKeyConstraint, Spanned, Statement as Ast,
-    TableConstraint, UniqueConstraint,
+    AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, ColumnDef,
+    ColumnOption, CreateTable as CreateTableAst, DataType as SqlType, DropBehavior, Expr, Ident,
+    IndexColumn, KeyOrIndexDisplay, NullsDistinctOption, ObjectType, PrimaryKeyConstraint,
+    RenameTableNameKind, Spanned, Statement as Ast, TableConstraint, UniqueConstraint,
 };
 
 use crate::check;
@@ -21,6 +22,8 @@ pub struct Column {
     pub char_length: Option<u32>,
     pub not_null: bool,
     pub default: Option<Expr>,
+    /// The default may differ from row to row.
+    pub default_volatile: bool,
 }
 
 /// PRIMARY KEY or UNIQUE, of a column or of the table.
@@ -37,6 +40,46 @@ pub struct CreateTable {
     pub if_not_exists: bool,
     pub columns: Vec<Column>,
     pub keys: Vec<Key>,
+}
+
+/// One action of ALTER TABLE, in the order of engine::AlterAction::Kind.
+#[derive(Debug)]
+pub enum Action {
+    AddColumn {
+        column: Column,
+        if_not_exists: bool,
+    },
+    DropColumn {
+        name: Name,
+        if_exists: bool,
+        cascade: bool,
+    },
+    RenameColumn {
+        name: Name,
+        to: Name,
+    },
+    RenameTable {
+        to: Name,
+    },
+    SetDefault {
+        name: Name,
+        default: Option<Expr>,
+    },
+    SetNotNull {
+        name: Name,
+        not_null: bool,
+    },
+    SetType {
+        column: Column,
+        using: Option<Expr>,
+    },
+}
+
+#[derive(Debug)]
+pub struct AlterTable {
+    pub table: Name,
+    pub if_exists: bool,
+    pub actions: Vec<Action>,
 }
 
 #[derive(Debug)]
@@ -115,20 +158,27 @@ fn refuse_clauses(ast: &CreateTableAst, at: Option<usize>) -> Res<()> {
     Ok(())
 }
 
-fn read_column(r: &Reader, ast: ColumnDef, keys: &mut Vec<Key>) -> Res<Column> {
-    let position = r.text.offset(ast.name.span.start);
+/// A column of which only the name and the type are known yet.
+fn typed_column(r: &Reader, name: &Ident, data_type: &SqlType) -> Res<Column> {
+    let position = r.text.offset(name.span.start);
     let located = |e: Box<BridgeError>| {
         let e = r.text.locate(e);
         let at = e.position.or(position);
         e.at(at)
     };
-    let mut column = Column {
-        name: r.ident(&ast.name),
-        data_type: arrow_type(&ast.data_type).map_err(located)?,
-        char_length: char_length(&ast.data_type).map_err(located)?,
+    Ok(Column {
+        name: r.ident(name),
+        data_type: arrow_type(data_type).map_err(located)?,
+        char_length: char_length(data_type).map_err(located)?,
         not_null: false,
         default: None,
-    };
+        default_volatile: false,
+    })
+}
+
+fn read_column(r: &Reader, ast: ColumnDef, keys: &mut Vec<Key>) -> Res<Column> {
+    let position = r.text.offset(ast.name.span.start);
+    let mut column = typed_column(r, &ast.name, &ast.data_type)?;
     let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
     for option in ast.options {
         let mut key = |primary| {
@@ -252,6 +302,139 @@ fn key_columns(r: &Reader, columns: Vec<IndexColumn>, at: Option<usize>) -> Res<
         }
     }
     Ok(names)
+}
+
+pub fn alter_table(r: &Reader, ast: AlterTableAst, at: Option<usize>) -> Res<AlterTable> {
+    if ast.only || ast.location.is_some() || ast.on_cluster.is_some() || ast.table_type.is_some() {
+        return Err(BridgeError::unsupported("ALTER TABLE with ONLY or such options").at(at));
+    }
+    let table = r.table_name(&ast.name)?;
+    let mut actions = Vec::new();
+    for operation in ast.operations {
+        read_action(r, operation, at, &mut actions)?;
+    }
+    Ok(AlterTable {
+        table,
+        if_exists: ast.if_exists,
+        actions,
+    })
+}
+
+fn read_action(
+    r: &Reader,
+    operation: AlterTableOperation,
+    at: Option<usize>,
+    actions: &mut Vec<Action>,
+) -> Res<()> {
+    let at = r.text.offset(operation.span().start).or(at);
+    match operation {
+        AlterTableOperation::AddColumn {
+            column_keyword: _,
+            if_not_exists,
+            column_def,
+            column_position: None,
+        } => {
+            let mut keys = Vec::new();
+            let column = read_column(r, column_def, &mut keys)?;
+            if !keys.is_empty() {
+                return Err(
+                    BridgeError::unsupported("ADD COLUMN with PRIMARY KEY or UNIQUE").at(at),
+                );
+            }
+            actions.push(Action::AddColumn {
+                column,
+                if_not_exists,
+            });
+        }
+        AlterTableOperation::DropColumn {
+            has_column_keyword: _,
+            column_names,
+            if_exists,
+            drop_behavior,
+        } => actions.extend(column_names.iter().map(|name| Action::DropColumn {
+            name: r.ident(name),
+            if_exists,
+            cascade: drop_behavior == Some(DropBehavior::Cascade),
+        })),
+        AlterTableOperation::RenameColumn {
+            old_column_name,
+            new_column_name,
+        } => actions.push(Action::RenameColumn {
+            name: r.ident(&old_column_name),
+            to: r.ident(&new_column_name),
+        }),
+        AlterTableOperation::RenameTable {
+            table_name: RenameTableNameKind::To(name),
+        } => {
+            if name.0.len() > 1 {
+                return Err(BridgeError::new(
+                    "42601",
+                    "the new name of a table cannot name a schema",
+                )
+                .at(at));
+            }
+            let to = r.table_name(&name)?;
+            actions.push(Action::RenameTable { to });
+        }
+        AlterTableOperation::AlterColumn { column_name, op } => {
+            actions.push(column_action(r, &column_name, op)?);
+        }
+        other => {
+            let words: Vec<String> = other
+                .to_string()
+                .split_whitespace()
+                .take(2)
+                .map(str::to_uppercase)
+                .collect();
+            return Err(
+                BridgeError::unsupported(format!("ALTER TABLE ... {}", words.join(" "))).at(at),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn column_action(r: &Reader, column: &Ident, op: AlterColumnOperation) -> Res<Action> {
+    let name = r.ident(column);
+    Ok(match op {
+        AlterColumnOperation::SetNotNull => Action::SetNotNull {
+            name,
+            not_null: true,
+        },
+        AlterColumnOperation::DropNotNull => Action::SetNotNull {
+            name,
+            not_null: false,
+        },
+        AlterColumnOperation::SetDefault { mut value } => {
+            check::expression(r.text, &mut value)?;
+            Action::SetDefault {
+                name,
+                default: Some(value),
+            }
+        }
+        AlterColumnOperation::DropDefault => Action::SetDefault {
+            name,
+            default: None,
+        },
+        AlterColumnOperation::SetDataType {
+            data_type,
+            mut using,
+            had_set: _,
+        } => {
+            if let Some(using) = &mut using {
+                check::expression(r.text, using)?;
+            }
+            Action::SetType {
+                column: typed_column(r, column, &data_type)?,
+                using,
+            }
+        }
+        AlterColumnOperation::AddGenerated { .. } => {
+            return Err(
+                BridgeError::unsupported("ALTER COLUMN ADD GENERATED").at(name.position as usize)
+            );
+        }
+    })
 }
 
 pub fn drop_table(r: &Reader, ast: Ast, at: Option<usize>) -> Res<DropTable> {

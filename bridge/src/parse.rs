@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
-use crate::ddl::{self, CreateTable, DropTable};
+use crate::ddl::{self, AlterTable, CreateTable, DropTable};
 use crate::error::{BridgeError, Res};
 use crate::names;
 use crate::suggest;
@@ -47,6 +47,7 @@ pub enum Kind {
     Update(Name, Option<With>, Box<Update>),
     Delete(Name, Option<With>, Box<Delete>),
     CreateTable(CreateTable),
+    AlterTable(AlterTable),
     DropTable(DropTable),
     Transaction(transaction::Command),
     Set { name: String, value: Option<String> },
@@ -319,7 +320,7 @@ impl<'a> Reader<'a> {
         let (first, second) = (word(0), word(1));
         let two = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP") && !second.is_empty();
         let name = match (first.as_str(), second.as_str()) {
-            ("CREATE", "TABLE") | ("DROP", "TABLE") => return None,
+            ("CREATE" | "ALTER" | "DROP", "TABLE") => return None,
             ("CREATE", "OR" | "UNIQUE" | "TEMP" | "TEMPORARY" | "EXTERNAL" | "UNLOGGED") => {
                 format!("{first} {second} {}", word(2))
             }
@@ -341,6 +342,7 @@ impl<'a> Reader<'a> {
             Ast::Update(update) => self.update(None, update),
             Ast::Delete(delete) => self.delete(None, delete),
             Ast::CreateTable(table) => ddl::create_table(self, table, at).map(Kind::CreateTable),
+            Ast::AlterTable(table) => ddl::alter_table(self, table, at).map(Kind::AlterTable),
             Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
             Ast::Set(set) => self.set(set, at),
             Ast::Reset(reset) => match reset.reset {

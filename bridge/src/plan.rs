@@ -301,11 +301,16 @@ fn parameters_of(plan: &LogicalPlan) -> Res<Vec<Option<DataType>>> {
 }
 
 fn asks_for_time(plan: &LogicalPlan) -> Res<bool> {
+    calls(plan, Volatility::Stable)
+}
+
+/// True if the plan calls a function of this volatility.
+fn calls(plan: &LogicalPlan, volatility: Volatility) -> Res<bool> {
     let mut found = false;
     let in_expr = |expr: &Expr| -> DfResult<bool> {
         expr.exists(|e| {
             Ok(matches!(e, Expr::ScalarFunction(f)
-                if f.func.signature().volatility == Volatility::Stable))
+                if f.func.signature().volatility == volatility))
         })
     };
     plan.apply_with_subqueries(|node| {
@@ -346,16 +351,16 @@ pub fn plan_expression(
     optimise(state, &plan, true)
 }
 
-/// Checks that a DEFAULT is an expression of constants. Errors carry no position.
-pub fn check_default(state: &Arc<SessionState>, sql: &str, to: &DataType) -> Res<()> {
+/// Checks that a DEFAULT is an expression of constants; true if it may differ from row to row.
+/// Errors carry no position.
+pub fn check_default(state: &Arc<SessionState>, sql: &str, to: &DataType) -> Res<bool> {
     let run = unsafe { Run::new(std::ptr::null(), std::ptr::null()) }?;
-    plan_expression(state, sql, to, &run)
-        .map(|_| ())
-        .map_err(|mut e| {
-            if e.sqlstate == "42703" {
-                e.sqlstate = "0A000".to_string();
-                e.message = "a DEFAULT cannot use other columns".to_string();
-            }
-            e
-        })
+    let plan = plan_expression(state, sql, to, &run).map_err(|mut e| {
+        if e.sqlstate == "42703" {
+            e.sqlstate = "0A000".to_string();
+            e.message = "a DEFAULT cannot use other columns".to_string();
+        }
+        e
+    })?;
+    calls(&plan, Volatility::Volatile)
 }

@@ -30,8 +30,8 @@ use crate::provider::Provider;
 use crate::suggest;
 use crate::types::Types;
 
-/// The schema of tables with row ids. A quoted name could hold a zero byte only on purpose.
-pub const ROWS: &str = "\u{0}rows";
+/// The schema of tables with row ids. Such a name is written only on purpose.
+pub const ROWS: &str = "\u{1}rows";
 
 pub struct Planner<'a> {
     state: &'a SessionState,

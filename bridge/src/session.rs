@@ -12,6 +12,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 
 use crate::catalog::Run;
+use crate::ddl::{Action, Column};
 use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
 use crate::parse::{self, Kind, Statement};
@@ -63,17 +64,32 @@ impl Session {
     }
 
     pub fn parse(&self, sql: &str) -> Res<Statement> {
-        let statement = parse::parse(sql)?;
-        if let Kind::CreateTable(table) = &statement.kind {
-            for column in &table.columns {
-                if let Some(default) = &column.default {
-                    let text = default.to_string();
-                    plan::check_default(&self.state, &text, &column.data_type)
-                        .map_err(|e| e.at(Some(column.name.position as usize)))?;
+        let mut statement = parse::parse(sql)?;
+        match &mut statement.kind {
+            Kind::CreateTable(table) => {
+                for column in &mut table.columns {
+                    self.check_default(column)?;
                 }
             }
+            Kind::AlterTable(table) => {
+                for action in &mut table.actions {
+                    if let Action::AddColumn { column, .. } = action {
+                        self.check_default(column)?;
+                    }
+                }
+            }
+            _ => {}
         }
         Ok(statement)
+    }
+
+    fn check_default(&self, column: &mut Column) -> Res<()> {
+        if let Some(default) = &column.default {
+            let text = default.to_string();
+            column.default_volatile = plan::check_default(&self.state, &text, &column.data_type)
+                .map_err(|e| e.at(Some(column.name.position as usize)))?;
+        }
+        Ok(())
     }
 
     pub fn plan(&self, statement: &Statement, run: &Arc<Run>) -> Res<Plan> {

@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 
 use crate::bytes::Writer;
 use crate::copy::Options;
-use crate::ddl::{Column, Key};
+use crate::ddl::{Action, Column, Key};
 use crate::parse::{Kind, Name, Statement};
 use crate::transaction::{Command, Modes};
 use crate::types::format_of;
@@ -61,6 +61,11 @@ fn kind(w: &mut Writer, kind: &Kind) {
             options(w, &c.options);
         }
         Kind::Checkpoint => w.u8(15),
+        Kind::AlterTable(a) => {
+            named(w, 30, &a.table);
+            w.bool(a.if_exists);
+            w.list(&a.actions, action);
+        }
     }
 }
 
@@ -117,6 +122,60 @@ fn column(w: &mut Writer, column: &Column) {
     w.opt(&column.char_length, |w, n| w.u32(*n));
     w.bool(column.not_null);
     w.opt(&column.default, |w, e| w.str(&e.to_string()));
+    w.bool(column.default_volatile);
+}
+
+fn action(w: &mut Writer, action: &Action) {
+    let nameless = Name {
+        text: String::new(),
+        position: 0,
+    };
+    let mut put = |kind: u8, old: &Name, new: &Name, flags: u8, text: Option<String>| {
+        w.u8(kind);
+        name(w, old);
+        name(w, new);
+        w.u8(flags);
+        w.opt(&text, |w, t| w.str(t));
+    };
+    let flag = |value: bool, bit: u8| if value { bit } else { 0 };
+    match action {
+        Action::AddColumn { .. } | Action::SetType { .. } => {}
+        Action::DropColumn {
+            name,
+            if_exists,
+            cascade,
+        } => {
+            let flags = flag(*if_exists, 1) | flag(*cascade, 2);
+            return put(1, name, &nameless, flags, None);
+        }
+        Action::RenameColumn { name, to } => return put(2, name, to, 0, None),
+        Action::RenameTable { to } => return put(3, &nameless, to, 0, None),
+        Action::SetDefault { name, default } => {
+            return put(
+                4,
+                name,
+                &nameless,
+                0,
+                default.as_ref().map(|e| e.to_string()),
+            );
+        }
+        Action::SetNotNull { name, not_null } => {
+            return put(5, name, &nameless, flag(*not_null, 4), None);
+        }
+    }
+    let (kind, spec, flags, text) = match action {
+        Action::AddColumn {
+            column,
+            if_not_exists,
+        } => (0, column, flag(*if_not_exists, 1), None),
+        Action::SetType { column, using } => (6, column, 0, using.as_ref().map(|e| e.to_string())),
+        _ => return,
+    };
+    w.u8(kind);
+    column(w, spec);
+    name(w, &nameless);
+    w.u8(flags);
+    w.opt(&text, |w, t| w.str(t));
 }
 
 fn key(w: &mut Writer, key: &Key) {

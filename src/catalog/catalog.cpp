@@ -12,20 +12,6 @@ namespace {
 
 using arrow::TypeId;
 
-std::string quoted(std::string_view name) {
-    bool plain = !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
-                 std::all_of(name.begin(), name.end(), [](char c) {
-                     return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-                 });
-    if (plain) return std::string(name);
-    std::string out = "\"";
-    for (char c : name) {
-        if (c == '"') out += '"';
-        out += c;
-    }
-    return out + '"';
-}
-
 // "PRIMARY KEY", 'UNIQUE constraint "t_a_key"', 'index "t_a_idx"'
 std::string describe(const IndexDef& index) {
     if (index.is_primary) return "the PRIMARY KEY";
@@ -61,6 +47,20 @@ std::string default_name(const TableDef& table, const IndexDef& index) {
 }
 
 }  // namespace
+
+std::string quoted(std::string_view name) {
+    bool plain = !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
+                 std::all_of(name.begin(), name.end(), [](char c) {
+                     return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+                 });
+    if (plain) return std::string(name);
+    std::string out = "\"";
+    for (char c : name) {
+        if (c == '"') out += '"';
+        out += c;
+    }
+    return out + '"';
+}
 
 std::string ColumnDef::sql_type() const {
     if (char_length) return "VARCHAR(" + std::to_string(*char_length) + ")";

@@ -19,6 +19,7 @@
 #include "arrow/type.h"
 #include "base/bytes.h"
 #include "trefoil/status.h"
+#include "trefoil/value.h"
 
 namespace trefoil::catalog {
 
@@ -32,6 +33,8 @@ struct ColumnDef {
     std::optional<int32_t> char_length;  // VARCHAR(n): characters, not bytes
     bool not_null = false;
     std::optional<std::string> default_sql;  // the text of the expression
+    // What rows hold that were written before the column was added: the default as it was then.
+    Value missing = {};
 
     // "VARCHAR(20)", "BIGINT"
     std::string sql_type() const;
@@ -117,6 +120,9 @@ Status name_indexes(TableDef& table, const Catalog& catalog);
 bool is_storage_type(const arrow::Type& type);
 // True if a key may contain it.
 bool is_key_type(const arrow::Type& type);
+
+// A name as SQL writes it: in double quotes unless it is plain lower case.
+std::string quoted(std::string_view name);
 
 // The stored form; see catalog_format.h.
 std::string encode(const TableDef& table);

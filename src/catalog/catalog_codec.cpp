@@ -1,5 +1,8 @@
 // The stored form of table definitions, as drawn in catalog_format.h.
 
+#include "arrow/compute.h"
+#include "arrow/serialize.h"
+#include "arrow/value.h"
 #include "base/check.h"
 #include "catalog/catalog.h"
 #include "catalog/catalog_format.h"
@@ -33,6 +36,22 @@ Result<arrow::Type> decode_type(Reader& in, int depth) {
     return type;
 }
 
+// One value as an array of its own, which starts where 8 bytes line up.
+std::string encode_value(const Value& value, const arrow::Type& type) {
+    auto array = arrow::make_constant(type, value, 1);
+    CHECK(array.ok());
+    Writer out;
+    arrow::serialize(*array, out);
+    return out.take();
+}
+
+Result<Value> decode_value(Bytes bytes, const arrow::Type& type) {
+    Reader in(bytes);
+    ASSIGN_OR_RETURN(arrow::Array array, arrow::deserialize(in, type));
+    if (array.length != 1) return Status::corruption("the value of a column is malformed");
+    return arrow::value_at(array, 0);
+}
+
 Result<ColumnDef> decode_column(Reader& in) {
     ColumnDef c;
     c.id = in.u32();
@@ -42,6 +61,9 @@ Result<ColumnDef> decode_column(Reader& in) {
     c.not_null = flags & kNotNull;
     if (flags & kHasCharLength) c.char_length = static_cast<int32_t>(in.u32());
     if (flags & kHasDefault) c.default_sql = std::string(in.str());
+    if (flags & kHasMissing) {
+        ASSIGN_OR_RETURN(c.missing, decode_value(in.str(), c.type));
+    }
     return c;
 }
 
@@ -108,11 +130,12 @@ std::string encode(const TableDef& table) {
         out.u32(c.id);
         out.str(c.name);
         encode_type(c.type, out);
-        out.u8(static_cast<uint8_t>((c.not_null ? kNotNull : 0) |
-                                    (c.char_length ? kHasCharLength : 0) |
-                                    (c.default_sql ? kHasDefault : 0)));
+        out.u8(static_cast<uint8_t>(
+            (c.not_null ? kNotNull : 0) | (c.char_length ? kHasCharLength : 0) |
+            (c.default_sql ? kHasDefault : 0) | (c.missing.is_null() ? 0 : kHasMissing)));
         if (c.char_length) out.u32(static_cast<uint32_t>(*c.char_length));
         if (c.default_sql) out.str(*c.default_sql);
+        if (!c.missing.is_null()) out.str(encode_value(c.missing, c.type));
     }
     out.u32(table.next_index_id);
     out.u32(static_cast<uint32_t>(table.indexes.size()));
@@ -123,7 +146,7 @@ std::string encode(const TableDef& table) {
 Result<TableDef> decode(Bytes data) {
     Reader in(data);
     uint16_t format = in.u16();
-    if (format != kTableFormat && format != kTableFormatPrimaryKeyOnly) {
+    if (format < kTableFormatPrimaryKeyOnly || format > kTableFormat) {
         return Status::unsupported("a table definition of format " + std::to_string(format) +
                                    "; this program reads format " + std::to_string(kTableFormat) +
                                    ": open the database with a newer version");

@@ -2,7 +2,7 @@
 //
 // Little-endian; str is a u32 length and that many bytes.
 //
-//   u16  format (2; format 1 is read too)
+//   u16  format (3; 1 and 2 are read too)
 //   u32  table id
 //   str  table name
 //   u32  next column id
@@ -10,9 +10,12 @@
 //        u32  column id
 //        str  name
 //        type
-//        u8   flags: 1 not null, 2 has a character length, 4 has a default
+//        u8   flags: 1 not null, 2 has a character length, 4 has a default,
+//             8 was added with a value for the rows that were there
 //        u32  character length      (if flag 2)
 //        str  default expression    (if flag 4)
+//        str  value for rows written before the column was added, as an array of one row in the
+//             form of arrow/serialize_format.h; else they hold NULL   (if flag 8)
 //   u32  next index id
 //   u32  number of indexes, the primary key first, then for each
 //        u32  index id
@@ -22,7 +25,7 @@
 //             u32  column id
 //             u8   order (0: ascending, NULLs last)
 //
-// Format 1 ended, instead of the indexes, with
+// Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none
@@ -37,10 +40,10 @@
 
 namespace trefoil::catalog {
 
-constexpr uint16_t kTableFormat = 2;
+constexpr uint16_t kTableFormat = 3;
 constexpr uint16_t kTableFormatPrimaryKeyOnly = 1;
 
-enum ColumnFlags : uint8_t { kNotNull = 1, kHasCharLength = 2, kHasDefault = 4 };
+enum ColumnFlags : uint8_t { kNotNull = 1, kHasCharLength = 2, kHasDefault = 4, kHasMissing = 8 };
 enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4 };
 
 }  // namespace trefoil::catalog

@@ -12,21 +12,6 @@ namespace {
 
 using Answer = Session::State::Answer;
 
-// What the read plan yields must be exactly the columns that the writer takes.
-Status check_shape(const engine::QueryPlan& plan, const catalog::TableDef& table) {
-    const engine::ChangeShape& shape = *plan.change;
-    const auto& fields = plan.schema->fields;
-    bool fits = shape.columns == 0 || shape.columns == table.columns.size();
-    fits = fits && fields.size() >= shape.width();
-    for (size_t i = 0; fits && i < shape.columns; i++) {
-        fits = fields[shape.row_id + i].type == table.columns[i].type;
-    }
-    if (fits) return {};
-    return Status(
-        Code::kCorruption, "XX000",
-        "internal: the engine's rows do not have the columns of table \"" + table.name + "\"");
-}
-
 // Takes the batches of a change's read plan apart: gives the writer its columns, and keeps what
 // RETURNING answers for the rows that were changed.
 class ChangeSink {
@@ -90,6 +75,17 @@ Target target_of(const engine::StatementKind& kind) {
 
 }  // namespace
 
+Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first) {
+    bool fits = rows.fields.size() >= first + table.columns.size();
+    for (size_t i = 0; fits && i < table.columns.size(); i++) {
+        fits = rows.fields[first + i].type == table.columns[i].type;
+    }
+    if (fits) return {};
+    return Status(
+        Code::kCorruption, "XX000",
+        "internal: the engine's rows do not have the columns of table \"" + table.name + "\"");
+}
+
 Result<catalog::TablePtr> find_table(const table::Version& version, const engine::Name& name) {
     if (catalog::TablePtr table = version.catalog->find(name.text)) return table;
     Status missing(Code::kInvalidInput, "42P01", "table \"" + name.text + "\" does not exist");
@@ -112,7 +108,7 @@ Result<catalog::TablePtr> Session::State::table_to_change(const table::Version& 
     return find_table(version, name);
 }
 
-Result<Answer> Session::State::modify(const CachedStatement& statement,
+Result<Answer> Session::State::modify(CachedStatement& statement,
                                       std::span<const Value> parameters) {
     const engine::StatementKind& kind = statement.statement.kind;
     const Target target = target_of(kind);
@@ -120,8 +116,12 @@ Result<Answer> Session::State::modify(const CachedStatement& statement,
     std::vector<arrow::Batch> returned;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         auto now = catalog_of(t.view());
+        RETURN_IF_ERROR(plan(statement, *now));  // the catalog may be another one by now
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), *target.table));
-        RETURN_IF_ERROR(check_shape(*statement.plan, *table));
+        const engine::ChangeShape& shape = *statement.plan->change;
+        if (shape.columns > 0) {
+            RETURN_IF_ERROR(check_shape(*statement.plan->schema, *table, shape.row_id));
+        }
         table::TableWriter writer(t, table);
         ChangeSink sink(writer, kind, *statement.plan);
         ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));

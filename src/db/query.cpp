@@ -181,7 +181,9 @@ Result<std::shared_ptr<access::Leaf>> Session::State::access_leaf(
 // Runs the statement without the engine. `understood` is cleared if a value turns out to be of a
 // kind that the access operators do not compare as SQL would.
 Result<Answer> Session::State::access_query(const CachedStatement& statement,
-                                            std::span<const Value> parameters, bool* understood) {
+                                            std::span<const Value> parameters,
+                                            const std::shared_ptr<access::SnapshotCatalog>& now,
+                                            bool* understood) {
     *understood = true;
     const auto& types = statement.plan->parameters;
     for (size_t i = 0; i < parameters.size() && i < types.size(); i++) {
@@ -189,7 +191,6 @@ Result<Answer> Session::State::access_query(const CachedStatement& statement,
         *understood = false;
         return Answer();
     }
-    ASSIGN_OR_RETURN(auto now, catalog());
     if (statement.point && settings.use_indexes) {
         const auto& table = now->version()->tables.at(statement.point->table_id());
         ASSIGN_OR_RETURN(auto row, statement.point->run(*table, parameters, understood));
@@ -216,8 +217,10 @@ Result<Answer> Session::State::access_query(const CachedStatement& statement,
     return answer;
 }
 
-Result<Answer> Session::State::query(const CachedStatement& statement,
+Result<Answer> Session::State::query(CachedStatement& statement,
                                      std::span<const Value> parameters) {
+    ASSIGN_OR_RETURN(auto now, catalog());
+    RETURN_IF_ERROR(plan(statement, *now));
     if (statement.plan->access && settings.fast_path) {
         if (parameters.size() != statement.plan->parameters.size()) {
             return Status(Code::kInvalidInput, "08P01",
@@ -226,10 +229,9 @@ Result<Answer> Session::State::query(const CachedStatement& statement,
                               " values were given");
         }
         bool understood = false;
-        ASSIGN_OR_RETURN(Answer answer, access_query(statement, parameters, &understood));
+        ASSIGN_OR_RETURN(Answer answer, access_query(statement, parameters, now, &understood));
         if (understood) return answer;
     }
-    ASSIGN_OR_RETURN(auto now, catalog());
     ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));
     auto answer = answer_of(in_block(std::move(stream), *this), now, "SELECT");
     answer->tier = "engine";

@@ -129,7 +129,7 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     cancel.store(false);
     bool understood = false;
     txn_used = true;
-    auto answer = access_query(*statement, lifted->literals, &understood);
+    auto answer = access_query(*statement, lifted->literals, now, &understood);
     if (!answer.ok()) return Answer();  // the ordinary way says it with the right position
     *handled = understood;
     return answer;
@@ -167,6 +167,7 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
                           [&](const engine::Delete&) { return modify(statement, parameters); },
                           [&](const engine::CreateTable& c) { return create_table(c); },
                           [&](const engine::DropTable& d) { return drop_table(d); },
+                          [&](const engine::AlterTable& a) { return alter_table(a); },
                           [&](const engine::Begin& b) { return begin(b); },
                           [&](const engine::Commit& c) { return commit(c); },
                           [&](const engine::Rollback& r) { return rollback(r); },

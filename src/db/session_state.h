@@ -76,8 +76,11 @@ struct Session::State {
     Status plan(CachedStatement& statement, const access::SnapshotCatalog& catalog);
 
     // query.cpp
-    Result<Answer> query(const CachedStatement& statement, std::span<const Value> parameters);
+    // Plans the statement for the catalog of the moment, if its plan is for another one.
+    Result<Answer> query(CachedStatement& statement, std::span<const Value> parameters);
+    // REQUIRES: the statement was planned for the catalog of `now`.
     Result<Answer> access_query(const CachedStatement& statement, std::span<const Value> parameters,
+                                const std::shared_ptr<access::SnapshotCatalog>& now,
                                 bool* understood);
     Result<std::shared_ptr<access::Leaf>> access_leaf(const engine::AccessQuery& query,
                                                       std::span<const Value> parameters,
@@ -94,11 +97,17 @@ struct Session::State {
     // As find_table; 42809 for a system table.
     Result<catalog::TablePtr> table_to_change(const table::Version& version,
                                               const engine::Name& name) const;
-    Result<Answer> modify(const CachedStatement& statement, std::span<const Value> parameters);
+    Result<Answer> modify(CachedStatement& statement, std::span<const Value> parameters);
 
     // ddl.cpp
     Result<Answer> create_table(const engine::CreateTable& statement);
     Result<Answer> drop_table(const engine::DropTable& statement);
+
+    // alter.cpp
+    Result<Answer> alter_table(const engine::AlterTable& statement);
+    Status alter_in(table::Transaction& t, const engine::AlterTable& statement);
+    Status rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
+                        const std::string& sql, catalog::TablePtr table);
 
     // transactions.cpp
     // 25P02, for what is asked of a block in which a statement failed.
@@ -128,6 +137,10 @@ struct Session::State {
     Result<Answer> copy_from(const engine::CopyFrom& statement);
     Result<Answer> copy_to(const CachedStatement& statement, const engine::CopyTo& copy);
 };
+
+// The columns of the table must stand in the rows of the engine, the first of them as column
+// `first`; others may follow.
+Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first);
 
 // The table, or 42P01 with its position and the name it may have been.
 Result<catalog::TablePtr> find_table(const table::Version& version, const engine::Name& name);

@@ -260,7 +260,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *      2 update        name table
  *      3 delete        name table
  *      4 create table  name, u8 if_not_exists, list column, list key
- *                        column: name, type, opt u32 char length, u8 not_null, opt str default
+ *                        column: name, type, opt u32 char length, u8 not_null, opt str default,
+ *                                u8 the default may differ from row to row
  *                        key:    opt name constraint, u8 primary, list name columns
  *      5 drop table    list name, u8 if_exists
  *      6 begin         modes
@@ -275,6 +276,10 @@ void tf_cursor_release(tf_cursor* cursor);
  *     13 copy from     name table, list name columns, str file, options
  *     14 copy to       str file, options
  *     15 checkpoint
+ *     30 alter table   name, u8 if_exists, list action
+ *                        action: u8 kind (engine::AlterAction::Kind); column if it adds one or sets
+ *                                a type, else name; name new name; u8 flags (1 IF [NOT] EXISTS,
+ *                                2 CASCADE, 4 NOT NULL); opt str default or USING
  *     40 savepoint     name
  *     41 rollback to   name
  *     42 release       name

@@ -77,6 +77,7 @@ Result<ColumnSpec> read_column(Reader& in) {
     }
     column.not_null = in.u8() != 0;
     column.default_sql = read_optional(in, read_string);
+    column.default_volatile = in.u8() != 0;
     return column;
 }
 
@@ -99,6 +100,39 @@ Result<StatementKind> read_create_table(Reader& in) {
     }
     create.keys = read_list<KeySpec>(in, read_key);
     return StatementKind(std::move(create));
+}
+
+Result<AlterAction> read_alter_action(Reader& in) {
+    using Kind = AlterAction::Kind;
+    AlterAction action;
+    const uint8_t kind = in.u8();
+    if (kind > static_cast<uint8_t>(Kind::kSetType)) return malformed("action of ALTER TABLE");
+    action.kind = static_cast<Kind>(kind);
+    if (action.kind == Kind::kAddColumn || action.kind == Kind::kSetType) {
+        ASSIGN_OR_RETURN(action.column, read_column(in));
+        action.name = action.column.name;
+    } else {
+        action.name = read_name(in);
+    }
+    action.new_name = read_name(in);
+    const uint8_t flags = in.u8();
+    action.optional = flags & 1;
+    action.cascade = flags & 2;
+    action.not_null = flags & 4;
+    action.text = read_optional(in, read_string);
+    return action;
+}
+
+Result<StatementKind> read_alter_table(Reader& in) {
+    AlterTable alter;
+    alter.table = read_name(in);
+    alter.if_exists = in.u8() != 0;
+    const uint32_t count = in.u32();
+    for (uint32_t i = 0; i < count && in.ok(); i++) {
+        ASSIGN_OR_RETURN(AlterAction action, read_alter_action(in));
+        alter.actions.push_back(std::move(action));
+    }
+    return StatementKind(std::move(alter));
 }
 
 StatementKind read_copy_from(Reader& in) {
@@ -180,6 +214,8 @@ Result<StatementKind> read_kind(Reader& in) {
             return read_copy_to(in);
         case 15:
             return StatementKind(Checkpoint{});
+        case 30:
+            return read_alter_table(in);
         case 40:
             return StatementKind(Savepoint{read_name(in)});
         case 41:

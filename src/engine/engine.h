@@ -37,6 +37,10 @@
 
 namespace trefoil::engine {
 
+// The schema in which every table has the column access::kRowIdColumn besides, for the queries that
+// the database makes itself. Nobody writes such a name by accident.
+inline constexpr std::string_view kRowsSchema = "\x01rows";
+
 struct EngineOptions {
     uint32_t threads = 0;  // 0: one per core
     uint64_t memory_bytes =

@@ -29,6 +29,7 @@ struct ColumnSpec {
     std::optional<int32_t> char_length;  // VARCHAR(n), CHAR(n)
     bool not_null = false;
     std::optional<std::string> default_sql;  // the text of the expression
+    bool default_volatile = false;           // it may differ from row to row
 };
 
 // PRIMARY KEY or UNIQUE, of a column or of the table.
@@ -43,6 +44,28 @@ struct CreateTable {
     bool if_not_exists = false;
     std::vector<ColumnSpec> columns;
     std::vector<KeySpec> keys;
+};
+// One action of ALTER TABLE.
+struct AlterAction {
+    enum class Kind : uint8_t {
+        kAddColumn,     // column; optional: IF NOT EXISTS
+        kDropColumn,    // name; optional: IF EXISTS; cascade
+        kRenameColumn,  // name, new_name
+        kRenameTable,   // new_name
+        kSetDefault,    // name, text: the expression, none for DROP DEFAULT
+        kSetNotNull,    // name; not_null
+        kSetType,       // name, column.type and char_length, text: the expression of USING
+    };
+    Kind kind = Kind::kAddColumn;
+    Name name, new_name;
+    ColumnSpec column;
+    bool optional = false, cascade = false, not_null = false;
+    std::optional<std::string> text;
+};
+struct AlterTable {
+    Name table;
+    bool if_exists = false;
+    std::vector<AlterAction> actions;
 };
 struct DropTable {
     std::vector<Name> tables;
@@ -124,7 +147,7 @@ struct Explain {
 };
 
 using StatementKind =
-    std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, Begin, Commit, Rollback,
+    std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, AlterTable, Begin, Commit, Rollback,
                  Savepoint, RollbackTo, Release, SetTransaction, SetVariable, ShowVariable,
                  ShowTables, Describe, CopyFrom, CopyTo, Checkpoint>;
 

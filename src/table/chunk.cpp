@@ -2,12 +2,27 @@
 
 #include "table/chunk.h"
 
+#include <algorithm>
+
+#include "arrow/compute.h"
 #include "base/check.h"
 #include "table/segment.h"
 
 namespace trefoil::table {
+namespace {
 
-std::shared_ptr<const Chunk> Chunk::in_memory(arrow::SchemaPtr schema, RowIds ids,
+// A column that the segment lacks must be younger than all that it holds.
+bool fits(const SegmentDirectory& directory, const catalog::TableDef& table) {
+    uint32_t youngest = 0;
+    for (uint32_t id : directory.column_ids) youngest = std::max(youngest, id);
+    return std::all_of(table.columns.begin(), table.columns.end(), [&](const auto& column) {
+        return directory.find(column.id) || column.id > youngest;
+    });
+}
+
+}  // namespace
+
+std::shared_ptr<const Chunk> Chunk::in_memory(catalog::TablePtr table, RowIds ids,
                                               std::vector<arrow::Array> columns, ChunkKeys keys) {
     auto chunk = std::shared_ptr<Chunk>(new Chunk);
     chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(columns.size());
@@ -17,22 +32,22 @@ std::shared_ptr<const Chunk> Chunk::in_memory(arrow::SchemaPtr schema, RowIds id
         chunk->columns_[i] = new arrow::Array(std::move(columns[i]));
     }
     if (!ids.is_dense()) chunk->memory_bytes_ += ids.count() * 8;
-    chunk->schema_ = std::move(schema);
+    chunk->table_ = std::move(table);
     chunk->ids_ = std::move(ids);
     chunk->keys_ = std::move(keys);
     return chunk;
 }
 
-Result<std::shared_ptr<const Chunk>> Chunk::in_file(arrow::SchemaPtr schema, RowIds ids,
+Result<std::shared_ptr<const Chunk>> Chunk::in_file(catalog::TablePtr table, RowIds ids,
                                                     std::shared_ptr<const DataFile> file,
                                                     ZoneMap zones, ChunkKeys keys) {
     ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
-    if (directory.columns.size() != schema->fields.size() || directory.rows != ids.count()) {
+    if (!fits(directory, *table) || directory.rows != ids.count()) {
         return Status::corruption("segment " + file->path() + " does not fit its table");
     }
     auto chunk = std::shared_ptr<Chunk>(new Chunk);
-    chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(schema->fields.size());
-    chunk->schema_ = std::move(schema);
+    chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(table->columns.size());
+    chunk->table_ = std::move(table);
     chunk->ids_ = std::move(ids);
     chunk->file_ = std::move(file);
     chunk->directory_ = std::make_shared<const SegmentDirectory>(std::move(directory));
@@ -54,8 +69,12 @@ Result<const arrow::Array*> Chunk::column(uint32_t position) const {
 Result<const arrow::Array*> Chunk::load_column(uint32_t position) const {
     std::lock_guard lock(mutex_);
     if (const arrow::Array* loaded = columns_[position].load()) return loaded;
-    ASSIGN_OR_RETURN(arrow::Array array, read_column(file_, directory_->columns[position],
-                                                     schema_->fields[position].type));
+    const catalog::ColumnDef& column = table_->columns[position];
+    const auto* place = directory_ ? directory_->find(column.id) : nullptr;
+    ASSIGN_OR_RETURN(
+        arrow::Array array,
+        place ? read_column(file_, *place, column.type)
+              : arrow::make_constant(column.type, column.missing, static_cast<int64_t>(rows())));
     if (array.length != static_cast<int64_t>(rows())) {
         return Status::corruption("segment " + file_->path() + " holds a column of another length");
     }
@@ -73,13 +92,43 @@ std::shared_ptr<const Chunk> Chunk::with_row_ids(RowIds ids, ChunkKeys keys) con
             chunk->columns_[i] = new arrow::Array(*array);
         }
     }
-    chunk->schema_ = schema_;
+    chunk->table_ = table_;
     chunk->ids_ = std::move(ids);
     chunk->keys_ = std::move(keys);
     chunk->memory_bytes_ = memory_bytes_;
     chunk->file_ = file_;
     chunk->directory_ = directory_;
     chunk->zones_ = zones_;
+    return chunk;
+}
+
+std::shared_ptr<const Chunk> Chunk::with_definition(catalog::TablePtr table) const {
+    auto chunk = std::shared_ptr<Chunk>(new Chunk);
+    chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(table->columns.size());
+    ZoneMap zones;
+    for (size_t i = 0; i < table->columns.size(); i++) {
+        const catalog::ColumnDef& column = table->columns[i];
+        auto before = std::find_if(table_->columns.begin(), table_->columns.end(),
+                                   [&](const auto& old) { return old.id == column.id; });
+        const bool known = before != table_->columns.end();
+        const auto position = static_cast<size_t>(before - table_->columns.begin());
+        if (known) {
+            if (const arrow::Array* array = columns_[position].load()) {
+                chunk->columns_[i] = new arrow::Array(*array);
+            }
+        }
+        if (zones_) {
+            zones.columns.push_back(known ? zones_->columns[position]
+                                          : constant_zones(column.missing, column.type, rows()));
+        }
+    }
+    chunk->table_ = std::move(table);
+    chunk->ids_ = ids_;
+    chunk->keys_ = keys_;
+    chunk->memory_bytes_ = memory_bytes_;
+    chunk->file_ = file_;
+    chunk->directory_ = directory_;
+    if (zones_) chunk->zones_ = std::make_shared<const ZoneMap>(std::move(zones));
     return chunk;
 }
 

@@ -1,7 +1,9 @@
 // Chunk: some rows of a table, immutable. In memory (recent commits, private rows of a transaction)
 // or in a segment file that is mapped and read in place.
 //
-// Columns are Arrow arrays in the table's column order. Those of a segment come to life at the
+// Columns are Arrow arrays in the table's column order; a segment knows them by the ids of the
+// catalog, so that it may lack one that was added later (it answers ColumnDef::missing for it) and
+// hold one that was dropped. Those of a segment come to life at the
 // first touch: their blocks are verified against their checksums then, so column() may answer
 // kCorruption.
 //
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "arrow/array.h"
+#include "catalog/catalog.h"
 #include "index/key_run.h"
 #include "storage/data_file.h"
 #include "table/row_ids.h"
@@ -38,19 +41,18 @@ class Chunk {
 public:
     // Rows in memory.
     // REQUIRES: the arrays have ids.count() rows and offset 0.
-    static std::shared_ptr<const Chunk> in_memory(arrow::SchemaPtr schema, RowIds ids,
+    static std::shared_ptr<const Chunk> in_memory(catalog::TablePtr table, RowIds ids,
                                                   std::vector<arrow::Array> columns,
                                                   ChunkKeys keys);
     // Rows in a segment file. `ids` is as the manifest says. `keys` is empty once the table's runs
     // hold them; a staged segment still has its own. Errors: kCorruption if the file's
-    // directory does not fit the schema.
-    static Result<std::shared_ptr<const Chunk>> in_file(arrow::SchemaPtr schema, RowIds ids,
+    // directory does not fit the table.
+    static Result<std::shared_ptr<const Chunk>> in_file(catalog::TablePtr table, RowIds ids,
                                                         std::shared_ptr<const DataFile> file,
                                                         ZoneMap zones, ChunkKeys keys = {});
 
     uint64_t rows() const { return ids_.count(); }
     const RowIds& row_ids() const { return ids_; }
-    const arrow::SchemaPtr& schema() const { return schema_; }
     const ChunkKeys& keys() const { return keys_; }
     // Null for chunks in memory.
     const ZoneMap* zones() const { return zones_.get(); }
@@ -65,13 +67,16 @@ public:
     // The same rows under other ids: what a commit does to private rows.
     std::shared_ptr<const Chunk> with_row_ids(RowIds ids, ChunkKeys keys) const;
 
+    // The same rows as chunk of an altered table. Columns are the same if their ids are.
+    std::shared_ptr<const Chunk> with_definition(catalog::TablePtr table) const;
+
     ~Chunk();
 
 private:
     Chunk() = default;
     Result<const arrow::Array*> load_column(uint32_t position) const;
 
-    arrow::SchemaPtr schema_;
+    catalog::TablePtr table_;
     RowIds ids_;
     ChunkKeys keys_;
     size_t memory_bytes_ = 0;

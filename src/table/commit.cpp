@@ -53,28 +53,59 @@ Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& 
     return {};
 }
 
+// What was altered leaves the catalog first and comes back under its new name, so that two tables
+// may swap theirs.
 Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
     Version& next = *change.version;
+    catalog::Catalog catalog = *next.catalog;
     for (uint32_t id : txn.state_.dropped) {
-        if (!next.catalog->find(id)) {
+        if (!catalog.find(id)) {
             return Status::conflict("a table that this transaction drops was dropped by another");
         }
-        next.catalog = std::make_shared<const catalog::Catalog>(next.catalog->without_table(id));
+        catalog = catalog.without_table(id);
         next.tables.erase(id);
         change.dropped.push_back(id);
     }
+    for (const auto& [id, rows_matter] : txn.state_.altered) {
+        RETURN_IF_ERROR(check_alterable(txn, id, rows_matter, next));
+        catalog = catalog.without_table(id);
+        auto altered = std::make_shared<TableVersion>(*next.tables.at(id));
+        altered->set_definition(txn.view()->catalog->find(id));
+        change.defined.push_back(altered->def_ptr());
+        next.tables[id] = std::move(altered);
+    }
     for (uint32_t id : txn.state_.created) {
         catalog::TablePtr def = txn.view()->catalog->find(id);
-        if (next.catalog->has_relation(def->name)) {
+        next.tables[id] = std::make_shared<const TableVersion>(def);
+        change.defined.push_back(def);
+    }
+    for (const catalog::TablePtr& def : change.defined) {
+        if (catalog.has_relation(def->name)) {
             return {Code::kInvalidInput, "42P07", "table \"" + def->name + "\" already exists"};
         }
         for (const catalog::IndexDef& index : def->indexes) {
-            if (!next.catalog->has_relation(index.name)) continue;
+            if (!catalog.has_relation(index.name)) continue;
             return {Code::kInvalidInput, "42P07", "relation \"" + index.name + "\" already exists"};
         }
-        next.catalog = std::make_shared<const catalog::Catalog>(next.catalog->with_table(def));
-        next.tables[id] = std::make_shared<const TableVersion>(def);
-        change.created.push_back(def);
+        catalog = catalog.with_table(def);
+    }
+    if (txn.state_.changed_catalog) {
+        next.catalog = std::make_shared<const catalog::Catalog>(std::move(catalog));
+    }
+    return {};
+}
+
+Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
+                                    const Version& newest) {
+    catalog::TablePtr def = newest.catalog->find(id);
+    if (!def)
+        return Status::conflict("a table that this transaction alters was dropped by another");
+    if (def != txn.snapshot()->catalog->find(id)) {
+        return Status::conflict("conflict: table \"" + def->name +
+                                "\" was altered by another transaction since this one began");
+    }
+    if (rows_matter && newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
+        return conflict(*def);
     }
     return {};
 }
@@ -85,13 +116,22 @@ Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const Table
     if (it == change.version->tables.end()) {
         return Status::conflict("a table that this transaction changes was dropped by another");
     }
-    const TableVersionPtr& newest = it->second;
+    const TableVersionPtr newest = it->second;
+    if (newest->def_ptr() != txn.view()->tables.at(table_id)->def_ptr()) {
+        return Status::conflict("conflict: table \"" + newest->def().name +
+                                "\" was altered by another transaction since this one began")
+            .with_hint("Run the transaction again.");
+    }
     auto seen = txn.snapshot()->tables.find(table_id);
     const bool unchanged = seen == txn.snapshot()->tables.end() || seen->second == newest;
 
     TableVersion next(*newest);
     RedoTable redo;
     redo.table_id = table_id;
+    for (const catalog::ColumnDef& column : next.def().columns) {
+        redo.column_ids.push_back(column.id);
+    }
+    next.set_changed_by(change.version->xid);
     RETURN_IF_ERROR(kill_rows(txn, writes, unchanged, next, redo));
     const TableVersion& view = *txn.view()->tables.at(table_id);
     for (size_t i = 0; i < next.index_count(); i++) {
@@ -194,7 +234,7 @@ Status CommitGroup::write() {
 
 Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change) {
     for (uint32_t id : change.dropped) RETURN_IF_ERROR(erase_table(root, id));
-    for (const catalog::TablePtr& def : change.created) {
+    for (const catalog::TablePtr& def : change.defined) {
         RETURN_IF_ERROR(
             root.put(Keyspace::kCatalog, manifest_key('T', def->id), catalog::encode(*def)));
         Writer next_id;

@@ -37,7 +37,7 @@ private:
         std::string record;
         std::vector<RedoTable> redo;
         std::vector<uint32_t> dropped;
-        std::vector<catalog::TablePtr> created;
+        std::vector<catalog::TablePtr> defined;  // created or altered
         std::vector<std::pair<catalog::TablePtr, Part>> segments;
         struct Run {
             uint32_t table_id, index_id;
@@ -47,6 +47,8 @@ private:
     };
 
     Status apply_catalog(Transaction& txn, Change& change);
+    static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
+                                  const Version& newest);
     Status apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
                        const StagedKeys& staged, Change& change);
     Status kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,

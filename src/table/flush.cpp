@@ -148,8 +148,8 @@ Status Flush::write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool 
     RowIds ids = ids_of(rows);
     ZoneMap zones = build_zone_map(columns, rows.size());
     ASSIGN_OR_RETURN(auto file, write_segment(*store_.store_, def, ids, columns));
-    ASSIGN_OR_RETURN(ChunkPtr chunk, Chunk::in_file(def.schema(), std::move(ids), std::move(file),
-                                                    std::move(zones)));
+    ASSIGN_OR_RETURN(ChunkPtr chunk, Chunk::in_file(rewrite.frozen->def_ptr(), std::move(ids),
+                                                    std::move(file), std::move(zones)));
     Part part{std::move(chunk), nullptr, store_.next_part_id_++};
     (patch ? rewrite.new_patches : rewrite.new_base).push_back(std::move(part));
     return {};
@@ -265,7 +265,12 @@ std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
     std::map<uint64_t, const Part*> then;
     for (const Part& p : frozen.base()) then[p.segment_id] = &p;
     for (const Part& p : frozen.patches()) then[p.segment_id] = &p;
-    std::vector<Part> base = rewrite.new_base, patches;
+    std::vector<Part> base = rewrite.new_base, patches, new_patches = rewrite.new_patches;
+    if (newest.def_ptr() != frozen.def_ptr()) {  // altered meanwhile
+        for (auto* parts : {&base, &new_patches}) {
+            for (Part& p : *parts) p.chunk = p.chunk->with_definition(newest.def_ptr());
+        }
+    }
     for (const Part& p : newest.base()) {
         if (!rewrite.removed.contains(p.segment_id)) {
             base.push_back(p);
@@ -280,7 +285,7 @@ std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
             collect(*then.at(p.segment_id), p);
         }
     }
-    patches.insert(patches.end(), rewrite.new_patches.begin(), rewrite.new_patches.end());
+    patches.insert(patches.end(), new_patches.begin(), new_patches.end());
     const size_t dropped = frozen.delta().size();
     for (size_t i = 0; i < dropped; i++) collect(frozen.delta()[i], newest.delta()[i]);
     std::sort(base.begin(), base.end(), [](const Part& a, const Part& b) {

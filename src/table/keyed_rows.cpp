@@ -77,7 +77,7 @@ Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table)
     ASSIGN_OR_RETURN(std::vector<arrow::Array> columns, gather_columns(parts, rows, table.def()));
     ChunkKeys keys = build_keys(columns, table);
     return Part{
-        Chunk::in_memory(table.def().schema(), ids_of(rows), std::move(columns), std::move(keys)),
+        Chunk::in_memory(table.def_ptr(), ids_of(rows), std::move(columns), std::move(keys)),
         nullptr, 0};
 }
 

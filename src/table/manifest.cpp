@@ -65,9 +65,13 @@ Result<DeadRowsPtr> read_dead_rows(const ReadTransaction& root, uint32_t table,
 }
 
 Result<ZoneMap> read_zones(const ReadTransaction& root, const catalog::TableDef& table,
-                           const SegmentEntry& e) {
+                           const SegmentEntry& e, const SegmentDirectory& directory) {
     ZoneMap map;
     for (const catalog::ColumnDef& c : table.columns) {
+        if (!directory.find(c.id)) {
+            map.columns.push_back(constant_zones(c.missing, c.type, e.rows));
+            continue;
+        }
         ASSIGN_OR_RETURN(Bytes value, root.get(Keyspace::kStats,
                                                manifest_key('z', table.id, e.segment_id, c.id)));
         ASSIGN_OR_RETURN(ColumnZones zones, decode_zones(value, c.type));
@@ -77,17 +81,17 @@ Result<ZoneMap> read_zones(const ReadTransaction& root, const catalog::TableDef&
 }
 
 Result<Part> load_segment(const Store& store, const ReadTransaction& root,
-                          const catalog::TableDef& table, const SegmentEntry& e) {
+                          const catalog::TablePtr& table, const SegmentEntry& e) {
     ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, e.file_id));
+    ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
     RowIds ids = RowIds::dense(e.first_row_id, e.rows);
     if (e.flags & kIdsListed) {
-        ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
         ASSIGN_OR_RETURN(ids, read_row_ids(file, directory));
     }
-    ASSIGN_OR_RETURN(DeadRowsPtr dead, read_dead_rows(root, table.id, e));
-    ASSIGN_OR_RETURN(ZoneMap zones, read_zones(root, table, e));
-    ASSIGN_OR_RETURN(ChunkPtr chunk, Chunk::in_file(table.schema(), std::move(ids), std::move(file),
-                                                    std::move(zones)));
+    ASSIGN_OR_RETURN(DeadRowsPtr dead, read_dead_rows(root, table->id, e));
+    ASSIGN_OR_RETURN(ZoneMap zones, read_zones(root, *table, e, directory));
+    ASSIGN_OR_RETURN(ChunkPtr chunk,
+                     Chunk::in_file(table, std::move(ids), std::move(file), std::move(zones)));
     return Part{std::move(chunk), std::move(dead), e.segment_id};
 }
 
@@ -244,7 +248,7 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
     std::vector<Part> base, patches;
     ASSIGN_OR_RETURN(auto entries, read_entries(root, def->id));
     for (const SegmentEntry& e : entries) {
-        ASSIGN_OR_RETURN(Part part, load_segment(store, root, *def, e));
+        ASSIGN_OR_RETURN(Part part, load_segment(store, root, def, e));
         files->insert({FileKind::kSegment, e.file_id});
         *part_id_max = std::max(*part_id_max, e.segment_id);
         (e.flags & kPatch ? patches : base).push_back(std::move(part));

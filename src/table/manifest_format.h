@@ -23,14 +23,19 @@
 //                   chunk's); distinct sketch as str; u8 1 if bounds follow; aligned to 8, an array
 //                   of zones+1 minima and one of maxima, in the form of arrow/serialize_format.h
 //
-//   redo record     u16 format (2), u32 number of tables, then for each
+//   redo record     u16 format (3), u32 number of tables, then for each
 //                     u32 table, u64 next row id after the commit
 //                     u32 number of indexes whose keys moved, then their ids, u32 each
-//                       (format 1: u8 flags, 1: keys of index 1 moved)
+//                     u32 number of columns, then their ids in the catalog, u32 each
 //                     u32 number of killed rows, then their row ids, u64 each
 //                     u32 number of parts, then for each
 //                       u32 rows, u8 ids dense, u64 first id  or  rows x u64 ids
-//                       batch, see arrow/serialize_format.h
+//                       for each column: u64 bytes; aligned to 8, an array in the form of
+//                       arrow/serialize_format.h
+//   Formats 1 and 2, which are still read, have no column ids, and all columns of a part in one
+//   piece: u64 bytes; aligned to 8, the arrays of the table's columns one after the other. Format 1
+//   has, instead of the list of indexes, u8 flags (1: keys of index 1 moved). A database that has
+//   such records flushes them when it is opened to be written.
 //
 // A redo record names rows by id only and carries their contents: nothing is looked up to replay
 // it.
@@ -43,8 +48,9 @@
 
 namespace trefoil::table {
 
-constexpr uint16_t kRedoFormat = 2;
+constexpr uint16_t kRedoFormat = 3;
 constexpr uint16_t kRedoFormatPrimaryKeyOnly = 1;
+constexpr uint16_t kRedoFormatAllColumns = 2;
 constexpr std::string_view kCheckpointXidKey = "table.checkpoint_xid";
 constexpr std::string_view kNextTableIdKey = "table.next_table_id";
 

@@ -48,8 +48,8 @@ Status replay_table(const RedoTable& redo, TableVersion& table) {
     for (const RedoTable::Rows& rows : redo.parts) {
         ChunkKeys keys = build_keys(rows.columns, table);
         RETURN_IF_ERROR(table.add_delta(
-            {Chunk::in_memory(table.def().schema(), rows.ids, rows.columns, std::move(keys)),
-             nullptr, 0},
+            {Chunk::in_memory(table.def_ptr(), rows.ids, rows.columns, std::move(keys)), nullptr,
+             0},
             0));
     }
     table.set_next_row_id(std::max(table.next_row_id(), redo.next_row_id));
@@ -57,10 +57,12 @@ Status replay_table(const RedoTable& redo, TableVersion& table) {
 }
 
 // Applies every record after `version.xid`.
-Status replay(const ReadTransaction& root, const CommitLog& log, Version& version) {
+Status replay(const ReadTransaction& root, const CommitLog& log, Version& version,
+              bool* old_records) {
     std::map<uint32_t, std::unique_ptr<TableVersion>> changing;
     auto find = [&](uint32_t id) { return version.catalog->find(id); };
     RETURN_IF_ERROR(log.read_from(root, version.xid + 1, [&](uint64_t xid, Bytes record) -> Status {
+        *old_records |= is_old_redo(record);
         ASSIGN_OR_RETURN(auto tables, decode_redo(record, find));
         for (const RedoTable& redo : tables) {
             auto& table = changing[redo.table_id];
@@ -93,7 +95,7 @@ Result<Recovered> load(const Store& store, const CommitLog& log, const ReadTrans
         version->tables[def->id] = std::make_shared<const TableVersion>(std::move(table));
     }
     version->catalog = std::make_shared<const catalog::Catalog>(std::move(catalog));
-    RETURN_IF_ERROR(replay(root, log, *version));
+    RETURN_IF_ERROR(replay(root, log, *version, &state.old_records));
     state.version = std::move(version);
     return state;
 }

@@ -17,6 +17,7 @@ struct Recovered {
     uint64_t checkpoint_xid = 0;
     uint32_t next_table_id = 1;
     uint64_t part_id_max = 0;
+    bool old_records = false;  // some must be flushed before a table may be altered
     std::set<FileName> files;  // every file that the manifest names
     std::map<uint64_t, DeadRowsPtr> stored_dead_rows;
 };

@@ -14,11 +14,13 @@
 
 namespace trefoil::table {
 
-// One table's share of a record.
+// One table's share of a record. In a record that was read, the columns are those of the table as
+// it is now, whatever it was when the record was written.
 struct RedoTable {
     uint32_t table_id = 0;
     uint64_t next_row_id = 0;
     std::vector<uint32_t> keys_moved;  // ids of indexes
+    std::vector<uint32_t> column_ids;
     std::vector<uint64_t> killed;
     struct Rows {
         RowIds ids;
@@ -28,6 +30,9 @@ struct RedoTable {
 };
 
 std::string encode_redo(const std::vector<RedoTable>& tables);
+
+// True if the record is in a form that says nothing of columns that were altered since.
+bool is_old_redo(Bytes record);
 
 // `find` names the schema of a table, or null if the table was dropped since: its share is skipped.
 // Errors: kCorruption if the record is malformed, kUnsupported if it is of a newer format.

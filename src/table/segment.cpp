@@ -2,6 +2,8 @@
 
 #include "table/segment.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "table/segment_format.h"
 
@@ -55,6 +57,12 @@ ArrayPlace read_place(Reader& in, int depth) {
 }
 
 }  // namespace
+
+const ArrayPlace* SegmentDirectory::find(uint32_t column_id) const {
+    auto it = std::find(column_ids.begin(), column_ids.end(), column_id);
+    return it == column_ids.end() ? nullptr
+                                  : &columns[static_cast<size_t>(it - column_ids.begin())];
+}
 
 Result<std::shared_ptr<const DataFile>> write_segment(Store& store, const catalog::TableDef& table,
                                                       const RowIds& ids,

@@ -25,6 +25,9 @@ struct SegmentDirectory {
     };
     std::vector<uint32_t> column_ids;
     std::vector<ArrayPlace> columns;
+
+    // Where the column with this id is; null if the segment was written without it.
+    const ArrayPlace* find(uint32_t column_id) const;
 };
 
 // Writes a durable segment file of these columns; `ids` is written too if it is listed.

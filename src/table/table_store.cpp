@@ -20,6 +20,9 @@ Result<std::unique_ptr<TableStore>> TableStore::open(std::unique_ptr<Store> stor
                                                      const TableStoreOptions& options) {
     std::unique_ptr<TableStore> tables(new TableStore(std::move(store), options));
     RETURN_IF_ERROR(tables->load());
+    if (tables->old_records_ && !tables->store_->read_only()) {
+        RETURN_IF_ERROR(tables->flush_once());
+    }
     if (!tables->store_->read_only() && options.background_flush) {
         tables->maintainer_ = std::thread([raw = tables.get()] { raw->maintain(); });
     }
@@ -44,6 +47,7 @@ Status TableStore::load() {
     next_part_id_ = state.part_id_max + 1;
     for (const auto& [id, dead] : state.stored_dead_rows) stored_dead_rows_[id] = dead;
     publish(std::move(state.version));
+    old_records_ = state.old_records;
     if (!store_->read_only()) RETURN_IF_ERROR(store_->sweep_orphans(state.files).status());
     return {};
 }

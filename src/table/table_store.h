@@ -114,6 +114,7 @@ private:
 
     std::atomic<VersionPtr> current_;
     uint64_t checkpoint_xid_ = 0;  // redo records up to here are in segments
+    bool old_records_ = false;     // some were found at open that an altered table could not read
 
     // Held while the newest version is being replaced: by a group's leader, by a flush, by a
     // refresh.

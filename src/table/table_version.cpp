@@ -283,6 +283,32 @@ void TableVersion::add_run(size_t index, RunPart run) {
     indexes_[index].runs = std::move(runs);
 }
 
+void TableVersion::set_definition(catalog::TablePtr def) {
+    auto altered = [&](std::span<const Part> parts) {
+        std::vector<Part> out(parts.begin(), parts.end());
+        for (Part& p : out) p.chunk = p.chunk->with_definition(def);
+        return out;
+    };
+    base_ = std::make_shared<std::vector<Part>>(altered(*base_));
+    patches_ = std::make_shared<std::vector<Part>>(altered(*patches_));
+    delta_ = altered(delta_);
+    def_ = std::move(def);
+}
+
+Result<bool> TableVersion::has_null(uint32_t column) const {
+    for (size_t i = 0; i < part_count(); i++) {
+        const Part& p = part(i);
+        if (const ZoneMap* zones = p.chunk->zones()) {
+            if (zones->columns[column].all.null_count == 0) continue;
+        }
+        ASSIGN_OR_RETURN(const arrow::Array* values, p.chunk->column(column));
+        for (uint64_t row = 0; row < p.chunk->rows(); row++) {
+            if (!values->is_valid(static_cast<int64_t>(row)) && !p.is_dead(row)) return true;
+        }
+    }
+    return false;
+}
+
 Status TableVersion::add_delta(Part part, size_t merge_floor) {
     live_rows_ += part.live_rows();
     delta_.push_back(std::move(part));

@@ -106,6 +106,9 @@ public:
     // Where the row is, if it is live.
     std::optional<Location> locate(uint64_t row_id) const;
 
+    // True if a live row holds NULL in this column. Errors: kCorruption.
+    Result<bool> has_null(uint32_t column) const;
+
     // The live row with this key of a unique index, if there is one. No part of the key is NULL.
     // Errors: kCorruption (a row had to be read to tell a moved key).
     Result<std::optional<Location>> find_key(size_t index, const index::Key& key,
@@ -129,6 +132,11 @@ public:
     void add_segment(Part part);
     void add_run(size_t index, RunPart run);
     void set_next_row_id(uint64_t id) { next_row_id_ = id; }
+    // The table was altered. REQUIRES: its indexes are of the same columns.
+    void set_definition(catalog::TablePtr def);
+    // The commit that changed the rows last; 0 if it was before the database was opened.
+    void set_changed_by(uint64_t xid) { changed_by_ = xid; }
+    uint64_t changed_by() const { return changed_by_; }
     void set_keys_moved(size_t index) { indexes_[index].keys_moved = true; }
     // Parts [0, n) of the delta are being written to segments: nothing is merged into them.
     void set_frozen(size_t n) { frozen_ = n; }
@@ -153,6 +161,7 @@ private:
     size_t frozen_ = 0;
     uint64_t live_rows_ = 0;
     uint64_t next_row_id_ = 0;
+    uint64_t changed_by_ = 0;
 };
 
 // Sorts spans by part and row, and joins those that overlap or meet.

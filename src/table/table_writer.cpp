@@ -121,14 +121,13 @@ Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
     ChunkKeys keys = build_keys(columns, *next_);
     if (rows < kSegmentRows) {
         added_.push_back(
-            {Chunk::in_memory(table_->schema(), ids, std::move(columns), std::move(keys)), nullptr,
-             0});
+            {Chunk::in_memory(table_, ids, std::move(columns), std::move(keys)), nullptr, 0});
         return {};
     }
     ZoneMap zones = build_zone_map(columns, rows);
     ASSIGN_OR_RETURN(auto file, write_segment(txn_.store_->store(), *table_, ids, columns));
-    ASSIGN_OR_RETURN(auto chunk, Chunk::in_file(table_->schema(), ids, std::move(file),
-                                                std::move(zones), std::move(keys)));
+    ASSIGN_OR_RETURN(auto chunk, Chunk::in_file(table_, ids, std::move(file), std::move(zones),
+                                                std::move(keys)));
     added_.push_back({std::move(chunk), nullptr, 0});
     return {};
 }
@@ -224,8 +223,8 @@ Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow:
         taken.push_back(arrow::compact(arrow::take(column, rows)));
     }
     ChunkKeys keys = build_keys(taken, *next_);
-    added_.push_back({Chunk::in_memory(table_->schema(), RowIds::listed(std::move(ids)),
-                                       std::move(taken), std::move(keys)),
+    added_.push_back({Chunk::in_memory(table_, RowIds::listed(std::move(ids)), std::move(taken),
+                                       std::move(keys)),
                       nullptr, 0});
     return {};
 }

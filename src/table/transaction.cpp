@@ -96,7 +96,29 @@ Status Transaction::drop_table(uint32_t table_id) {
     next->tables.erase(table_id);
     state_.view = std::move(next);
     state_.writes.erase(table_id);
+    state_.altered.erase(table_id);
     if (state_.created.erase(table_id) == 0) state_.dropped.insert(table_id);
+    state_.changed_catalog = true;
+    return {};
+}
+
+Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
+    RETURN_IF_ERROR(check_writable());
+    RETURN_IF_ERROR(catalog::validate(table));
+    catalog::TablePtr namesake = state_.view->catalog->find(table.name);
+    if ((namesake && namesake->id != table.id) || state_.view->catalog->find_by_index(table.name)) {
+        return {Code::kInvalidInput, "42P07", "table \"" + table.name + "\" already exists"};
+    }
+    table.finish();
+    auto def = std::make_shared<const catalog::TableDef>(std::move(table));
+    auto next = std::make_shared<Version>(*state_.view);
+    next->catalog = std::make_shared<const catalog::Catalog>(
+        next->catalog->without_table(def->id).with_table(def));
+    auto altered = std::make_shared<TableVersion>(*next->tables.at(def->id));
+    altered->set_definition(def);
+    next->tables[def->id] = std::move(altered);
+    state_.view = std::move(next);
+    if (!state_.created.contains(def->id)) state_.altered[def->id] |= rows_matter;
     state_.changed_catalog = true;
     return {};
 }

@@ -81,11 +81,18 @@ public:
     Status create_table(catalog::TableDef table);
     // REQUIRES: the table is in view().
     Status drop_table(uint32_t table_id);
+    // Gives the table with the id of `table` a new definition; its rows stay, and a column is the
+    // same if its id is. With `rows_matter` (the change is right only for the rows that view()
+    // shows) commit answers 40001 if others changed rows of the table meanwhile, otherwise only if
+    // others altered it. Errors: 42P07 if the name is another table's, and those of
+    // catalog::validate. REQUIRES: a table of that id is in view().
+    Status alter_table(catalog::TableDef table, bool rows_matter);
 
     struct State {
         VersionPtr view;
         std::map<uint32_t, TableWrites> writes;
         std::set<uint32_t> created, dropped;
+        std::map<uint32_t, bool> altered;  // and whether rows matter
         bool changed_catalog = false;
     };
     State mark() const { return state_; }

@@ -89,6 +89,21 @@ ZoneMap build_zone_map(const std::vector<arrow::Array>& columns, uint64_t rows) 
     return map;
 }
 
+ColumnZones constant_zones(const Value& value, const arrow::Type& type, uint64_t rows) {
+    auto one = arrow::make_constant(type, value, 1);
+    CHECK(one.ok());
+    ColumnZones made = build_zone_map({*one}, 1).columns[0];
+    const Bounds bounds = made.all;
+    made.zones.clear();
+    for (uint64_t begin = 0; begin < rows; begin += kZoneRows) {
+        Bounds b = bounds;
+        if (b.null_count) b.null_count = std::min(kZoneRows, rows - begin);
+        made.zones.push_back(std::move(b));
+    }
+    if (made.all.null_count) made.all.null_count = rows;
+    return made;
+}
+
 std::string encode_zones(const ColumnZones& zones, const arrow::Type& type) {
     std::vector<Value> minima, maxima;
     Writer counts;

@@ -38,6 +38,9 @@ struct ZoneMap {
 // Reads every value once.
 ZoneMap build_zone_map(const std::vector<arrow::Array>& columns, uint64_t rows);
 
+// Of a column that holds `value` in every row.
+ColumnZones constant_zones(const Value& value, const arrow::Type& type, uint64_t rows);
+
 // Whether a comes before b. REQUIRES: two values of one column whose type has an order, not NULL.
 bool less(const Value& a, const Value& b);
 

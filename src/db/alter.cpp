@@ -1,0 +1,331 @@
+// ALTER TABLE: the actions are applied to a copy of the definition, one after the other; then the
+// transaction takes the copy, and rows are rewritten if an action asked for it.
+//
+//     ADD COLUMN        no rewrite: rows that are there hold ColumnDef::missing, the default as it
+//                       is now; only a default that may differ from row to row is written into them
+//     DROP COLUMN       no rewrite: the column leaves the definition, its bytes go with compaction
+//     TYPE, USING       the column becomes a new one in its place, whose values are computed from
+//                       the rows as they were
+//
+// Expressions are evaluated by the engine over the table as it was before the statement.
+
+#include <algorithm>
+#include <map>
+
+#include "base/check.h"
+#include "db/session_state.h"
+
+namespace trefoil {
+namespace {
+
+using Answer = Session::State::Answer;
+using arrow::TypeId;
+using catalog::ColumnDef;
+using catalog::TableDef;
+using engine::AlterAction;
+
+Status column_error(const char* sqlstate, const TableDef& table, const engine::Name& name,
+                    std::string_view what) {
+    return Status(
+               Code::kInvalidInput, sqlstate,
+               "column \"" + name.text + "\" of table \"" + table.name + "\" " + std::string(what))
+        .with_position(name.position);
+}
+
+bool is_number(const arrow::Type& t) {
+    switch (t.id) {
+        case TypeId::kInt16:
+        case TypeId::kInt32:
+        case TypeId::kInt64:
+        case TypeId::kFloat32:
+        case TypeId::kFloat64:
+        case TypeId::kDecimal128:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Whether a column may become one of another type without USING: what storing a value in it allows.
+bool casts_by_itself(const arrow::Type& from, const arrow::Type& to) {
+    if (from == to || to.id == TypeId::kUtf8View) return true;
+    if (is_number(from) && is_number(to)) return true;
+    auto is_day_or_moment = [](const arrow::Type& t) {
+        return t.id == TypeId::kDate32 || t.id == TypeId::kTimestamp;
+    };
+    return is_day_or_moment(from) && is_day_or_moment(to);
+}
+
+// The definition that a statement makes of a table, and what its rows need.
+class Alteration {
+public:
+    Alteration(const TableDef& before, bool has_rows, engine::EngineSession& engine)
+        : def_(before), has_rows_(has_rows), engine_(engine) {}
+
+    Status apply(const AlterAction& action) {
+        switch (action.kind) {
+            case AlterAction::Kind::kAddColumn:
+                return add_column(action);
+            case AlterAction::Kind::kDropColumn:
+                return drop_column(action);
+            case AlterAction::Kind::kRenameColumn:
+                return rename_column(action);
+            case AlterAction::Kind::kRenameTable:
+                def_.name = action.new_name.text;
+                return {};
+            case AlterAction::Kind::kSetDefault:
+                return set_default(action);
+            case AlterAction::Kind::kSetNotNull:
+                return set_not_null(action);
+            case AlterAction::Kind::kSetType:
+                return set_type(action);
+        }
+        return {};
+    }
+
+    const TableDef& definition() const { return def_; }
+    // Columns, by id, whose values are computed by an expression over the table as it was.
+    const std::map<uint32_t, std::string>& computed() const { return computed_; }
+    // Columns, by id, in which there must be no NULL.
+    const std::vector<uint32_t>& checked() const { return checked_; }
+    bool rows_matter() const { return !computed_.empty() || !checked_.empty(); }
+
+private:
+    // The position of a column. Errors: 42703.
+    Result<uint32_t> find(const engine::Name& name) const {
+        if (auto position = def_.find_column(name.text)) return *position;
+        return column_error("42703", def_, name, "does not exist");
+    }
+
+    bool in_primary_key(uint32_t position) const {
+        const auto key = def_.primary_key();
+        return std::find(key.begin(), key.end(), position) != key.end();
+    }
+
+    // The index that a column is part of; null if it is in none.
+    const catalog::IndexDef* index_of(uint32_t position) const {
+        for (const catalog::IndexDef& index : def_.indexes) {
+            if (std::find(index.columns.begin(), index.columns.end(), position) !=
+                index.columns.end()) {
+                return &index;
+            }
+        }
+        return nullptr;
+    }
+
+    Status refuse_in_index(uint32_t position, const char* what, const engine::Name& name) const {
+        const catalog::IndexDef* index = index_of(position);
+        if (!index) return {};
+        return Status::unsupported(std::string(what) + " that is part of index \"" + index->name +
+                                   "\"")
+            .with_position(name.position);
+    }
+
+    Status add_column(const AlterAction& action) {
+        const engine::ColumnSpec& spec = action.column;
+        if (def_.find_column(spec.name.text)) {
+            if (action.optional) return {};
+            return column_error("42701", def_, spec.name, "already exists");
+        }
+        ColumnDef column;
+        column.id = def_.next_column_id++;
+        column.name = spec.name.text;
+        column.type = spec.type;
+        column.char_length = spec.char_length;
+        column.not_null = spec.not_null;
+        column.default_sql = spec.default_sql;
+        if (spec.default_sql) {
+            auto value = engine_.evaluate(*spec.default_sql, spec.type);
+            if (!value.ok()) return value.status();
+            if (spec.default_volatile) {
+                computed_[column.id] = *spec.default_sql;
+            } else {
+                column.missing = std::move(*value);
+            }
+        }
+        if (column.not_null && has_rows_) checked_.push_back(column.id);
+        def_.columns.push_back(std::move(column));
+        return {};
+    }
+
+    Status drop_column(const AlterAction& action) {
+        auto position = def_.find_column(action.name.text);
+        if (!position && action.optional) return {};
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        RETURN_IF_ERROR(refuse_in_index(at, "DROP COLUMN of a column", action.name));
+        computed_.erase(def_.columns[at].id);
+        std::erase(checked_, def_.columns[at].id);
+        def_.columns.erase(def_.columns.begin() + at);
+        for (catalog::IndexDef& index : def_.indexes) {
+            for (uint32_t& key : index.columns) key -= key > at;
+        }
+        return {};
+    }
+
+    Status rename_column(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        if (def_.find_column(action.new_name.text)) {
+            return column_error("42701", def_, action.new_name, "already exists");
+        }
+        def_.columns[at].name = action.new_name.text;
+        return {};
+    }
+
+    Status set_default(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        if (action.text) {
+            RETURN_IF_ERROR(engine_.evaluate(*action.text, def_.columns[at].type).status());
+        }
+        def_.columns[at].default_sql = action.text;
+        return {};
+    }
+
+    Status set_not_null(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        if (!action.not_null && in_primary_key(at)) {
+            return Status(Code::kInvalidInput, "42P16",
+                          "column \"" + action.name.text + "\" is in a primary key")
+                .with_position(action.name.position);
+        }
+        def_.columns[at].not_null = action.not_null;
+        std::erase(checked_, def_.columns[at].id);
+        if (action.not_null) checked_.push_back(def_.columns[at].id);
+        return {};
+    }
+
+    Status set_type(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        ColumnDef& column = def_.columns[at];
+        const engine::ColumnSpec& spec = action.column;
+        const bool longer =
+            !spec.char_length || (column.char_length && *spec.char_length >= *column.char_length);
+        if (spec.type == column.type && longer && !action.text) {
+            column.char_length = spec.char_length;
+            return {};
+        }
+        RETURN_IF_ERROR(refuse_in_index(at, "changing the type of a column", action.name));
+        const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();
+        if (!action.text && !casts_by_itself(column.type, spec.type)) {
+            return Status(Code::kInvalidInput, "42804",
+                          "column \"" + column.name + "\" cannot be cast automatically to type " +
+                              type)
+                .with_hint("You might need to specify \"USING " + catalog::quoted(column.name) +
+                           "::" + type + "\".")
+                .with_position(action.name.position);
+        }
+        if (column.default_sql && !engine_.evaluate(*column.default_sql, spec.type).ok()) {
+            return Status(Code::kInvalidInput, "42804",
+                          "default for column \"" + column.name +
+                              "\" cannot be cast automatically to type " + type)
+                .with_position(action.name.position);
+        }
+        computed_.erase(column.id);
+        column.id = def_.next_column_id++;
+        column.type = spec.type;
+        column.char_length = spec.char_length;
+        column.missing = Value();
+        computed_[column.id] = action.text.value_or(catalog::quoted(column.name));
+        return {};
+    }
+
+    TableDef def_;
+    bool has_rows_;
+    engine::EngineSession& engine_;
+    std::map<uint32_t, std::string> computed_;
+    std::vector<uint32_t> checked_;
+};
+
+// The query whose rows are those of the altered table, with their row ids in front, in terms of the
+// table as it was.
+std::string rewriting_query(const TableDef& before, const TableDef& after,
+                            const std::map<uint32_t, std::string>& computed) {
+    const std::string table = catalog::quoted(before.name);
+    std::string sql = "SELECT " + table + ".\"" + std::string(access::kRowIdColumn) + "\"";
+    for (const ColumnDef& column : after.columns) {
+        auto expression = computed.find(column.id);
+        const auto old = std::find_if(before.columns.begin(), before.columns.end(),
+                                      [&](const ColumnDef& c) { return c.id == column.id; });
+        const std::string name = catalog::quoted(column.name);
+        std::string value;
+        if (expression != computed.end()) {
+            value = "(" + expression->second + ")";
+        } else if (old != before.columns.end()) {
+            value = table + "." + catalog::quoted(old->name);
+        } else {
+            value = column.default_sql ? "(" + *column.default_sql + ")" : "NULL";
+        }
+        sql += ", CAST(" + value + " AS " + column.type.sql_name() + ") AS " + name;
+    }
+    return sql + " FROM \"" + std::string(engine::kRowsSchema) + "\"." + table + " AS " + table;
+}
+
+}  // namespace
+
+// Rows of the altered table, computed from those that `before` shows.
+Status Session::State::rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
+                                    const std::string& sql, catalog::TablePtr table) {
+    auto then = catalog_of(before);
+    ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));
+    ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(query, *then));
+    RETURN_IF_ERROR(check_shape(*plan.schema, *table, 1));
+    ASSIGN_OR_RETURN(auto stream, engine->run(plan, {}, *then, &cancel));
+    table::TableWriter writer(t, table);
+    for (;;) {
+        ASSIGN_OR_RETURN(auto batch, stream->next());
+        if (!batch) break;
+        arrow::Array row_ids = std::move(batch->columns[0]);
+        batch->columns.erase(batch->columns.begin());
+        RETURN_IF_ERROR(writer.update(row_ids, batch->columns));
+    }
+    return writer.finish().status();
+}
+
+Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable& statement) {
+    const table::VersionPtr before = t.view();
+    auto found = table_to_change(*before, statement.table);
+    if (found.status().sqlstate() == "42P01" && statement.if_exists) return {};
+    ASSIGN_OR_RETURN(catalog::TablePtr table, std::move(found));
+    Alteration alteration(*table, before->tables.at(table->id)->live_rows() > 0, *engine);
+    for (const AlterAction& action : statement.actions) {
+        RETURN_IF_ERROR(alteration.apply(action));
+    }
+    if (db.system_tables.contains(alteration.definition().name)) {
+        return Status(Code::kInvalidInput, "42939",
+                      "\"" + alteration.definition().name + "\" is the name of a system table");
+    }
+    RETURN_IF_ERROR(t.alter_table(alteration.definition(), alteration.rows_matter()));
+    const catalog::TablePtr altered = t.view()->catalog->find(table->id);
+    if (!alteration.computed().empty()) {
+        const std::string sql = rewriting_query(*table, *altered, alteration.computed());
+        // Position and hint would be those of our text, not of the statement's.
+        Status rewritten = rewrite_rows(t, before, sql, altered);
+        if (!rewritten.ok()) {
+            return Status(rewritten.code(), rewritten.sqlstate(), rewritten.message())
+                .with_detail(rewritten.detail())
+                .with_position(statement.table.position);
+        }
+    }
+    for (uint32_t id : alteration.checked()) {
+        const auto column = std::find_if(altered->columns.begin(), altered->columns.end(),
+                                         [&](const ColumnDef& c) { return c.id == id; });
+        const auto position = static_cast<uint32_t>(column - altered->columns.begin());
+        ASSIGN_OR_RETURN(bool null, t.view()->tables.at(table->id)->has_null(position));
+        if (null) {
+            return Status(Code::kInvalidInput, "23502",
+                          "column \"" + column->name + "\" of table \"" + altered->name +
+                              "\" contains null values");
+        }
+    }
+    return {};
+}
+
+Result<Answer> Session::State::alter_table(const engine::AlterTable& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        RETURN_IF_ERROR(alter_in(t, statement));
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(work).status());
+    return done("ALTER TABLE");
+}
+
+}  // namespace trefoil
