@@ -31,10 +31,10 @@ std::string create_table_bytes() {
     w.u32(2);
     write_name(w, "c", 16);
     w.str("+l"), w.str("i");
-    w.u8(0), w.u8(1), w.u8(1), w.str("1");
+    w.u8(0), w.u8(1), w.u8(1), w.str("1"), w.u8(0);
     write_name(w, "d", 40);
     w.str("vu");
-    w.u8(1), w.u32(9), w.u8(0), w.u8(0);
+    w.u8(1), w.u32(9), w.u8(0), w.u8(0), w.u8(0);
     w.u32(1), w.u8(0), w.u8(1), w.u32(1), write_name(w, "d", 60);
     return w.take();
 }
