@@ -137,6 +137,7 @@ pub struct TfTable {
     pub column_default: Option<
         unsafe extern "C" fn(*mut c_void, u32, *const TfSink, *mut u8, *mut TfError) -> c_int,
     >,
+    pub checks: WriteBytes,
     pub scan: Option<
         unsafe extern "C" fn(*mut c_void, *const TfScanRequest, *mut TfLeaf, *mut TfError) -> c_int,
     >,

@@ -87,6 +87,7 @@ impl Run {
             supports: None,
             primary_key: None,
             column_default: None,
+            checks: None,
             scan: None,
             release: None,
         };
@@ -202,6 +203,12 @@ impl CppTable {
             return Ok(None);
         }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The CHECK constraints: names and conditions.
+    pub fn checks(&self) -> Res<Vec<(String, String)>> {
+        let bytes = read_bytes(self.raw.context, self.raw.checks)?;
+        Reader::new(&bytes).list(|r| Ok((r.str()?.to_string(), r.str()?.to_string())))
     }
 
     pub fn scan(&self, projection: &[u32], filters: &[u8], limit: Option<u64>) -> Res<CppLeaf> {

@@ -1,44 +1,63 @@
 //! What a change's read plan yields, column by column, and the part of it that every kind of change
-//! shares: the expressions of RETURNING, computed over the rows as they will be stored.
+//! shares, computed over the rows as they will be stored: which CHECK constraint is violated, and
+//! the expressions of RETURNING.
 //!
-//!     _rowid?   all columns of the table?   what RETURNING asks for
+//!     action?   _rowid?   all columns of the table?   the first violated CHECK?   what RETURNING asks for
 //!
 //! The rows that the writer does not apply (a row that was met before) are dropped by C++ together
 //! with what they would have returned, so RETURNING answers the rows that really changed.
 
 use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::expr::Case;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::planner::PlannerContext;
 use datafusion::sql::sqlparser::ast::{
     SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
 
+use crate::catalog::CppTable;
+use crate::constraints::violated;
 use crate::error::{BridgeError, Res};
+use crate::merge;
 use crate::names;
+use crate::parse::Name;
+use crate::parse_change::Conflict;
 use crate::planner::Planner;
 use crate::text::ident_text;
+
+/// The column that says which CHECK is violated, in plans.
+const VIOLATED: &str = "violated";
 
 /// The columns of a change's read plan, "change" of bridge.h.
 #[derive(Debug, Default, Clone)]
 pub struct Shape {
+    /// The first column says what is done with each row (MERGE); else it is the same for all.
+    pub action: bool,
     pub row_id: bool,
     /// How many columns of the table follow: all or none.
     pub columns: usize,
+    /// Names of the CHECK constraints; if there are any, a column says which one is violated.
+    pub checks: Vec<String>,
     /// What the columns of RETURNING are called; None without RETURNING.
     pub returning: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
 pub struct Change {
-    /// "Insert: t" and the like, for EXPLAIN.
-    pub title: String,
+    /// "Insert", "Update", "Delete" or "Merge".
+    pub title: &'static str,
+    pub table: Name,
     pub shape: Shape,
+    pub direct: Option<Vec<u8>>,
+    pub conflict: Option<Conflict>,
+    /// Of a part of WITH: under which name its rows are read.
+    pub given: String,
 }
 
 impl Shape {
     /// The names of all columns, as `names::rename` takes them.
     pub fn names(&self) -> Vec<names::Item> {
-        let front = usize::from(self.row_id) + self.columns;
+        let front = self.width();
         let returned = self.returning.iter().flatten();
         std::iter::repeat_n(names::Item::Named, front)
             .chain(returned.map(|name| names::Item::Text(name.clone())))
@@ -52,57 +71,54 @@ pub struct Ready {
     pub shape: Shape,
     /// How many columns at the front the statement cannot name.
     pub hidden: usize,
+    /// What C++ needs to do it without a plan, if it is that simple.
+    pub direct: Option<Vec<u8>>,
 }
 
 impl Ready {
-    /// Adds the columns of RETURNING. A star stands for the columns of `target` first, then for
-    /// those of the other tables.
-    pub fn returning(
+    /// Adds which CHECK constraint of `table` is violated, and the columns of RETURNING. A star
+    /// there stands for the columns of `target` first, then for those of the other tables.
+    pub fn finish(
         mut self,
         planner: &Planner,
+        table: &CppTable,
         items: &Option<Vec<SelectItem>>,
         target: &str,
         context: &PlannerContext,
     ) -> Res<Ready> {
-        let Some(items) = items else {
-            return self.only_written();
-        };
-        let visible = visible(self.plan.schema(), self.hidden)?;
-        let mut list = List {
-            planner,
-            visible: &visible,
-            target,
-            context,
-            exprs: Vec::new(),
-            names: Vec::new(),
-        };
-        for item in items {
-            list.add(item)?;
-        }
-        let (returned, names) = (list.exprs, list.names);
         let schema = self.plan.schema().clone();
-        let mut exprs: Vec<Expr> = (0..self.shape.width())
+        let mut exprs: Vec<Expr> = (0..self.shape.written())
             .map(|i| Expr::Column(Column::from(schema.qualified_field(i))))
             .collect();
-        for (i, (expr, name)) in returned.into_iter().zip(&names).enumerate() {
-            refuse_aggregates(&expr, "RETURNING")?;
-            // Two columns may have one name.
-            let relation = TableReference::bare(format!("returning {i}"));
-            exprs.push(expr.alias_qualified(Some(relation), name));
+        if self.shape.columns > 0 {
+            let checks = table.checks()?;
+            let stored = of_table(&schema, target)?;
+            let violated = violated(planner, &stored, &checks)?;
+            let action = self.shape.action.then(|| exprs[0].clone());
+            exprs.extend(violated.map(|e| unless_deleted(e, action).alias(VIOLATED)));
+            self.shape.checks = checks.into_iter().map(|(name, _)| name).collect();
         }
-        self.plan = LogicalPlanBuilder::from(self.plan)
-            .project(exprs)?
-            .build()?;
-        self.shape.returning = Some(names);
-        Ok(self)
-    }
-
-    // The columns of other tables are there for RETURNING alone.
-    fn only_written(mut self) -> Res<Ready> {
-        let schema = self.plan.schema().clone();
-        let width = self.shape.width();
-        if width < schema.fields().len() {
-            let exprs = (0..width).map(|i| Expr::Column(Column::from(schema.qualified_field(i))));
+        if let Some(items) = items {
+            let mut list = List {
+                planner,
+                visible: &visible(&schema, self.hidden)?,
+                target,
+                context,
+                exprs: Vec::new(),
+                names: Vec::new(),
+            };
+            for item in items {
+                list.add(item)?;
+            }
+            for (i, (expr, name)) in list.exprs.into_iter().zip(&list.names).enumerate() {
+                refuse_aggregates(&expr, "RETURNING")?;
+                // Two columns may have one name.
+                let relation = TableReference::bare(format!("returning {i}"));
+                exprs.push(expr.alias_qualified(Some(relation), name));
+            }
+            self.shape.returning = Some(list.names);
+        }
+        if exprs.len() != schema.fields().len() || self.shape.returning.is_some() {
             self.plan = LogicalPlanBuilder::from(self.plan)
                 .project(exprs)?
                 .build()?;
@@ -113,9 +129,33 @@ impl Ready {
 
 impl Shape {
     /// The columns in front of those of RETURNING.
-    fn width(&self) -> usize {
-        usize::from(self.row_id) + self.columns
+    pub fn width(&self) -> usize {
+        self.written() + usize::from(!self.checks.is_empty())
     }
+
+    /// The columns that are written.
+    fn written(&self) -> usize {
+        usize::from(self.action) + usize::from(self.row_id) + self.columns
+    }
+}
+
+/// What is deleted violates nothing any more.
+fn unless_deleted(violated: Expr, action: Option<Expr>) -> Expr {
+    let Some(action) = action else {
+        return violated;
+    };
+    let kept = Box::new(action.not_eq(lit(merge::DELETE)));
+    Expr::Case(Case::new(None, vec![(kept, Box::new(violated))], None))
+}
+
+/// The columns of one table.
+fn of_table(schema: &DFSchemaRef, table: &str) -> Res<DFSchema> {
+    let fields = schema
+        .iter()
+        .filter(|(qualifier, _)| qualifier.is_some_and(|q| q.table() == table))
+        .map(|(qualifier, field)| (qualifier.cloned(), field.clone()))
+        .collect();
+    Ok(DFSchema::new_with_metadata(fields, Default::default())?)
 }
 
 /// A schema without its first columns.

@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Delete, ExactNumberInfo, Expr, FromTable, Function, Insert,
-    LimitClause, ObjectName, Query, Select, SelectItem, SetExpr, Spanned, TableFactor, TableObject,
-    TableWithJoins, UnaryOperator, Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut,
-    VisitorMut, With,
+    LimitClause, Merge, MergeAction, ObjectName, OnInsert, OutputClause, Query, Select, SelectItem,
+    SetExpr, Spanned, SqliteOnConflict, TableFactor, TableObject, TableWithJoins, UnaryOperator,
+    Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut, VisitorMut, With,
 };
 
 use crate::error::{BridgeError, Res};
@@ -401,11 +401,19 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         multi_table_else_clause,
         ..
     } = insert;
+    let other_or = !matches!(
+        or,
+        None | Some(SqliteOnConflict::Replace | SqliteOnConflict::Ignore)
+    );
     refuse_all(
         text,
         &[
-            (on.is_some(), "ON CONFLICT"),
-            (or.is_some() || *replace_into, "INSERT OR REPLACE"),
+            (other_or, "INSERT OR"),
+            (*replace_into, "REPLACE INTO"),
+            (
+                matches!(on, Some(OnInsert::DuplicateKeyUpdate(_))),
+                "ON DUPLICATE KEY UPDATE",
+            ),
             (*ignore || priority.is_some(), "INSERT IGNORE"),
             (*overwrite, "INSERT OVERWRITE"),
             (!assignments.is_empty(), "INSERT SET"),
@@ -429,6 +437,7 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         ],
     )?;
     run(text, source)?;
+    run(text, on)?;
     run(text, returning)?;
     match table {
         TableObject::TableName(name) => Ok(name.clone()),
@@ -503,6 +512,47 @@ pub fn delete(text: &Text, delete: &mut Delete) -> Res<ObjectName> {
         [one] => target(text, one),
         _ => Err(BridgeError::unsupported("DELETE from several tables")),
     }
+}
+
+pub fn merge(text: &Text, merge: &mut Merge) -> Res<ObjectName> {
+    run(text, &mut merge.source)?;
+    run(text, &mut merge.on)?;
+    run(text, &mut merge.clauses)?;
+    if let Some(OutputClause::Returning { select_items, .. }) = &mut merge.output {
+        run(text, select_items)?;
+    }
+    let Merge {
+        merge_token: _,
+        optimizer_hints: _,
+        into: _,
+        table,
+        source: _,
+        on: _,
+        clauses,
+        output,
+    } = merge;
+    let oracle = clauses.iter().any(|clause| match &clause.action {
+        MergeAction::Update(update) => {
+            update.update_predicate.is_some() || update.delete_predicate.is_some()
+        }
+        MergeAction::Insert(insert) => insert.insert_predicate.is_some(),
+        MergeAction::Delete { .. } => false,
+    });
+    refuse_all(
+        text,
+        &[
+            (
+                matches!(output, Some(OutputClause::Output { .. })),
+                "OUTPUT",
+            ),
+            (oracle, "WHERE in an action of MERGE"),
+        ],
+    )?;
+    let alone = TableWithJoins {
+        relation: table.clone(),
+        joins: vec![],
+    };
+    target(text, &alone)
 }
 
 fn target(text: &Text, table: &TableWithJoins) -> Res<ObjectName> {

@@ -25,6 +25,7 @@ use futures::Future;
 use crate::catalog::Run;
 use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
+use crate::explain;
 use crate::names;
 use crate::provider::RunSlot;
 use crate::session::Session;
@@ -40,6 +41,8 @@ pub struct Cursor {
     source: Source,
     /// What is needed to plan once more; gone with the first row.
     retry: Option<Retry>,
+    /// What runs, for its counters.
+    physical: Option<Arc<dyn ExecutionPlan>>,
 }
 
 enum Source {
@@ -110,9 +113,9 @@ impl Cursor {
     ) -> Res<Cursor> {
         let (engine, state) = (session.engine.clone(), session.state.clone());
         let opened = physical_plan(&engine, &state, &logical, &run)
-            .and_then(|plan| execute(&engine, &state, plan));
-        let stream = match opened {
-            Ok(stream) => stream,
+            .and_then(|plan| Ok((execute(&engine, &state, plan.clone())?, plan)));
+        let (stream, physical) = match opened {
+            Ok(opened) => opened,
             Err(error) => {
                 run.finish();
                 return Err(error);
@@ -129,6 +132,7 @@ impl Cursor {
                 logical,
                 fallbacks: session.fallbacks.clone(),
             }),
+            physical: Some(physical),
         })
     }
 
@@ -141,6 +145,7 @@ impl Cursor {
             owns_run: true,
             source: Source::Query(stream),
             retry: None,
+            physical: None,
         }
     }
 
@@ -158,6 +163,7 @@ impl Cursor {
             owns_run: true,
             source: Source::Rows(Box::new(rows)),
             retry: None,
+            physical: None,
         }
     }
 
@@ -229,8 +235,14 @@ impl Cursor {
             return Err(error);
         }
         let plan = physical_plan(&self.engine, &state, &retry.logical, &self.run)?;
-        self.source = Source::Query(execute(&self.engine, &state, plan)?);
+        self.source = Source::Query(execute(&self.engine, &state, plan.clone())?);
+        self.physical = Some(plan);
         Ok(())
+    }
+
+    /// The plan that runs, with what it has counted so far, as EXPLAIN ANALYZE shows it.
+    pub fn analysed(&self) -> Vec<String> {
+        self.physical.as_ref().map_or(Vec::new(), explain::analysed)
     }
 
     /// Everything to the end, without keeping it.
@@ -245,6 +257,7 @@ impl Drop for Cursor {
         let inside = self.engine.runtime.enter();
         self.source = Source::End;
         self.retry = None;
+        self.physical = None;
         drop(inside);
         if self.owns_run {
             self.run.finish();

@@ -1,13 +1,16 @@
 //! CREATE, ALTER and DROP TABLE as plain values. Every clause that is not understood is an error
 //! with its name.
 
+use std::ops::ControlFlow;
+
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
-    AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, ColumnDef,
-    ColumnOption, CreateTable as CreateTableAst, DataType as SqlType, DropBehavior, Expr, Ident,
-    IndexColumn, KeyOrIndexDisplay, NullsDistinctOption, ObjectType, PrimaryKeyConstraint,
-    RenameTableNameKind, Spanned, Statement as Ast, TableConstraint, UniqueConstraint,
+    AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, CheckConstraint,
+    ColumnDef, ColumnOption, CreateTable as CreateTableAst, DataType as SqlType, DropBehavior,
+    Expr, Ident, IndexColumn, KeyOrIndexDisplay, NullsDistinctOption, ObjectType,
+    PrimaryKeyConstraint, RenameTableNameKind, Spanned, Statement as Ast, TableConstraint,
+    UniqueConstraint, visit_expressions_mut,
 };
 
 use crate::check;
@@ -34,12 +37,23 @@ pub struct Key {
     pub columns: Vec<Name>,
 }
 
+/// CHECK, of a column or of the table.
+#[derive(Debug)]
+pub struct Check {
+    pub name: Option<Name>,
+    pub condition: String,
+    /// That the condition uses; found by `constraints::validate`.
+    pub columns: Vec<String>,
+    pub position: Option<usize>,
+}
+
 #[derive(Debug)]
 pub struct CreateTable {
     pub table: Name,
     pub if_not_exists: bool,
     pub columns: Vec<Column>,
     pub keys: Vec<Key>,
+    pub checks: Vec<Check>,
 }
 
 /// One action of ALTER TABLE, in the order of engine::AlterAction::Kind.
@@ -95,12 +109,14 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         if_not_exists: ast.if_not_exists,
         columns: Vec::new(),
         keys: Vec::new(),
+        checks: Vec::new(),
     };
     if ast.columns.is_empty() {
         return Err(BridgeError::new("42601", "a table needs at least one column").at(at));
     }
+    let name = table.table.text.clone();
     for column in ast.columns {
-        let column = read_column(r, column, &mut table.keys)?;
+        let column = read_column(r, column, &name, &mut table.keys, &mut table.checks)?;
         if table
             .columns
             .iter()
@@ -115,7 +131,15 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         table.columns.push(column);
     }
     for constraint in ast.constraints {
-        table.keys.push(read_constraint(r, constraint, at)?);
+        match constraint {
+            TableConstraint::Check(ast) => {
+                let at = r.text.offset(ast.span().start).or(at);
+                table
+                    .checks
+                    .push(read_check(r, ast, &table.table.text, None, at)?);
+            }
+            other => table.keys.push(read_constraint(r, other, at)?),
+        }
     }
     if table.keys.iter().filter(|k| k.primary).count() > 1 {
         let what = format!(
@@ -158,6 +182,40 @@ fn refuse_clauses(ast: &CreateTableAst, at: Option<usize>) -> Res<()> {
     Ok(())
 }
 
+fn read_check(
+    r: &Reader,
+    ast: CheckConstraint,
+    table: &str,
+    name: Option<Name>,
+    position: Option<usize>,
+) -> Res<Check> {
+    let CheckConstraint {
+        name: own,
+        mut expr,
+        enforced,
+    } = ast;
+    if enforced == Some(false) {
+        return Err(BridgeError::unsupported("CHECK NOT ENFORCED").at(position));
+    }
+    check::expression(r.text, &mut expr)?;
+    // The table may have another name in the statement that changes it.
+    let _ = visit_expressions_mut(&mut expr, |e| {
+        if let Expr::CompoundIdentifier(parts) = e
+            && let [first, column] = parts.as_slice()
+            && r.ident(first).text == table
+        {
+            *e = Expr::Identifier(column.clone());
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    Ok(Check {
+        name: own.as_ref().map(|n| r.ident(n)).or(name),
+        condition: expr.to_string(),
+        columns: Vec::new(),
+        position,
+    })
+}
+
 /// A column of which only the name and the type are known yet.
 fn typed_column(r: &Reader, name: &Ident, data_type: &SqlType) -> Res<Column> {
     let position = r.text.offset(name.span.start);
@@ -176,7 +234,13 @@ fn typed_column(r: &Reader, name: &Ident, data_type: &SqlType) -> Res<Column> {
     })
 }
 
-fn read_column(r: &Reader, ast: ColumnDef, keys: &mut Vec<Key>) -> Res<Column> {
+fn read_column(
+    r: &Reader,
+    ast: ColumnDef,
+    table: &str,
+    keys: &mut Vec<Key>,
+    checks: &mut Vec<Check>,
+) -> Res<Column> {
     let position = r.text.offset(ast.name.span.start);
     let mut column = typed_column(r, &ast.name, &ast.data_type)?;
     let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
@@ -204,7 +268,10 @@ fn read_column(r: &Reader, ast: ColumnDef, keys: &mut Vec<Key>) -> Res<Column> {
                 key(false);
             }
             ColumnOption::ForeignKey(_) => return refuse("FOREIGN KEY (REFERENCES)"),
-            ColumnOption::Check(_) => return refuse("CHECK"),
+            ColumnOption::Check(ast) => {
+                let name = option.name.as_ref().map(|n| r.ident(n));
+                checks.push(read_check(r, ast, table, name, position)?);
+            }
             ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
                 return refuse("GENERATED");
             }
@@ -274,7 +341,6 @@ fn read_constraint(r: &Reader, constraint: TableConstraint, at: Option<usize>) -
         TableConstraint::ForeignKey(_) => {
             return Err(BridgeError::unsupported("FOREIGN KEY").at(at));
         }
-        TableConstraint::Check(_) => return Err(BridgeError::unsupported("CHECK").at(at)),
         _ => return Err(BridgeError::unsupported("this constraint").at(at)),
     };
     Ok(Key {
@@ -334,12 +400,13 @@ fn read_action(
             column_def,
             column_position: None,
         } => {
-            let mut keys = Vec::new();
-            let column = read_column(r, column_def, &mut keys)?;
-            if !keys.is_empty() {
-                return Err(
-                    BridgeError::unsupported("ADD COLUMN with PRIMARY KEY or UNIQUE").at(at),
-                );
+            let (mut keys, mut checks) = (Vec::new(), Vec::new());
+            let column = read_column(r, column_def, "", &mut keys, &mut checks)?;
+            if !keys.is_empty() || !checks.is_empty() {
+                return Err(BridgeError::unsupported(
+                    "ADD COLUMN with PRIMARY KEY, UNIQUE or CHECK",
+                )
+                .at(at));
             }
             actions.push(Action::AddColumn {
                 column,

@@ -9,6 +9,7 @@
 //! conversions are added after analysis, because only then the types of all expressions are final.
 //! What all changes share, from there on, is in `change.rs`.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema};
@@ -27,9 +28,12 @@ use crate::catalog::CppTable;
 use crate::change::{Ready, Shape, refuse_aggregates};
 use crate::check;
 use crate::convert::assignment;
+use crate::direct;
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
 use crate::parse::Name;
+use crate::parse_change::is_change;
+use crate::plan::Plan;
 use crate::planner::{Planner, ROWS};
 use crate::suggest;
 use crate::text::{DIALECT, Text, ident_text};
@@ -44,19 +48,17 @@ pub struct Dml<'a> {
     pub planner: &'a Planner<'a>,
     pub state: &'a SessionState,
     pub text: &'a Text,
+    /// The data-changing parts of WITH, in their order.
+    pub parts: RefCell<Vec<Plan>>,
 }
 
 impl Dml<'_> {
-    pub fn insert(&self, name: &Name, with: &Option<With>, ast: &Insert) -> Res<Ready> {
+    pub fn insert(&self, name: &Name, context: &PlannerContext, ast: &Insert) -> Res<Ready> {
         let table = self.planner.table(&name.text)?;
-        let alias = match &ast.table_alias {
-            Some(alias) => ident_text(&alias.alias),
-            None => name.text.clone(),
-        };
+        let alias = insert_alias(name, ast);
         let listed = self.listed_columns(&table, name, &ast.columns)?;
-        let context = self.context(with)?;
         let (source, given) = match &ast.source {
-            Some(query) => self.insert_source(&table, name, &context, query, &listed, ast)?,
+            Some(query) => self.insert_source(&table, name, context, query, &listed, ast)?,
             None => (LogicalPlanBuilder::empty(true).build()?, 0),
         };
         let source = self.analysed(source)?;
@@ -80,12 +82,13 @@ impl Dml<'_> {
                 ..Default::default()
             },
             hidden: 0,
+            direct: direct::insert(&table, &alias, &listed, ast),
         };
-        ready.returning(self.planner, &ast.returning, &alias, &context)
+        ready.finish(self.planner, &table, &ast.returning, &alias, context)
     }
 
     /// What WITH in front of the statement defines, for all its expressions.
-    fn context(&self, with: &Option<With>) -> Res<PlannerContext> {
+    pub fn context(&self, with: &Option<With>) -> Res<PlannerContext> {
         let mut context = PlannerContext::new();
         let Some(with) = with else {
             return Ok(context);
@@ -98,6 +101,10 @@ impl Dml<'_> {
                     format!("WITH query name \"{name}\" specified more than once"),
                 )
                 .subject(name));
+            }
+            if is_change(&cte.query) {
+                self.changing(cte, &mut context)?;
+                continue;
             }
             let mut query = select_all(vec![], None)?;
             if let SetExpr::Select(select) = query.body.as_mut() {
@@ -115,7 +122,7 @@ impl Dml<'_> {
         Ok(context)
     }
 
-    fn query(&self, query: Box<Query>, context: &PlannerContext) -> Res<LogicalPlan> {
+    pub fn query(&self, query: Box<Query>, context: &PlannerContext) -> Res<LogicalPlan> {
         let mut context = context.clone();
         Ok(self
             .planner
@@ -124,7 +131,7 @@ impl Dml<'_> {
     }
 
     /// Table columns in the order in which values come.
-    fn listed_columns(
+    pub fn listed_columns(
         &self,
         table: &CppTable,
         name: &Name,
@@ -257,7 +264,7 @@ impl Dml<'_> {
         }
     }
 
-    fn default_value(&self, table: &CppTable, column: usize) -> Res<Expr> {
+    pub fn default_value(&self, table: &CppTable, column: usize) -> Res<Expr> {
         let field = table.schema.field(column);
         let Some(sql) = table.column_default(column as u32)? else {
             let null = ScalarValue::try_new_null(field.data_type())?;
@@ -272,7 +279,7 @@ impl Dml<'_> {
         assignment(expr, &empty, field.data_type(), field.name())
     }
 
-    pub fn update(&self, name: &Name, with: &Option<With>, ast: &Update) -> Res<Ready> {
+    pub fn update(&self, name: &Name, context: &PlannerContext, ast: &Update) -> Res<Ready> {
         let table = self.planner.table(&name.text)?;
         let target = Target::new(name, &ast.table);
         let values = self.new_values(&table, name, &target, &ast.assignments)?;
@@ -283,7 +290,7 @@ impl Dml<'_> {
             Some(UpdateTableFromKind::AfterSet(from)) => from.clone(),
             _ => vec![],
         };
-        let context = self.context(with)?.with_prepare_param_data_types(types);
+        let context = context.clone().with_prepare_param_data_types(types);
         let read = self.read(&target, from, &ast.selection, &context)?;
         let plan = self.with_new_values(read, &table, &target, values, &context)?;
         let ready = Ready {
@@ -294,12 +301,19 @@ impl Dml<'_> {
                 ..Default::default()
             },
             hidden: 1,
+            direct: direct::update(&table, &target.alias, ast),
         };
-        ready.returning(self.planner, &ast.returning, &target.alias, &context)
+        ready.finish(
+            self.planner,
+            &table,
+            &ast.returning,
+            &target.alias,
+            &context,
+        )
     }
 
     /// For each column of the table, what SET gives it.
-    fn new_values(
+    pub fn new_values(
         &self,
         table: &CppTable,
         name: &Name,
@@ -322,7 +336,7 @@ impl Dml<'_> {
     }
 
     /// Row id, the table's columns with their new values, then the columns of the other tables.
-    fn with_new_values(
+    pub fn with_new_values(
         &self,
         read: LogicalPlan,
         table: &CppTable,
@@ -383,8 +397,24 @@ impl Dml<'_> {
                         all.push((self.set_column(target, name)?, value.clone()));
                     }
                 }
-                (AssignmentTarget::Tuple(_), _) => {
-                    return Err(BridgeError::unsupported("SET (columns) = (query)"));
+                (AssignmentTarget::Tuple(names), SqlExpr::Subquery(query)) => {
+                    for (i, name) in names.iter().enumerate() {
+                        let value = one_of(query, i, names.len())?;
+                        all.push((self.set_column(target, name)?, value));
+                    }
+                }
+                (AssignmentTarget::Tuple(names), value) => {
+                    let [name] = names.as_slice() else {
+                        return Err(BridgeError::new(
+                            "42601",
+                            "SET has not as many values as columns",
+                        ));
+                    };
+                    let value = match value {
+                        SqlExpr::Nested(inner) => inner.as_ref().clone(),
+                        other => other.clone(),
+                    };
+                    all.push((self.set_column(target, name)?, value));
                 }
             }
         }
@@ -409,13 +439,12 @@ impl Dml<'_> {
         }
     }
 
-    pub fn delete(&self, name: &Name, with: &Option<With>, ast: &Delete) -> Res<Ready> {
-        self.planner.table(&name.text)?;
+    pub fn delete(&self, name: &Name, context: &PlannerContext, ast: &Delete) -> Res<Ready> {
+        let table = self.planner.table(&name.text)?;
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &ast.from;
         let target = Target::new(name, &from[0]);
         let using = ast.using.clone().unwrap_or_default();
-        let context = self.context(with)?;
-        let plan = self.read(&target, using, &ast.selection, &context)?;
+        let plan = self.read(&target, using, &ast.selection, context)?;
         let schema = plan.schema().clone();
         let row_id = target.row_id();
         let mut exprs = vec![row_id.clone().alias(ROW_ID)];
@@ -428,8 +457,9 @@ impl Dml<'_> {
                 ..Default::default()
             },
             hidden: 1,
+            direct: direct::delete(&table, &target.alias, ast),
         };
-        ready.returning(self.planner, &ast.returning, &target.alias, &context)
+        ready.finish(self.planner, &table, &ast.returning, &target.alias, context)
     }
 
     /// The rows of the target with their row ids, joined with the other tables.
@@ -445,7 +475,7 @@ impl Dml<'_> {
         self.query(select_all(from, selection.clone())?, context)
     }
 
-    fn analysed(&self, plan: LogicalPlan) -> Res<LogicalPlan> {
+    pub fn analysed(&self, plan: LogicalPlan) -> Res<LogicalPlan> {
         let options = self.state.config_options();
         Ok(self
             .state
@@ -455,14 +485,18 @@ impl Dml<'_> {
 }
 
 /// The table that UPDATE or DELETE changes, under the name by which the statement speaks of it.
-struct Target {
-    table: String,
-    alias: String,
+pub struct Target {
+    pub table: String,
+    pub alias: String,
 }
 
 impl Target {
     fn new(name: &Name, written: &TableWithJoins) -> Target {
-        let alias = match &written.relation {
+        Target::of_factor(name, &written.relation)
+    }
+
+    pub fn of_factor(name: &Name, written: &TableFactor) -> Target {
+        let alias = match written {
             TableFactor::Table { alias: Some(a), .. } => ident_text(&a.name),
             _ => name.text.clone(),
         };
@@ -472,20 +506,61 @@ impl Target {
         }
     }
 
-    fn relation(&self) -> TableWithJoins {
+    pub fn relation(&self) -> TableWithJoins {
         table_named(&[ROWS, &self.table], Some(&self.alias))
     }
 
-    fn column(&self, name: &str) -> Expr {
+    pub fn column(&self, name: &str) -> Expr {
         Expr::Column(Column::new(Some(bare(&self.alias)), name))
     }
 
-    fn row_id(&self) -> Expr {
+    pub fn row_id(&self) -> Expr {
         self.column(ROW_ID)
+    }
+
+    pub fn reference(&self) -> TableReference {
+        bare(&self.alias)
     }
 }
 
-fn bare(name: &str) -> TableReference {
+/// Column `i` of a query of `width` columns, as a value.
+fn one_of(query: &Query, i: usize, width: usize) -> Res<SqlExpr> {
+    let mut one = query.clone();
+    let SetExpr::Select(select) = one.body.as_mut() else {
+        return Err(BridgeError::unsupported(
+            "SET (columns) = a query that is not a plain SELECT",
+        ));
+    };
+    let plain = |item: &SelectItem| {
+        matches!(
+            item,
+            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+        )
+    };
+    if select.distinct.is_some() || !select.projection.iter().all(plain) {
+        return Err(BridgeError::unsupported(
+            "SET (columns) = (SELECT) with DISTINCT or a star",
+        ));
+    }
+    if select.projection.len() != width {
+        return Err(BridgeError::new(
+            "42601",
+            "number of columns does not match number of values",
+        ));
+    }
+    select.projection = vec![select.projection[i].clone()];
+    Ok(SqlExpr::Subquery(Box::new(one)))
+}
+
+/// The name by which INSERT speaks of its table.
+pub fn insert_alias(name: &Name, ast: &Insert) -> String {
+    match &ast.table_alias {
+        Some(alias) => ident_text(&alias.alias),
+        None => name.text.clone(),
+    }
+}
+
+pub fn bare(name: &str) -> TableReference {
     TableReference::bare(name)
 }
 
@@ -514,7 +589,7 @@ fn table_named(name: &[&str], alias: Option<&str>) -> TableWithJoins {
 }
 
 /// SELECT * FROM `from` WHERE `selection`.
-fn select_all(from: Vec<TableWithJoins>, selection: Option<SqlExpr>) -> Res<Box<Query>> {
+pub fn select_all(from: Vec<TableWithJoins>, selection: Option<SqlExpr>) -> Res<Box<Query>> {
     let mut query = parse_query("SELECT *")?;
     let SetExpr::Select(select) = query.body.as_mut() else {
         return Err(BridgeError::internal("not a SELECT"));
@@ -547,7 +622,7 @@ fn given<'a>(query: &'a Query, listed: &'a [usize]) -> Vec<(&'a SqlExpr, usize)>
 }
 
 /// A parameter that is a value by itself has the type of its column.
-fn parameter_types<'a>(
+pub fn parameter_types<'a>(
     table: &CppTable,
     values: impl IntoIterator<Item = (&'a SqlExpr, usize)>,
 ) -> Vec<Option<FieldRef>> {
@@ -582,12 +657,12 @@ fn is_number(expr: &SqlExpr) -> bool {
     }
 }
 
-fn is_default(expr: &SqlExpr) -> bool {
+pub fn is_default(expr: &SqlExpr) -> bool {
     matches!(expr, SqlExpr::Identifier(i)
         if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
 }
 
-fn parse_query(sql: &str) -> Res<Box<Query>> {
+pub fn parse_query(sql: &str) -> Res<Box<Query>> {
     Parser::new(&DIALECT)
         .try_with_sql(sql)
         .and_then(|mut p| p.parse_query())

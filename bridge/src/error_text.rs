@@ -82,8 +82,12 @@ pub fn invalid_input(text: &str, type_name: &str) -> Box<BridgeError> {
     )
 }
 
-// Can't cast value 99999 to type Int16
+// Can't cast value 99999 to type Int16; value of 99999999999999999999 is out of range Int64
 fn value_out_of_range(m: &str) -> Option<Box<BridgeError>> {
+    if let Some(value) = between(m, "value of ", " is out of range ") {
+        let kind = m.rsplit(' ').next()?;
+        return Some(out_of_range(value, &sql_name_of_arrow_text(kind)));
+    }
     // value of 3000000000 is out of range Int32
     if let Some((value, kind)) = m.split_once(" is out of range ")
         && let Some(value) = value.strip_prefix("value of ")

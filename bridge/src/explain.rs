@@ -37,11 +37,10 @@ fn explain_in(
     parameters: &[u8],
     run: &Arc<Run>,
 ) -> Res<Vec<String>> {
-    if how.analyze && plan.change.is_some() {
-        return Err(
-            BridgeError::unsupported("EXPLAIN ANALYZE of INSERT, UPDATE or DELETE")
-                .hint("EXPLAIN shows its plan without running it"),
-        );
+    if how.analyze && (plan.change.is_some() || !plan.children.is_empty()) {
+        return Err(BridgeError::internal(
+            "a change is analysed where it is done",
+        ));
     }
     let tree = match how.format.as_str() {
         "" | "indent" => false,
@@ -66,7 +65,8 @@ fn explain_in(
     }
     let mut depth = usize::from(how.verbose);
     if let Some(change) = &plan.change {
-        lines.push(format!("{}{}", "  ".repeat(depth), change.title));
+        let indent = "  ".repeat(depth);
+        lines.push(format!("{indent}{}: {}", change.title, change.table.text));
         depth += 1;
     }
     let mut shown = shown(&physical, how, tree);
@@ -74,7 +74,42 @@ fn explain_in(
         shown = without_yields(&shown);
     }
     push(&mut lines, &shown, depth);
+    if tree || how.verbose {
+        return Ok(lines);
+    }
+    for part in &plan.children {
+        let (Some(change), false) = (&part.change, is_conflict(part)) else {
+            lines.push("On conflict: Update".to_string());
+            continue;
+        };
+        let name = change.given.trim_start_matches(char::is_control);
+        lines.push(format!("{name}: {}: {}", change.title, change.table.text));
+        let logical = part.bound(&session.state, run, parameters)?;
+        let physical = physical_plan(&session.engine, &session.state, &logical, run)?;
+        push(
+            &mut lines,
+            &without_yields(&self::shown(&physical, how, false)),
+            1,
+        );
+    }
     Ok(lines)
+}
+
+// It reads rows that are only known when the statement runs.
+fn is_conflict(part: &Plan) -> bool {
+    part.change.as_ref().is_some_and(|c| c.given.is_empty())
+}
+
+/// A plan that was run, with its counters.
+pub fn analysed(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+    let how = Explain {
+        analyze: true,
+        ..Default::default()
+    };
+    let text = without_yields(&shown(plan, &how, false));
+    text.lines()
+        .map(|line| line.trim_end().to_string())
+        .collect()
 }
 
 fn shown(plan: &Arc<dyn ExecutionPlan>, how: &Explain, tree: bool) -> String {

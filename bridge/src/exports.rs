@@ -256,6 +256,14 @@ pub extern "C" fn tf_plan_describe(
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn tf_plan_child(plan: *const Plan, index: usize) -> *const Plan {
+    match unsafe { plan.as_ref() }.and_then(|p| p.children.get(index)) {
+        Some(child) => child,
+        None => std::ptr::null(),
+    }
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn tf_plan_release(plan: *mut Plan) {
     unsafe { release(plan) };
 }
@@ -471,6 +479,21 @@ pub extern "C" fn tf_cursor_next(
 ) -> c_int {
     guard(error, || {
         write_batch(given_mut(cursor, "the cursor")?.next()?, out)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn tf_cursor_analysed(
+    cursor: *const Cursor,
+    out: *const TfSink,
+    error: *mut TfError,
+) -> c_int {
+    guard(error, || {
+        let mut w = Writer::default();
+        w.list(&given(cursor, "the cursor")?.analysed(), |w, line| {
+            w.str(line)
+        });
+        write(out, &w.out)
     })
 }
 

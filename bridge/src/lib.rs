@@ -6,8 +6,8 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, transaction    what SQL says          suggest, error_text
-//!     dml, change                        changes: what is read, and what comes out
+//!     text, check, names, copy, ddl, transaction         what SQL says     suggest, error_text
+//!     dml, merge, parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     dependent, domain, only_row        correlated subqueries as joins
@@ -26,11 +26,13 @@ mod bytes;
 mod catalog;
 mod change;
 mod check;
+mod constraints;
 mod convert;
 mod copy;
 mod cursor;
 mod ddl;
 mod dependent;
+mod direct;
 mod dml;
 mod domain;
 mod engine;
@@ -42,9 +44,12 @@ mod files;
 mod filters;
 mod info_schema;
 mod leaf;
+mod merge;
 mod names;
 mod only_row;
 mod parse;
+mod parse_change;
+mod parts;
 mod plan;
 mod planner;
 mod provider;

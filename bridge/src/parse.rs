@@ -7,8 +7,8 @@
 //! for the inside of queries.
 
 use datafusion::sql::sqlparser::ast::{
-    self, Delete, Expr, Insert, ObjectName, Query, Set, SetExpr, Statement as Ast, Update, Value,
-    With,
+    self, Delete, Expr, Insert, Merge, ObjectName, Query, Set, SetExpr, Statement as Ast, Update,
+    Value, With,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -18,7 +18,9 @@ use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
 use crate::ddl::{self, AlterTable, CreateTable, DropTable};
 use crate::error::{BridgeError, Res};
+use crate::merge;
 use crate::names;
+use crate::parse_change::{Conflict, Truncate, change, is_change, truncate as truncated};
 use crate::suggest;
 use crate::text::{DIALECT, Text, folded};
 use crate::transaction;
@@ -43,9 +45,11 @@ pub struct Explain {
 #[derive(Debug)]
 pub enum Kind {
     Query(Box<Query>),
-    Insert(Name, Option<With>, Box<Insert>),
+    Insert(Name, Option<With>, Box<Insert>, Option<Conflict>),
     Update(Name, Option<With>, Box<Update>),
     Delete(Name, Option<With>, Box<Delete>),
+    Merge(Name, Option<With>, Box<Merge>),
+    Truncate(Truncate),
     CreateTable(CreateTable),
     AlterTable(AlterTable),
     DropTable(DropTable),
@@ -71,7 +75,7 @@ pub struct Statement {
 /// Parses exactly one statement. Errors: 42601, 0A000.
 pub fn parse(sql: &str) -> Res<Statement> {
     let text = Text::new(sql)?;
-    let mut parser = parser_of(text.tokens.clone());
+    let mut parser = parser_of(merge::rewrite_tokens(text.tokens.clone()));
     let mut reader = Reader::new(&text, &mut parser);
     let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
     let names = std::mem::take(&mut reader.names);
@@ -324,7 +328,7 @@ impl<'a> Reader<'a> {
             ("CREATE", "OR" | "UNIQUE" | "TEMP" | "TEMPORARY" | "EXTERNAL" | "UNLOGGED") => {
                 format!("{first} {second} {}", word(2))
             }
-            ("MERGE" | "TRUNCATE" | "GRANT" | "REVOKE", _)
+            ("GRANT" | "REVOKE", _)
             | ("VACUUM" | "ANALYZE" | "REINDEX" | "CLUSTER" | "COMMENT" | "LISTEN", _)
             | ("NOTIFY" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "DECLARE" | "FETCH", _)
             | ("LOCK" | "DO" | "CALL" | "ATTACH" | "DETACH" | "USE" | "KILL" | "LOAD", _) => first,
@@ -338,9 +342,11 @@ impl<'a> Reader<'a> {
         let at = self.offset(start);
         match statement {
             Ast::Query(query) => self.query(query),
-            Ast::Insert(insert) => self.insert(None, insert),
-            Ast::Update(update) => self.update(None, update),
-            Ast::Delete(delete) => self.delete(None, delete),
+            Ast::Insert(_) => change(self.text, None, SetExpr::Insert(statement)),
+            Ast::Update(_) => change(self.text, None, SetExpr::Update(statement)),
+            Ast::Delete(_) => change(self.text, None, SetExpr::Delete(statement)),
+            Ast::Merge(_) => change(self.text, None, SetExpr::Merge(statement)),
+            Ast::Truncate(truncate) => truncated(self.text, truncate, at).map(Kind::Truncate),
             Ast::CreateTable(table) => ddl::create_table(self, table, at).map(Kind::CreateTable),
             Ast::AlterTable(table) => ddl::alter_table(self, table, at).map(Kind::AlterTable),
             Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
@@ -366,11 +372,7 @@ impl<'a> Reader<'a> {
 
     // WITH ... INSERT, UPDATE or DELETE is a query whose body is that statement.
     fn query(&mut self, mut query: Box<Query>) -> Res<Kind> {
-        let is_dml = matches!(
-            *query.body,
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_)
-        );
-        if !is_dml {
+        if !is_change(&query) {
             self.names = names::of_query(&mut query);
             check::query(self.text, &mut query)?;
             return Ok(Kind::Query(query));
@@ -384,33 +386,7 @@ impl<'a> Reader<'a> {
                 rows: vec![],
             }),
         );
-        match body {
-            SetExpr::Insert(Ast::Insert(insert)) => self.insert(with, insert),
-            SetExpr::Update(Ast::Update(update)) => self.update(with, update),
-            SetExpr::Delete(Ast::Delete(delete)) => self.delete(with, delete),
-            _ => Err(BridgeError::unsupported("this statement after WITH")),
-        }
-    }
-
-    fn insert(&mut self, mut with: Option<With>, mut insert: Insert) -> Res<Kind> {
-        check::with(self.text, &mut with)?;
-        let name = check::insert(self.text, &mut insert)?;
-        let name = self.table_name(&name)?;
-        Ok(Kind::Insert(name, with, Box::new(insert)))
-    }
-
-    fn update(&mut self, mut with: Option<With>, mut update: Update) -> Res<Kind> {
-        check::with(self.text, &mut with)?;
-        let name = check::update(self.text, &mut update)?;
-        let name = self.table_name(&name)?;
-        Ok(Kind::Update(name, with, Box::new(update)))
-    }
-
-    fn delete(&mut self, mut with: Option<With>, mut delete: Delete) -> Res<Kind> {
-        check::with(self.text, &mut with)?;
-        let name = check::delete(self.text, &mut delete)?;
-        let name = self.table_name(&name)?;
-        Ok(Kind::Delete(name, with, Box::new(delete)))
+        change(self.text, with, body)
     }
 
     fn set(&mut self, set: Set, at: Option<usize>) -> Res<Kind> {
@@ -623,7 +599,7 @@ pub fn table_name(text: &Text, name: &ObjectName) -> Res<Name> {
 fn explainable(kind: &Kind) -> bool {
     matches!(
         kind,
-        Kind::Query(_) | Kind::Insert(..) | Kind::Update(..) | Kind::Delete(..)
+        Kind::Query(_) | Kind::Insert(..) | Kind::Update(..) | Kind::Delete(..) | Kind::Merge(..)
     )
 }
 

@@ -5,6 +5,7 @@
 //! current_date) is optimised again for every run, because the optimiser puts the time in as a
 //! constant.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -30,10 +31,11 @@ use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
 use crate::names;
 use crate::parse::{Kind, Name, Statement};
+use crate::parse_change::has_changes;
 use crate::planner::Planner;
 use crate::provider::Provider;
 use crate::rules;
-use crate::statement_format::data_type;
+use crate::statement_format::{conflict, data_type, name};
 use crate::value::read_value;
 
 pub struct Plan {
@@ -47,6 +49,9 @@ pub struct Plan {
     pub names: Vec<names::Item>,
     /// Set if the plan asks for the time: the plan before it was optimised.
     timely: Option<LogicalPlan>,
+    /// Of INSERT ... ON CONFLICT DO UPDATE: what happens to the rows that are there; then the
+    /// data-changing parts of WITH.
+    pub children: Vec<Plan>,
 }
 
 /// Plans a statement against the catalog of `run`, of which nothing stays in the plan.
@@ -62,45 +67,43 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
         planner,
         state,
         text: &statement.text,
+        parts: RefCell::default(),
     };
-    let (logical, change) = match &statement.kind {
-        Kind::Query(query) => (plan_query(planner, query.clone())?, None),
-        Kind::CopyTo(copy) => (plan_query(planner, copy.query.clone())?, None),
-        Kind::Insert(name, with, ast) => change("Insert", name, dml.insert(name, with, ast)?),
-        Kind::Update(name, with, ast) => change("Update", name, dml.update(name, with, ast)?),
-        Kind::Delete(name, with, ast) => change("Delete", name, dml.delete(name, with, ast)?),
+    let mut plan = match &statement.kind {
+        Kind::Query(query) if has_changes(&query.with) => {
+            let mut query = query.clone();
+            let context = dml.context(&query.with.take())?;
+            let logical = dml.query(query, &context)?;
+            Plan::new(state, logical, None, statement.names.clone())?
+        }
+        Kind::Query(query) => {
+            let logical = plan_query(planner, query.clone())?;
+            Plan::new(state, logical, None, statement.names.clone())?
+        }
+        Kind::CopyTo(copy) => {
+            let logical = plan_query(planner, copy.query.clone())?;
+            Plan::new(state, logical, None, statement.names.clone())?
+        }
+        Kind::Insert(_, with, ..)
+        | Kind::Update(_, with, _)
+        | Kind::Delete(_, with, _)
+        | Kind::Merge(_, with, _) => {
+            let context = dml.context(with)?;
+            let mut plan = dml.part(&statement.kind, &context)?;
+            if let (Some(change), Some(_)) = (plan.change.as_mut(), with) {
+                change.direct = None;
+            }
+            plan
+        }
         _ => return Err(BridgeError::internal("this statement has no plan")),
     };
-    let parameters = parameters_of(&logical)?;
-    let tables = tables_of(&logical)?;
-    let timely = asks_for_time(&logical)?.then(|| logical.clone());
-    let optimised = optimise(state, &logical, timely.is_some())?;
-    let access = match (&change, &timely) {
-        (None, None) => access_query::describe(&optimised),
-        _ => None,
-    };
-    let names = match &change {
-        Some(change) => change.shape.names(),
-        None => statement.names.clone(),
-    };
-    Ok(Plan {
-        change,
-        schema: Arc::new(names::rename(optimised.schema().as_arrow(), &names)),
-        names,
-        logical: optimised,
-        parameters,
-        access,
-        tables,
-        timely,
-    })
-}
-
-fn change(title: &str, table: &Name, ready: Ready) -> (LogicalPlan, Option<Change>) {
-    let change = Change {
-        title: format!("{title}: {}", table.text),
-        shape: ready.shape,
-    };
-    (ready.plan, Some(change))
+    plan.children.extend(dml.parts.take());
+    if !plan.children.is_empty() {
+        plan.access = None;
+    }
+    let parameters = plan.all_parameters();
+    plan.share_parameters(&parameters);
+    Ok(plan)
 }
 
 fn plan_query(
@@ -134,6 +137,71 @@ fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<Logic
 }
 
 impl Plan {
+    fn new(
+        state: &SessionState,
+        logical: LogicalPlan,
+        change: Option<Change>,
+        names: Vec<names::Item>,
+    ) -> Res<Plan> {
+        let parameters = parameters_of(&logical)?;
+        let tables = tables_of(&logical)?;
+        let timely = asks_for_time(&logical)?.then(|| logical.clone());
+        let optimised = optimise(state, &logical, timely.is_some())?;
+        let access = match (&change, &timely) {
+            (None, None) => access_query::describe(&optimised),
+            _ => None,
+        };
+        Ok(Plan {
+            change,
+            schema: Arc::new(names::rename(optimised.schema().as_arrow(), &names)),
+            names,
+            logical: optimised,
+            parameters,
+            access,
+            tables,
+            timely,
+            children: Vec::new(),
+        })
+    }
+
+    pub fn of_change(
+        state: &SessionState,
+        title: &'static str,
+        table: &Name,
+        ready: Ready,
+    ) -> Res<Plan> {
+        let names = ready.shape.names();
+        let change = Change {
+            title,
+            table: table.clone(),
+            shape: ready.shape,
+            direct: ready.direct,
+            conflict: None,
+            given: String::new(),
+        };
+        Plan::new(state, ready.plan, Some(change), names)
+    }
+
+    /// The statement has one list of parameters, whichever of its parts uses them.
+    fn all_parameters(&self) -> Vec<Option<DataType>> {
+        let mut all = self.parameters.clone();
+        for child in &self.children {
+            let others = child.all_parameters();
+            all.resize(all.len().max(others.len()), None);
+            for (mine, other) in all.iter_mut().zip(others) {
+                *mine = mine.take().or(other);
+            }
+        }
+        all
+    }
+
+    fn share_parameters(&mut self, all: &[Option<DataType>]) {
+        self.parameters = all.to_vec();
+        for child in &mut self.children {
+            child.share_parameters(all);
+        }
+    }
+
     /// The logical plan for one run: with values for its parameters and, if it asks for it, the
     /// time.
     pub fn bound(
@@ -182,11 +250,23 @@ impl Plan {
         let mut w = Writer::default();
         w.list(&self.parameters, |w, t| w.opt(t, data_type));
         w.opt(&self.access, |w, bytes| w.out.extend_from_slice(bytes));
-        w.list(&self.tables, |w, name| w.str(name));
+        w.list(&self.tables, |w, table| w.str(table));
         w.opt(&self.change, |w, change| {
+            w.bool(change.shape.action);
             w.bool(change.shape.row_id);
             w.u32(change.shape.columns as u32);
+            w.list(&change.shape.checks, |w, name| w.str(name));
             w.bool(change.shape.returning.is_some());
+            w.opt(&change.direct, |w, bytes| w.out.extend_from_slice(bytes));
+            w.u8(match change.title {
+                "Insert" => 0,
+                "Update" => 1,
+                "Delete" => 2,
+                _ => 3,
+            });
+            name(w, &change.table);
+            w.opt(&change.conflict, conflict);
+            w.str(&change.given);
         });
         w.out
     }
@@ -257,7 +337,9 @@ fn providers_of(plan: &LogicalPlan) -> Res<Vec<Arc<dyn datafusion::catalog::Tabl
 fn tables_of(plan: &LogicalPlan) -> Res<Vec<String>> {
     let names: BTreeSet<String> = providers_of(plan)?
         .iter()
-        .filter_map(|p| p.downcast_ref::<Provider>().map(|p| p.name.clone()))
+        .filter_map(|p| p.downcast_ref::<Provider>())
+        .filter(|p| !p.is_given())
+        .map(|p| p.name.clone())
         .collect();
     Ok(names.into_iter().collect())
 }

@@ -12,6 +12,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 
 use crate::catalog::Run;
+use crate::constraints;
 use crate::ddl::{Action, Column};
 use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
@@ -67,6 +68,7 @@ impl Session {
         let mut statement = parse::parse(sql)?;
         match &mut statement.kind {
             Kind::CreateTable(table) => {
+                constraints::validate(&self.state, table).map_err(|e| statement.text.locate(e))?;
                 for column in &mut table.columns {
                     self.check_default(column)?;
                 }

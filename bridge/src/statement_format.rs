@@ -6,6 +6,7 @@ use crate::bytes::Writer;
 use crate::copy::Options;
 use crate::ddl::{Action, Column, Key};
 use crate::parse::{Kind, Name, Statement};
+use crate::parse_change::Conflict;
 use crate::transaction::{Command, Modes};
 use crate::types::format_of;
 
@@ -26,11 +27,22 @@ fn kind(w: &mut Writer, kind: &Kind) {
         Kind::Insert(table, ..) => named(w, 1, table),
         Kind::Update(table, ..) => named(w, 2, table),
         Kind::Delete(table, ..) => named(w, 3, table),
+        Kind::Merge(table, ..) => named(w, 50, table),
+        Kind::Truncate(t) => {
+            w.u8(51);
+            w.list(&t.tables, name);
+            w.bool(t.restart_identity);
+        }
         Kind::CreateTable(t) => {
             named(w, 4, &t.table);
             w.bool(t.if_not_exists);
             w.list(&t.columns, column);
             w.list(&t.keys, key);
+            w.list(&t.checks, |w, c| {
+                w.opt(&c.name, name);
+                w.str(&c.condition);
+                w.list(&c.columns, |w, column| w.str(column));
+            });
         }
         Kind::DropTable(d) => {
             w.u8(5);
@@ -99,12 +111,18 @@ fn modes(w: &mut Writer, modes: &Modes) {
     w.opt(&modes.read_only, |w, r| w.bool(*r));
 }
 
+pub fn conflict(w: &mut Writer, conflict: &Conflict) {
+    w.u8(conflict.target as u8);
+    w.list(&conflict.names, name);
+    w.bool(conflict.update);
+}
+
 fn named(w: &mut Writer, kind: u8, table: &Name) {
     w.u8(kind);
     name(w, table);
 }
 
-fn name(w: &mut Writer, name: &Name) {
+pub fn name(w: &mut Writer, name: &Name) {
     w.str(&name.text);
     w.u32(name.position);
 }

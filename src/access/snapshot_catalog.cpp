@@ -74,6 +74,15 @@ public:
         if (column >= table_->def().columns.size()) return std::nullopt;
         return table_->def().columns[column].default_sql;
     }
+    std::vector<Check> checks() const override {
+        std::vector<Check> checks;
+        for (const catalog::CheckDef& c : table_->def().checks) {
+            checks.push_back({c.name, c.condition});
+        }
+        auto by_name = [](const Check& a, const Check& b) { return a.name < b.name; };
+        std::sort(checks.begin(), checks.end(), by_name);
+        return checks;
+    }
 
     Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const override {
         arrow::SchemaPtr output = project(*schema_, request.projection);

@@ -81,6 +81,12 @@ public:
     virtual std::vector<Metric> metrics() const = 0;
 };
 
+// A CHECK constraint: its name, and its condition as SQL.
+struct Check {
+    std::string name;
+    std::string condition;
+};
+
 class TableSource {
 public:
     virtual ~TableSource() = default;
@@ -91,6 +97,8 @@ public:
     virtual std::vector<uint32_t> primary_key() const = 0;
     // SQL text of a column's default; nullopt if it has none.
     virtual std::optional<std::string> column_default(uint32_t column) const = 0;
+    // What every row must not violate, by name.
+    virtual std::vector<Check> checks() const { return {}; }
     virtual Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const = 0;
 };
 

@@ -129,6 +129,9 @@ std::string TableDef::create_sql() const {
         }
         sql += ")";
     }
+    for (const CheckDef& check : checks) {
+        sql += ",\n    CONSTRAINT " + quoted(check.name) + " CHECK (" + check.condition + ")";
+    }
     return sql + "\n);";
 }
 
@@ -222,6 +225,30 @@ Status name_indexes(TableDef& table, const Catalog& catalog) {
         std::string name = base;
         for (int n = 1; taken(name, &index); n++) name = base + std::to_string(n);
         index.name = std::move(name);
+    }
+    return {};
+}
+
+Status name_checks(TableDef& table) {
+    auto taken = [&](const CheckDef* self, std::string_view name) {
+        return std::any_of(table.checks.begin(), table.checks.end(),
+                           [&](const CheckDef& c) { return &c != self && c.name == name; }) ||
+               table.find_index(name);
+    };
+    for (const CheckDef& check : table.checks) {
+        if (check.name.empty() || !taken(&check, check.name)) continue;
+        return {
+            Code::kInvalidInput, "42710",
+            "constraint \"" + check.name + "\" for relation \"" + table.name + "\" already exists"};
+    }
+    for (CheckDef& check : table.checks) {
+        if (!check.name.empty()) continue;
+        std::string base = table.name;
+        if (check.columns.size() == 1) base += "_" + table.columns[check.columns[0]].name;
+        base += "_check";
+        std::string name = base;
+        for (int n = 1; taken(&check, name); n++) name = base + std::to_string(n);
+        check.name = std::move(name);
     }
     return {};
 }

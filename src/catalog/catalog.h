@@ -50,6 +50,13 @@ struct IndexDef {
     bool is_constraint = false;  // declared with the table, not by CREATE INDEX
 };
 
+// A CHECK constraint: what no row may make false.
+struct CheckDef {
+    std::string name;               // no other CHECK of the table has it
+    std::string condition;          // as SQL
+    std::vector<uint32_t> columns;  // positions of the columns that it uses
+};
+
 struct TableDef {
     uint32_t id = 0;  // never reused
     std::string name;
@@ -57,6 +64,7 @@ struct TableDef {
     std::vector<IndexDef> indexes;  // the primary key, if there is one, is the first
     uint32_t next_column_id = 0;
     uint32_t next_index_id = kFirstIndexId;
+    std::vector<CheckDef> checks;
 
     std::optional<uint32_t> find_column(std::string_view name) const;
     // Position in `indexes`.
@@ -105,6 +113,10 @@ private:
 };
 
 using CatalogPtr = std::shared_ptr<const Catalog>;
+
+// Gives names to the CHECK constraints that have none, as PostgreSQL forms them: t_price_check,
+// t_check, with a number where the name is taken. Errors: 42710 if a name is given twice.
+Status name_checks(TableDef& table);
 
 // Checks what every table must satisfy: names unique, at least one column, types that the store
 // keeps, key columns that exist, are used once and have an order. Errors: 42701 duplicate column,

@@ -101,6 +101,34 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
     return index;
 }
 
+// The place of the column with this id; nullopt if there is none.
+std::optional<uint32_t> position_of(const TableDef& table, uint32_t column_id) {
+    for (uint32_t i = 0; i < table.columns.size(); i++) {
+        if (table.columns[i].id == column_id) return i;
+    }
+    return std::nullopt;
+}
+
+void encode_check(const TableDef& table, const CheckDef& check, Writer& out) {
+    out.str(check.name);
+    out.str(check.condition);
+    out.u32(static_cast<uint32_t>(check.columns.size()));
+    for (uint32_t position : check.columns) out.u32(table.columns[position].id);
+}
+
+Result<CheckDef> decode_check(const TableDef& table, Reader& in) {
+    CheckDef check;
+    check.name = in.str();
+    check.condition = in.str();
+    const uint32_t columns = in.u32();
+    for (uint32_t i = 0; i < columns && in.ok(); i++) {
+        auto position = position_of(table, in.u32());
+        if (!position) return Status::corruption("a CHECK without its column");
+        check.columns.push_back(*position);
+    }
+    return check;
+}
+
 // The end of format 1.
 Status decode_primary_key(TableDef& table, Reader& in) {
     IndexDef key;
@@ -140,6 +168,8 @@ std::string encode(const TableDef& table) {
     out.u32(table.next_index_id);
     out.u32(static_cast<uint32_t>(table.indexes.size()));
     for (const IndexDef& index : table.indexes) encode_index(table, index, out);
+    out.u32(static_cast<uint32_t>(table.checks.size()));
+    for (const CheckDef& check : table.checks) encode_check(table, check, out);
     return out.take();
 }
 
@@ -169,6 +199,11 @@ Result<TableDef> decode(Bytes data) {
             ASSIGN_OR_RETURN(IndexDef index, decode_index(table, in));
             table.indexes.push_back(std::move(index));
         }
+    }
+    const uint32_t checks = format > kTableFormatWithoutChecks ? in.u32() : 0;
+    for (uint32_t i = 0; i < checks && in.ok(); i++) {
+        ASSIGN_OR_RETURN(CheckDef check, decode_check(table, in));
+        table.checks.push_back(std::move(check));
     }
     if (!in.ok() || !in.at_end()) return Status::corruption("a table definition is malformed");
     table.finish();

@@ -2,7 +2,7 @@
 //
 // Little-endian; str is a u32 length and that many bytes.
 //
-//   u16  format (3; 1 and 2 are read too)
+//   u16  format (4; 1 to 3 are read too)
 //   u32  table id
 //   str  table name
 //   u32  next column id
@@ -24,8 +24,12 @@
 //        u32  number of columns, then for each
 //             u32  column id
 //             u8   order (0: ascending, NULLs last)
+//   u32  number of CHECK constraints, then for each
+//        str  name
+//        str  condition
+//        u32  number of columns that it uses, then for each its column id (u32)
 //
-// Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
+// Formats 2 and 3 ended with the indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none
@@ -40,7 +44,8 @@
 
 namespace trefoil::catalog {
 
-constexpr uint16_t kTableFormat = 3;
+constexpr uint16_t kTableFormat = 4;
+constexpr uint16_t kTableFormatWithoutChecks = 3;
 constexpr uint16_t kTableFormatPrimaryKeyOnly = 1;
 
 enum ColumnFlags : uint8_t { kNotNull = 1, kHasCharLength = 2, kHasDefault = 4, kHasMissing = 8 };

@@ -121,6 +121,22 @@ private:
             .with_position(name.position);
     }
 
+    static bool uses(const catalog::CheckDef& check, uint32_t position) {
+        return std::find(check.columns.begin(), check.columns.end(), position) !=
+               check.columns.end();
+    }
+
+    // The text of the condition names the column, and was checked for its type.
+    Status refuse_in_check(uint32_t position, const char* what, const engine::Name& name) const {
+        for (const catalog::CheckDef& check : def_.checks) {
+            if (!uses(check, position)) continue;
+            return Status::unsupported(std::string(what) + " that CHECK constraint \"" +
+                                       check.name + "\" uses")
+                .with_position(name.position);
+        }
+        return {};
+    }
+
     Status add_column(const AlterAction& action) {
         const engine::ColumnSpec& spec = action.column;
         if (def_.find_column(spec.name.text)) {
@@ -159,6 +175,10 @@ private:
         for (catalog::IndexDef& index : def_.indexes) {
             for (uint32_t& key : index.columns) key -= key > at;
         }
+        std::erase_if(def_.checks, [&](const catalog::CheckDef& c) { return uses(c, at); });
+        for (catalog::CheckDef& check : def_.checks) {
+            for (uint32_t& column : check.columns) column -= column > at;
+        }
         return {};
     }
 
@@ -167,6 +187,7 @@ private:
         if (def_.find_column(action.new_name.text)) {
             return column_error("42701", def_, action.new_name, "already exists");
         }
+        RETURN_IF_ERROR(refuse_in_check(at, "renaming a column", action.name));
         def_.columns[at].name = action.new_name.text;
         return {};
     }
@@ -204,6 +225,7 @@ private:
             return {};
         }
         RETURN_IF_ERROR(refuse_in_index(at, "changing the type of a column", action.name));
+        RETURN_IF_ERROR(refuse_in_check(at, "changing the type of a column", action.name));
         const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();
         if (!action.text && !casts_by_itself(column.type, spec.type)) {
             return Status(Code::kInvalidInput, "42804",

@@ -2,9 +2,14 @@
 //
 // The engine plans and runs the read side of a change; what comes out of it goes to a TableWriter.
 
-#include "arrow/compute.h"
+#include <algorithm>
+#include <array>
+
+#include "access/given_rows.h"
 #include "base/check.h"
 #include "base/edit_distance.h"
+#include "db/bulk_insert.h"
+#include "db/change_sink.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -12,65 +17,22 @@ namespace {
 
 using Answer = Session::State::Answer;
 
-// Takes the batches of a change's read plan apart: gives the writer its columns, and keeps what
-// RETURNING answers for the rows that were changed.
-class ChangeSink {
-public:
-    ChangeSink(table::TableWriter& writer, const engine::StatementKind& kind,
-               const engine::QueryPlan& plan)
-        : writer_(writer), kind_(kind), shape_(*plan.change) {
-        const auto& fields = plan.schema->fields;
-        auto returned = std::make_shared<arrow::Schema>();
-        returned->fields.assign(fields.begin() + static_cast<ptrdiff_t>(shape_.width()),
-                                fields.end());
-        returned_schema_ = std::move(returned);
-    }
+std::string tag_of(engine::ChangeKind kind, uint64_t rows) {
+    static constexpr std::array kTags = {"INSERT 0 ", "UPDATE ", "DELETE ", "MERGE "};
+    return kTags[static_cast<size_t>(kind)] + std::to_string(rows);
+}
 
-    Status write(arrow::Batch batch) {
-        const auto width = batch.columns.begin() + static_cast<ptrdiff_t>(shape_.width());
-        arrow::Batch returned{returned_schema_, batch.rows, {width, batch.columns.end()}};
-        batch.columns.erase(width, batch.columns.end());
-        std::vector<uint32_t> applied;
-        if (std::holds_alternative<engine::Insert>(kind_)) {
-            RETURN_IF_ERROR(writer_.insert(batch));
-            keep(std::move(returned));
-            return {};
-        }
-        arrow::Array row_ids = std::move(batch.columns[0]);
-        batch.columns.erase(batch.columns.begin());
-        RETURN_IF_ERROR(shape_.columns > 0 ? writer_.update(row_ids, batch.columns, &applied)
-                                           : writer_.erase(row_ids, &applied));
-        const bool all = applied.size() == static_cast<size_t>(returned.rows);
-        keep(all ? std::move(returned) : arrow::take(returned, applied));
-        return {};
-    }
+// "Insert: t", "with gone: Delete: t"
+std::string title_of(const engine::ChangeShape& change) {
+    static constexpr std::array kTitles = {"Insert: ", "Update: ", "Delete: ", "Merge: "};
+    std::string title = kTitles[static_cast<size_t>(change.kind)] + change.table.text;
+    return change.given.empty() ? title : change.given.substr(1) + ": " + title;
+}
 
-    const arrow::SchemaPtr& returned_schema() const { return returned_schema_; }
-    std::vector<arrow::Batch> take_returned() { return std::move(returned_); }
-
-private:
-    void keep(arrow::Batch batch) {
-        if (shape_.returning && batch.rows > 0) returned_.push_back(std::move(batch));
-    }
-
-    table::TableWriter& writer_;
-    const engine::StatementKind& kind_;
-    const engine::ChangeShape& shape_;
-    arrow::SchemaPtr returned_schema_;
-    std::vector<arrow::Batch> returned_;
-};
-
-struct Target {
-    const engine::Name* table;
-    const char* tag;
-};
-
-Target target_of(const engine::StatementKind& kind) {
-    if (const auto* insert = std::get_if<engine::Insert>(&kind)) {
-        return {&insert->table, "INSERT 0 "};
-    }
-    if (const auto* update = std::get_if<engine::Update>(&kind)) return {&update->table, "UPDATE "};
-    return {&std::get<engine::Delete>(kind).table, "DELETE "};
+// A key that somebody else takes meanwhile is one more conflict.
+bool has_conflict_clause(const engine::QueryPlan& plan) {
+    return (plan.change && plan.change->conflict) ||
+           std::any_of(plan.children.begin(), plan.children.end(), has_conflict_clause);
 }
 
 }  // namespace
@@ -108,41 +70,173 @@ Result<catalog::TablePtr> Session::State::table_to_change(const table::Version& 
     return find_table(version, name);
 }
 
-Result<Answer> Session::State::modify(CachedStatement& statement,
-                                      std::span<const Value> parameters) {
-    const engine::StatementKind& kind = statement.statement.kind;
-    const Target target = target_of(kind);
-    arrow::SchemaPtr schema;
-    std::vector<arrow::Batch> returned;
+std::shared_ptr<const access::DirectChange> Session::State::direct_form(
+    const CachedStatement& statement) const {
+    const auto& change = statement.plan->change;
+    if (!change || !change->direct) return nullptr;
+    catalog::TablePtr table = statement.planned_for->find(change->table.text);
+    if (!table) return nullptr;
+    const uint32_t id = table->id;
+    return access::DirectChange::make(std::move(table), *change->direct,
+                                      returned_schema(*statement.plan), db.table_counters.of(id));
+}
+
+bool Session::State::goes_directly(const CachedStatement& statement,
+                                   std::span<const Value> parameters) const {
+    return statement.direct && settings.fast_path &&
+           (settings.use_indexes || !statement.direct->uses_index()) &&
+           parameters.size() == statement.plan->parameters.size() &&
+           statement.direct->fits(parameters);
+}
+
+// `understood` is cleared, and nothing changed, if the engine must do it.
+Result<Answer> Session::State::direct_change(const CachedStatement& statement,
+                                             std::span<const Value> parameters, bool* understood) {
+    access::DirectChange::Outcome outcome;
+    *understood = true;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        auto now = catalog_of(t.view());
-        RETURN_IF_ERROR(plan(statement, *now));  // the catalog may be another one by now
-        ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), *target.table));
-        const engine::ChangeShape& shape = *statement.plan->change;
-        if (shape.columns > 0) {
-            RETURN_IF_ERROR(check_shape(*statement.plan->schema, *table, shape.row_id));
-        }
-        table::TableWriter writer(t, table);
-        ChangeSink sink(writer, kind, *statement.plan);
-        ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));
-        for (;;) {
-            ASSIGN_OR_RETURN(auto batch, stream->next());
-            if (!batch) break;
-            RETURN_IF_ERROR(sink.write(std::move(*batch)));
-        }
-        schema = sink.returned_schema();
-        returned = sink.take_returned();
-        return writer.finish();
+        *understood = t.view()->catalog == statement.planned_for;
+        if (!*understood) return uint64_t{0};
+        ASSIGN_OR_RETURN(auto done, statement.direct->run(t, parameters));
+        *understood = done.has_value();
+        if (done) outcome = std::move(*done);
+        return outcome.rows;
     };
     ASSIGN_OR_RETURN(uint64_t count, change(work));
-    db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
-    std::string tag = target.tag + std::to_string(count);
+    if (!*understood) return Answer();
+    db.statement_counters.access_tier.fetch_add(1, std::memory_order_relaxed);
+    std::string tag = tag_of(statement.plan->change->kind, count);
     auto answer = statement.plan->change->returning
-                      ? answer_of(std::move(schema), std::move(returned), std::move(tag))
+                      ? answer_of(std::move(outcome.returned), std::move(tag))
                       : done(std::move(tag));
+    answer->affected_rows = count;
+    answer->tier = "access";
+    return answer;
+}
+
+Result<Answer> Session::State::modify(CachedStatement& statement, std::span<const Value> parameters,
+                                      std::vector<std::string>* analysis) {
+    if (!analysis && goes_directly(statement, parameters)) {
+        bool understood = false;
+        ASSIGN_OR_RETURN(Answer answer, direct_change(statement, parameters, &understood));
+        if (understood) return answer;
+    }
+    const engine::QueryPlan& whole = *statement.plan;
+    Changed done_last;
+    std::vector<std::string> parts;
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        parts.clear();
+        // All parts see the rows that were there before the statement.
+        auto now = catalog_of(t.view());
+        RETURN_IF_ERROR(plan(statement, *now));  // the catalog may be another one by now
+        access::GivenRows given(*now);
+        for (const engine::QueryPlan& part : whole.children) {
+            if (part.change->given.empty()) continue;
+            ASSIGN_OR_RETURN(Changed changed, run_change(t, part, parameters, given, analysis));
+            given.set(part.change->given, returned_schema(part), std::move(changed.returned));
+            for (std::string& line : changed.analysis) parts.push_back(std::move(line));
+        }
+        if (whole.change) {
+            ASSIGN_OR_RETURN(done_last, run_change(t, whole, parameters, given, analysis));
+        } else {
+            ASSIGN_OR_RETURN(done_last, read_all(whole, parameters, given, analysis));
+        }
+        return done_last.rows;
+    };
+    ASSIGN_OR_RETURN(uint64_t count, change(work, has_conflict_clause(whole)));
+    db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
+    if (analysis) {
+        *analysis = std::move(done_last.analysis);
+        analysis->insert(analysis->end(), parts.begin(), parts.end());
+    }
+    std::string tag = whole.change ? tag_of(whole.change->kind, count) : "SELECT";
+    const bool rows = !whole.change || whole.change->returning;
+    auto answer = rows ? answer_of(whole.change ? returned_schema(whole) : whole.schema,
+                                   std::move(done_last.returned), std::move(tag))
+                       : done(std::move(tag));
     answer->affected_rows = count;
     answer->tier = "engine";
     return answer;
+}
+
+// One change of one table, read through `catalog`.
+Result<Session::State::Changed> Session::State::run_change(table::Transaction& t,
+                                                           const engine::QueryPlan& plan,
+                                                           std::span<const Value> parameters,
+                                                           const access::SourceCatalog& catalog,
+                                                           bool analyse) {
+    ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), plan.change->table));
+    if (const engine::ChangeShape& shape = *plan.change; shape.columns > 0) {
+        RETURN_IF_ERROR(check_shape(*plan.schema, *table, shape.action + shape.row_id));
+    }
+    table::TableWriter writer(t, table);
+    ChangeSink sink(writer, plan);
+    if (plan.change->conflict) RETURN_IF_ERROR(sink.set_conflict(*plan.change->conflict));
+    ASSIGN_OR_RETURN(auto stream, engine->run(plan, parameters, catalog, &cancel));
+    for (;;) {
+        ASSIGN_OR_RETURN(auto batch, stream->next());
+        if (!batch) break;
+        RETURN_IF_ERROR(sink.write(std::move(*batch)));
+    }
+    RETURN_IF_ERROR(settle_conflicts(sink, plan, parameters, catalog));
+    Changed changed;
+    std::vector<std::string> lines;
+    if (analyse) {
+        ASSIGN_OR_RETURN(lines, engine->analysed(*stream));
+    }
+    changed.returned = sink.take_returned();
+    ASSIGN_OR_RETURN(changed.rows, writer.finish());
+    if (!analyse) return changed;
+    changed.analysis.push_back(title_of(*plan.change) + ", rows=" + std::to_string(changed.rows));
+    for (const std::string& line : lines) changed.analysis.push_back("  " + line);
+    return changed;
+}
+
+Result<Session::State::Changed> Session::State::read_all(const engine::QueryPlan& plan,
+                                                         std::span<const Value> parameters,
+                                                         const access::SourceCatalog& catalog,
+                                                         bool analyse) {
+    Changed all;
+    ASSIGN_OR_RETURN(auto stream, engine->run(plan, parameters, catalog, &cancel));
+    for (;;) {
+        ASSIGN_OR_RETURN(auto batch, stream->next());
+        if (!batch) break;
+        batch->schema = plan.schema;
+        all.returned.push_back(std::move(*batch));
+    }
+    if (analyse) {
+        ASSIGN_OR_RETURN(all.analysis, engine->analysed(*stream));
+    }
+    return all;
+}
+
+Result<Answer> Session::State::truncate(const engine::Truncate& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        for (const engine::Name& name : statement.tables) {
+            ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), name));
+            RETURN_IF_ERROR(t.truncate_table(table->id));
+        }
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(work).status());
+    return done("TRUNCATE TABLE");
+}
+
+// Runs the update of ON CONFLICT DO UPDATE over the rows that the sink found to be there.
+Status Session::State::settle_conflicts(ChangeSink& sink, const engine::QueryPlan& plan,
+                                        std::span<const Value> parameters,
+                                        const access::SourceCatalog& catalog) {
+    std::vector<arrow::Batch> conflicts = sink.take_conflicts();
+    if (conflicts.empty()) return {};
+    CHECK(!plan.children.empty());
+    access::GivenRows given(catalog);
+    given.set(kConflictRows, sink.conflict_schema(), std::move(conflicts));
+    ASSIGN_OR_RETURN(auto stream, engine->run(plan.children[0], parameters, given, &cancel));
+    for (;;) {
+        ASSIGN_OR_RETURN(auto batch, stream->next());
+        if (!batch) return {};
+        RETURN_IF_ERROR(sink.write_conflicts(plan.children[0], std::move(*batch)));
+    }
 }
 
 Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStream* rows) {
@@ -162,10 +256,12 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
                          table_to_change(*t.view(), engine::Name{std::string(table_name), 0}));
         ASSIGN_OR_RETURN(auto stream, engine->cast_stream(held.get(), table->schema(), &cancel));
         table::TableWriter writer(t, table);
+        auto now = catalog_of(t.view());
+        ASSIGN_OR_RETURN(BulkInsert insert, BulkInsert::make(*engine, *now, cancel, writer));
         for (;;) {
             ASSIGN_OR_RETURN(auto batch, stream->next());
             if (!batch) break;
-            RETURN_IF_ERROR(writer.insert(*batch));
+            RETURN_IF_ERROR(insert.write(std::move(*batch)));
         }
         return writer.finish();
     };

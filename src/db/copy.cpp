@@ -14,6 +14,7 @@
 #include "arrow/compute.h"
 #include "csv/reader.h"
 #include "csv/writer.h"
+#include "db/bulk_insert.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -325,9 +326,11 @@ Result<Answer> Session::State::copy_from(const engine::CopyFrom& copy) {
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), copy.table));
         ASSIGN_OR_RETURN(ColumnMap map, map_columns(copy, *table, *engine));
         table::TableWriter writer(t, table);
+        auto now = catalog_of(t.view());
+        ASSIGN_OR_RETURN(BulkInsert insert, BulkInsert::make(*engine, *now, cancel, writer));
         auto write = [&](arrow::Batch batch) -> Status {
             ASSIGN_OR_RETURN(arrow::Batch rows, widen(std::move(batch), map, *table));
-            return writer.insert(rows);
+            return insert.write(std::move(rows));
         };
         if (format.parquet) {
             ASSIGN_OR_RETURN(auto file, engine->read_parquet(copy.file, &cancel));

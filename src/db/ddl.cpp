@@ -47,6 +47,16 @@ Status add_key(const engine::KeySpec& spec, catalog::TableDef* table) {
     return {};
 }
 
+catalog::CheckDef check_of(const engine::CheckSpec& spec, const catalog::TableDef& table) {
+    catalog::CheckDef check;
+    if (spec.name) check.name = spec.name->text;
+    check.condition = spec.condition;
+    for (const std::string& column : spec.columns) {
+        check.columns.push_back(table.find_column(column).value());
+    }
+    return check;
+}
+
 }  // namespace
 
 Result<Answer> Session::State::create_table(const engine::CreateTable& statement) {
@@ -69,6 +79,9 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         def.columns.push_back(std::move(column));
     }
     for (const engine::KeySpec& key : statement.keys) RETURN_IF_ERROR(add_key(key, &def));
+    for (const engine::CheckSpec& spec : statement.checks)
+        def.checks.push_back(check_of(spec, def));
+    RETURN_IF_ERROR(catalog::name_checks(def));
     bool exists = false;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         exists = t.view()->catalog->find(def.name) != nullptr;

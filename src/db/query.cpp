@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "access/given_rows.h"
 #include "base/check.h"
+#include "db/change_sink.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -239,12 +241,12 @@ Result<Answer> Session::State::query(CachedStatement& statement,
     return answer;
 }
 
-Result<Answer> Session::State::explain(const CachedStatement& statement,
+Result<Answer> Session::State::explain(CachedStatement& statement,
                                        std::span<const Value> parameters) {
     const engine::Explain& how = *statement.statement.explain;
     if (!statement.plan) {
         return Status::unsupported(
-            "EXPLAIN of a statement that is not a query, INSERT, UPDATE or DELETE");
+            "EXPLAIN of a statement that is not a query, INSERT, UPDATE, DELETE or MERGE");
     }
     ASSIGN_OR_RETURN(auto now, catalog());
     std::vector<std::string> lines;
@@ -266,7 +268,23 @@ Result<Answer> Session::State::explain(const CachedStatement& statement,
             return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
         }
     }
-    ASSIGN_OR_RETURN(lines, engine->explain(*statement.plan, how, parameters, *now, &cancel));
+    if (goes_directly(statement, parameters) && !how.analyze && !how.verbose &&
+        how.format.empty()) {
+        lines.push_back("Access (fast path, no engine)");
+        lines.push_back("  " + statement.direct->explain());
+        return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
+    }
+    if (how.analyze && (statement.plan->change || !statement.plan->children.empty())) {
+        RETURN_IF_ERROR(modify(statement, parameters, &lines).status());
+        return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
+    }
+    // Of the parts of WITH it need only be known which rows they would return.
+    access::GivenRows given(*now);
+    for (const engine::QueryPlan& part : statement.plan->children) {
+        const std::string& name = part.change->given;
+        if (!name.empty()) given.set(name, returned_schema(part), {});
+    }
+    ASSIGN_OR_RETURN(lines, engine->explain(*statement.plan, how, parameters, given, &cancel));
     return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
 }
 

@@ -17,6 +17,7 @@ bool wants_plan(const engine::StatementKind& kind) {
            std::holds_alternative<engine::Insert>(kind) ||
            std::holds_alternative<engine::Update>(kind) ||
            std::holds_alternative<engine::Delete>(kind) ||
+           std::holds_alternative<engine::Merge>(kind) ||
            std::holds_alternative<engine::CopyTo>(kind);
 }
 
@@ -61,6 +62,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     if (statement.plan && statement.planned_for == version.catalog) return {};
     statement.plan.reset();
     statement.point.reset();
+    statement.direct.reset();
     ASSIGN_OR_RETURN(engine::QueryPlan made, engine->plan(statement.statement, catalog));
     db.statement_counters.plans_made.fetch_add(1, std::memory_order_relaxed);
     if (made.access && !made.access->limit && !made.access->offset) {
@@ -74,6 +76,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     }
     statement.plan = std::move(made);
     statement.planned_for = version.catalog;
+    statement.direct = direct_form(statement);
     return {};
 }
 
@@ -116,7 +119,8 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
             statement->statement = std::move(*parsed);
             statement->planned_for = nullptr;
             Status planned = plan(*statement, *now);
-            statement->not_liftable = !planned.ok() || !statement->plan->access;
+            statement->not_liftable =
+                !planned.ok() || (!statement->plan->access && !statement->direct);
             statement->planned_for = now->version()->catalog;
         } else {
             statement->not_liftable = true;
@@ -126,6 +130,12 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
         db.statement_counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
     }
     if (statement->not_liftable) return Answer();
+    if (statement->direct) {
+        *handled = statement->direct->fits(lifted->literals);
+        if (!*handled) return Answer();
+        cancel.store(false);
+        return run(statement, lifted->literals);
+    }
     cancel.store(false);
     bool understood = false;
     txn_used = true;
@@ -161,10 +171,17 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
     }
     if (s.explain) return explain(statement, parameters);
     return std::visit(Overloaded{
-                          [&](const engine::Query&) { return query(statement, parameters); },
+                          [&](const engine::Query&) {
+                              // WITH may change something for a query, too.
+                              return statement.plan->children.empty()
+                                         ? query(statement, parameters)
+                                         : modify(statement, parameters);
+                          },
                           [&](const engine::Insert&) { return modify(statement, parameters); },
                           [&](const engine::Update&) { return modify(statement, parameters); },
                           [&](const engine::Delete&) { return modify(statement, parameters); },
+                          [&](const engine::Merge&) { return modify(statement, parameters); },
+                          [&](const engine::Truncate& t) { return truncate(t); },
                           [&](const engine::CreateTable& c) { return create_table(c); },
                           [&](const engine::DropTable& d) { return drop_table(d); },
                           [&](const engine::AlterTable& a) { return alter_table(a); },
@@ -187,7 +204,7 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
 }
 
 Result<uint64_t> Session::State::change(
-    const std::function<Result<uint64_t>(table::Transaction&)>& work) {
+    const std::function<Result<uint64_t>(table::Transaction&)>& work, bool retry_duplicates) {
     if (txn) {
         table::Transaction::State mark = txn->mark();
         auto done = work(*txn);
@@ -200,7 +217,9 @@ Result<uint64_t> Session::State::change(
         ASSIGN_OR_RETURN(uint64_t count, work(own));
         Status committed = db.tables->commit(own);
         if (committed.ok()) return count;
-        if (committed.code() != Code::kConflict || attempt == kAttemptsMax) return committed;
+        const bool again = committed.code() == Code::kConflict ||
+                           (retry_duplicates && committed.sqlstate() == "23505");
+        if (!again || attempt == kAttemptsMax) return committed;
         db.statement_counters.commit_retries.fetch_add(1, std::memory_order_relaxed);
     }
 }

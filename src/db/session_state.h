@@ -28,6 +28,8 @@
 
 namespace trefoil {
 
+class ChangeSink;
+
 // How a transaction runs.
 struct TransactionModes {
     engine::Isolation isolation = engine::Isolation::kRepeatableRead;
@@ -68,7 +70,9 @@ struct Session::State {
 
     // Runs `work` in the open transaction, or in one of its own that is committed, and again on
     // conflict.
-    Result<uint64_t> change(const std::function<Result<uint64_t>(table::Transaction&)>& work);
+    // With `retry_duplicates`, also if a key was taken meanwhile.
+    Result<uint64_t> change(const std::function<Result<uint64_t>(table::Transaction&)>& work,
+                            bool retry_duplicates = false);
 
     // --- the parts of it ---
     Result<Answer> dispatch(CachedStatement& statement, std::span<const Value> parameters);
@@ -86,7 +90,7 @@ struct Session::State {
                                                       std::span<const Value> parameters,
                                                       const access::SnapshotCatalog& catalog,
                                                       uint64_t* offset);
-    Result<Answer> explain(const CachedStatement& statement, std::span<const Value> parameters);
+    Result<Answer> explain(CachedStatement& statement, std::span<const Value> parameters);
 
     // Reading the rows of an answer of block number `block` failed.
     void reading_failed(uint64_t block) {
@@ -97,7 +101,29 @@ struct Session::State {
     // As find_table; 42809 for a system table.
     Result<catalog::TablePtr> table_to_change(const table::Version& version,
                                               const engine::Name& name) const;
-    Result<Answer> modify(CachedStatement& statement, std::span<const Value> parameters);
+    // With `analysis`, by the engine in any case, and the lines of EXPLAIN ANALYZE go there.
+    Result<Answer> modify(CachedStatement& statement, std::span<const Value> parameters,
+                          std::vector<std::string>* analysis = nullptr);
+    struct Changed {
+        uint64_t rows = 0;
+        std::vector<arrow::Batch> returned;
+        std::vector<std::string> analysis;  // lines of EXPLAIN ANALYZE
+    };
+    Result<Changed> run_change(table::Transaction& t, const engine::QueryPlan& plan,
+                               std::span<const Value> parameters,
+                               const access::SourceCatalog& catalog, bool analyse);
+    Result<Changed> read_all(const engine::QueryPlan& plan, std::span<const Value> parameters,
+                             const access::SourceCatalog& catalog, bool analyse);
+    Status settle_conflicts(ChangeSink& sink, const engine::QueryPlan& plan,
+                            std::span<const Value> parameters,
+                            const access::SourceCatalog& catalog);
+    Result<Answer> truncate(const engine::Truncate& statement);
+    Result<Answer> direct_change(const CachedStatement& statement,
+                                 std::span<const Value> parameters, bool* understood);
+    // Whether the engine is left out when the statement runs with these values.
+    bool goes_directly(const CachedStatement& statement, std::span<const Value> parameters) const;
+    // The change as it is done without the engine; null if that cannot be.
+    std::shared_ptr<const access::DirectChange> direct_form(const CachedStatement& statement) const;
 
     // ddl.cpp
     Result<Answer> create_table(const engine::CreateTable& statement);

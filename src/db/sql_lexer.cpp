@@ -128,6 +128,20 @@ std::optional<Value> number_value(std::string_view text, bool negative) {
     return std::nullopt;  // decimals and floats stay where they are
 }
 
+// 12.50, with as many digits as every type of numbers holds exactly.
+std::optional<Value> decimal_value(std::string_view text, bool negative) {
+    constexpr size_t kDigitsMax = 15;
+    const size_t point = text.find('.');
+    if (point == std::string_view::npos || text.size() - 1 > kDigitsMax) return std::nullopt;
+    std::string digits(text.substr(0, point));
+    digits += text.substr(point + 1);
+    int64_t unscaled = 0;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), unscaled);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    const auto scale = static_cast<int32_t>(text.size() - point - 1);
+    return Value(Decimal{negative ? -unscaled : unscaled, scale});
+}
+
 Value string_value(std::string_view quoted) {
     std::string out;
     for (size_t i = 1; i + 1 < quoted.size(); i++) {
@@ -182,45 +196,110 @@ std::optional<Token> next_token(std::string_view sql, size_t* at, bool* open) {
     return Token{kind, sql.substr(start, end - start), start};
 }
 
-std::optional<LiftedStatement> lift_literals(std::string_view sql) {
-    LiftedStatement lifted;
-    size_t at = 0, copied = 0;
-    bool open = false, first = true, in_conditions = false;
-    int parentheses = 0;
-    std::string_view before;  // the token before, to tell a sign from a minus
-    while (auto token = next_token(sql, &at, &open)) {
-        if (first && !equals_ignore_case(token->text, "select")) return std::nullopt;
-        if (token->kind == TokenKind::kParameter) return std::nullopt;
-        if (!first && token->kind == TokenKind::kWord) {
-            if (!is_simple_word(token->text)) return std::nullopt;
-            if (parentheses == 0 && (equals_ignore_case(token->text, "where") ||
-                                     equals_ignore_case(token->text, "limit"))) {
-                in_conditions = true;
-            }
+namespace {
+
+// Which literals of a statement may be lifted.
+class Lifter {
+public:
+    explicit Lifter(std::string_view sql) : sql_(sql) {}
+
+    std::optional<LiftedStatement> lift() {
+        size_t at = 0;
+        bool open = false;
+        while (auto token = next_token(sql_, &at, &open)) {
+            if (!take(*token, at)) return std::nullopt;
+            if (lifted_.literals.size() > kLiftedMax) return std::nullopt;
+            two_before_ = before_;
+            before_ = token->text;
         }
-        first = false;
-        if (token->text == "(") parentheses++;
-        if (token->text == ")") parentheses--;
-        std::optional<Value> value;
-        size_t begin = token->offset;
-        if (in_conditions && token->kind == TokenKind::kNumber) {
-            // "-7" after an operator is a negative number, after a value it is a subtraction.
-            const bool sign = before == "-";
-            if (sign) return std::nullopt;
-            value = number_value(token->text, false);
-        } else if (in_conditions && token->kind == TokenKind::kString && token->text[0] == '\'') {
-            value = string_value(token->text);
-        }
-        before = token->text;
-        if (!value) continue;
-        lifted.text.append(sql.substr(copied, begin - copied));
-        lifted.literals.push_back(std::move(*value));
-        lifted.text += "$" + std::to_string(lifted.literals.size());
-        copied = at;
+        if (open || lifted_.literals.empty()) return std::nullopt;
+        lifted_.text.append(sql_.substr(copied_));
+        return std::move(lifted_);
     }
-    if (open || lifted.literals.empty()) return std::nullopt;
-    lifted.text.append(sql.substr(copied));
-    return lifted;
+
+private:
+    // Statements of more literals are worth a plan of their own.
+    static constexpr size_t kLiftedMax = 512;
+    enum class Kind : uint8_t { kNone, kQuery, kChange };
+
+    static Kind kind_of(std::string_view word) {
+        if (equals_ignore_case(word, "select")) return Kind::kQuery;
+        const bool change = equals_ignore_case(word, "insert") ||
+                            equals_ignore_case(word, "update") ||
+                            equals_ignore_case(word, "delete");
+        return change ? Kind::kChange : Kind::kNone;
+    }
+
+    // False if the statement is none of ours.
+    bool take(const Token& token, size_t end) {
+        if (kind_ == Kind::kNone) {
+            kind_ = kind_of(token.text);
+            return kind_ != Kind::kNone;
+        }
+        if (token.kind == TokenKind::kParameter) return false;
+        if (token.kind == TokenKind::kWord && !take_word(token.text)) return false;
+        if (token.text == "(") parentheses_++;
+        if (token.text == ")") parentheses_--;
+        if (!among_values_) return true;
+        if (token.kind == TokenKind::kNumber) return take_number(token, end);
+        if (token.kind != TokenKind::kString) return true;
+        if (token.text[0] != '\'') return kind_ == Kind::kQuery;  // stays where it is
+        replace(token.offset, end, string_value(token.text));
+        return true;
+    }
+
+    bool take_word(std::string_view word) {
+        if (kind_ == Kind::kChange) {
+            among_values_ |= equals_ignore_case(word, "values") ||
+                             equals_ignore_case(word, "set") || equals_ignore_case(word, "where");
+            return !equals_ignore_case(word, "select") && !equals_ignore_case(word, "with");
+        }
+        if (!is_simple_word(word)) return false;
+        among_values_ |= parentheses_ == 0 &&
+                         (equals_ignore_case(word, "where") || equals_ignore_case(word, "limit"));
+        return true;
+    }
+
+    bool take_number(const Token& token, size_t end) {
+        const bool minus = before_ == "-";
+        if (kind_ == Kind::kQuery) {
+            // "-7" after an operator is a negative number, after a value it is a subtraction.
+            if (minus) return false;
+            auto value = number_value(token.text, false);
+            if (value) replace(token.offset, end, std::move(*value));  // or it stays where it is
+            return true;
+        }
+        const bool sign = minus && (two_before_ == "(" || two_before_ == "," || two_before_ == "=");
+        auto value = number_value(token.text, sign);
+        if (!value) value = decimal_value(token.text, sign);
+        if (!value) return false;
+        replace(sign ? minus_at(token.offset) : token.offset, end, std::move(*value));
+        return true;
+    }
+
+    // Where the "-" before this place is.
+    size_t minus_at(size_t offset) const { return sql_.rfind('-', offset - 1); }
+
+    void replace(size_t begin, size_t end, Value value) {
+        lifted_.text.append(sql_.substr(copied_, begin - copied_));
+        lifted_.literals.push_back(std::move(value));
+        lifted_.text += "$" + std::to_string(lifted_.literals.size());
+        copied_ = end;
+    }
+
+    std::string_view sql_;
+    LiftedStatement lifted_;
+    size_t copied_ = 0;
+    Kind kind_ = Kind::kNone;
+    bool among_values_ = false;
+    int parentheses_ = 0;
+    std::string_view before_, two_before_;  // the tokens before, to tell a sign from a minus
+};
+
+}  // namespace
+
+std::optional<LiftedStatement> lift_literals(std::string_view sql) {
+    return Lifter(sql).lift();
 }
 
 std::optional<std::string_view> first_statement(std::string_view text) {

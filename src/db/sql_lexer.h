@@ -35,8 +35,9 @@ struct LiftedStatement {
     std::vector<Value> literals;
 };
 
-// nullopt unless the statement is a SELECT of the simple kind that the fast path may run (no joins,
-// groups, orders, subqueries, parameters) and has a literal behind WHERE or LIMIT.
+// nullopt unless the statement is of a simple kind that the fast path may run: a SELECT (no joins,
+// groups, orders, subqueries, parameters) with a literal behind WHERE or LIMIT, or an INSERT,
+// UPDATE or DELETE without a query, all whose literals behind VALUES, SET or WHERE can be lifted.
 std::optional<LiftedStatement> lift_literals(std::string_view sql);
 
 }  // namespace trefoil

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "access/direct_change.h"
 #include "access/point_query.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
@@ -26,6 +27,8 @@ struct CachedStatement {
     std::optional<engine::QueryPlan> plan;            // queries, DML, COPY TO
     catalog::CatalogPtr planned_for;                  // the catalog of the plan
     std::shared_ptr<const access::PointQuery> point;  // set if it is a lookup of whole keys
+    std::shared_ptr<const access::DirectChange>
+        direct;  // set if it is a change by key or of values
     bool not_liftable =
         false;  // a lifted text that cannot run on the fast path; nothing else is set
 };

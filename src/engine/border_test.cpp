@@ -52,7 +52,9 @@ std::string plan_bytes() {
     w.u8(1), w.u8(2), w.u32(0), w.str("l");
     w.u8(0);
     w.u32(1), w.str("person");
-    w.u8(1), w.u8(1), w.u32(2), w.u8(1);  // a row id, two columns, RETURNING
+    w.u8(1), w.u8(0), w.u8(1), w.u32(2), w.u32(0), w.u8(1), w.u8(0);
+    w.u8(1), w.str("person"), w.u32(7), w.u8(0),
+        w.str("");  // UPDATE person  // row id, 2 columns, RETURNING
     return w.take();
 }
 

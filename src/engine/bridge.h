@@ -128,6 +128,8 @@ typedef struct tf_table {
     /* Writes the SQL text of the default; *has is 0 if there is none. */
     int (*column_default)(void* context, uint32_t column, const tf_sink* out, uint8_t* has,
                           tf_error* error);
+    /* u32 n, n of (str constraint, str condition): the CHECK constraints, by name */
+    int (*checks)(void* context, const tf_sink* out, tf_error* error);
     int (*scan)(void* context, const tf_scan_request* request, tf_leaf* out, tf_error* error);
     void (*release)(void* context);
 } tf_table;
@@ -181,6 +183,13 @@ int tf_session_plan(tf_session* session, const tf_statement* statement, const tf
 int tf_plan_schema(const tf_plan* plan, struct ArrowSchema* out, tf_error* error);
 int tf_plan_describe(const tf_plan* plan, const tf_sink* out, tf_error* error);
 void tf_plan_release(tf_plan* plan);
+/* A part of the statement that is run by itself; null if there is none of that number. It lives as
+ * long as the plan, and is not released. First, of INSERT ... ON CONFLICT DO UPDATE, the update of
+ * the rows that are there: it reads the table "\1conflict", which the catalog of its run must have:
+ * _rowid (UInt64), the columns e0, e1, ... of the row that was proposed, and t0, t1, ... of the row
+ * that is there. Then the data-changing parts of WITH, in their order; the others, and the statement
+ * itself, may read what they return as a table of the name that the part's "change" tells. */
+const tf_plan* tf_plan_child(const tf_plan* plan, size_t index);
 
 /* `parameters`: u32 n, n values, cast to the types that the plan inferred. */
 int tf_session_run(tf_session* session, const tf_plan* plan, tf_text parameters,
@@ -227,6 +236,9 @@ int tf_session_settings(tf_session* session, const tf_sink* out, tf_error* error
  * batches stay valid after the cursor is released. */
 int tf_cursor_schema(const tf_cursor* cursor, struct ArrowSchema* out, tf_error* error);
 int tf_cursor_next(tf_cursor* cursor, struct ArrowArray* out, tf_error* error);
+/* Writes u32 n, n strs: the plan that runs, with what it has counted so far; nothing if the rows are
+ * not those of a plan. */
+int tf_cursor_analysed(const tf_cursor* cursor, const tf_sink* out, tf_error* error);
 void tf_cursor_release(tf_cursor* cursor);
 
 /* ---- Byte forms
@@ -251,7 +263,20 @@ void tf_cursor_release(tf_cursor* cursor);
  *                          opt expr offset
  *                list str              tables that it reads, each once
  *                opt change            the columns of a change's read side, in this order:
- *                  change: u8 there is a row id, u32 columns of the table, u8 the rest is RETURNING's
+ *                  change: u8 the first column is an INTEGER that says what is done with each row
+ *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of the table, list str CHECK
+ *                          constraints: unless none, an INTEGER follows: which of them the row
+ *                          violates, else NULL; u8 the rest is RETURNING's, opt direct   it can be done without the engine:
+ *                          u8 kind (0 insert, 1 update, 2 delete, 3 merge), name table,
+ *                          opt on conflict, str name under which its rows are read ("": none)
+ *                  on conflict: u8 what conflicts (0 any unique key, 1 that of the columns, 2 the
+ *                          constraint, 3 the primary key), list name, u8 update
+ *                  direct: u8 kind (0 insert, 1 update, 2 delete),
+ *                          list row        of INSERT; a row is a list of expr, all columns
+ *                          list (u32 column, u8 (0 value, 1 from + value, 2 from - value),
+ *                                u32 from, expr value)    of UPDATE
+ *                          list expr       values of the primary key, in its order
+ *                          list u32        columns that RETURNING answers
  *
  *   statement    opt (u8 analyze, u8 verbose, str format)       EXPLAIN in front
  *                u8 kind, then by kind:
@@ -259,10 +284,11 @@ void tf_cursor_release(tf_cursor* cursor);
  *      1 insert        name table
  *      2 update        name table
  *      3 delete        name table
- *      4 create table  name, u8 if_not_exists, list column, list key
+ *      4 create table  name, u8 if_not_exists, list column, list key, list check
  *                        column: name, type, opt u32 char length, u8 not_null, opt str default,
  *                                u8 the default may differ from row to row
  *                        key:    opt name constraint, u8 primary, list name columns
+ *                        check:  opt name constraint, str condition, list str columns it uses
  *      5 drop table    list name, u8 if_exists
  *      6 begin         modes
  *                        modes: u8 isolation (0 not said, 1 read uncommitted, 2 read committed,
@@ -284,6 +310,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *     41 rollback to   name
  *     42 release       name
  *     43 set transaction  modes, u8 for the session
+ *     50 merge         name table
+ *     51 truncate      list name tables, u8 restart identity
  */
 
 #ifdef __cplusplus

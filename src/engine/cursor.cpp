@@ -6,6 +6,7 @@
 
 #include "arrow/array.h"
 #include "base/check.h"
+#include "engine/decode.h"
 
 namespace trefoil::engine {
 namespace {
@@ -28,6 +29,13 @@ public:
         return std::optional(std::move(batch));
     }
 
+    Result<std::vector<std::string>> analysed() const {
+        StringSink lines;
+        RETURN_IF_ERROR(
+            call([&](tf_error* e) { return tf_cursor_analysed(cursor_.get(), lines.get(), e); }));
+        return decode_strings(lines.take());
+    }
+
 private:
     std::unique_ptr<tf_catalog> catalog_;  // outlives the cursor: destroyed after it
     CursorHandle cursor_;
@@ -45,6 +53,12 @@ Result<std::unique_ptr<access::BatchStream>> open_cursor(CursorHandle cursor,
     ASSIGN_OR_RETURN(arrow::Schema schema, arrow::import_schema(*raw.get()));
     return std::unique_ptr<access::BatchStream>(std::make_unique<CursorStream>(
         std::move(cursor), std::move(catalog), std::make_shared<arrow::Schema>(std::move(schema))));
+}
+
+Result<std::vector<std::string>> analysed(const access::BatchStream& stream) {
+    const auto* cursor = dynamic_cast<const CursorStream*>(&stream);
+    if (!cursor) return std::vector<std::string>();
+    return cursor->analysed();
 }
 
 }  // namespace trefoil::engine

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "access/source.h"
 #include "engine/border.h"
@@ -13,5 +15,8 @@ namespace trefoil::engine {
 // the cursor is released.
 Result<std::unique_ptr<access::BatchStream>> open_cursor(CursorHandle cursor,
                                                          std::unique_ptr<tf_catalog> catalog);
+
+// The plan behind a stream that open_cursor() made, with what it has counted so far, as lines.
+Result<std::vector<std::string>> analysed(const access::BatchStream& stream);
 
 }  // namespace trefoil::engine

@@ -89,6 +89,14 @@ KeySpec read_key(Reader& in) {
     return key;
 }
 
+CheckSpec read_check(Reader& in) {
+    CheckSpec check;
+    check.name = read_optional(in, read_name);
+    check.condition = read_string(in);
+    check.columns = read_list<std::string>(in, read_string);
+    return check;
+}
+
 Result<StatementKind> read_create_table(Reader& in) {
     CreateTable create;
     create.table = read_name(in);
@@ -99,6 +107,7 @@ Result<StatementKind> read_create_table(Reader& in) {
         create.columns.push_back(std::move(column));
     }
     create.keys = read_list<KeySpec>(in, read_key);
+    create.checks = read_list<CheckSpec>(in, read_check);
     return StatementKind(std::move(create));
 }
 
@@ -156,6 +165,13 @@ StatementKind read_set(Reader& in) {
     set.name = read_string(in);
     set.value = read_optional(in, read_string);
     return set;
+}
+
+StatementKind read_truncate(Reader& in) {
+    Truncate truncate;
+    truncate.tables = read_list<Name>(in, read_name);
+    truncate.restart_identity = in.u8() != 0;
+    return truncate;
 }
 
 StatementKind read_drop_table(Reader& in) {
@@ -224,6 +240,10 @@ Result<StatementKind> read_kind(Reader& in) {
             return StatementKind(Release{read_name(in)});
         case 43:
             return read_set_transaction(in);
+        case 50:
+            return StatementKind(Merge{read_name(in)});
+        case 51:
+            return read_truncate(in);
         default:
             return malformed("statement");
     }
@@ -257,11 +277,70 @@ Result<AccessQuery> read_access(Reader& in) {
     return query;
 }
 
-ChangeShape read_change(Reader& in) {
+Result<std::vector<plan::Expr>> read_exprs(Reader& in) {
+    std::vector<plan::Expr> exprs;
+    const uint32_t count = in.u32();
+    for (uint32_t i = 0; i < count; i++) {
+        ASSIGN_OR_RETURN(plan::Expr e, plan::decode_expr(in));
+        exprs.push_back(std::move(e));
+    }
+    return exprs;
+}
+
+Result<access::DirectChange::Form> read_direct(Reader& in) {
+    access::DirectChange::Form form;
+    const uint8_t kind = in.u8();
+    if (kind > 2) return malformed("change");
+    form.kind = static_cast<access::DirectChange::Kind>(kind);
+    const uint32_t rows = in.u32();
+    for (uint32_t i = 0; i < rows && in.ok(); i++) {
+        ASSIGN_OR_RETURN(auto row, read_exprs(in));
+        form.rows.push_back(std::move(row));
+    }
+    const uint32_t assignments = in.u32();
+    for (uint32_t i = 0; i < assignments && in.ok(); i++) {
+        access::DirectChange::Assignment a;
+        a.column = in.u32();
+        const uint8_t operation = in.u8();
+        if (operation > 2) return malformed("change");
+        a.operation = static_cast<access::DirectChange::Operation>(operation);
+        a.from = in.u32();
+        ASSIGN_OR_RETURN(a.value, plan::decode_expr(in));
+        form.assignments.push_back(std::move(a));
+    }
+    ASSIGN_OR_RETURN(form.keys, read_exprs(in));
+    form.returning = read_list<uint32_t>(in, [](Reader& r) { return r.u32(); });
+    return form;
+}
+
+Result<OnConflict> read_conflict(Reader& in) {
+    OnConflict conflict;
+    const uint8_t target = in.u8();
+    if (target > static_cast<uint8_t>(OnConflict::Target::kPrimaryKey)) return malformed("change");
+    conflict.target = static_cast<OnConflict::Target>(target);
+    conflict.names = read_list<Name>(in, read_name);
+    conflict.update = in.u8() != 0;
+    return conflict;
+}
+
+Result<ChangeShape> read_change(Reader& in) {
     ChangeShape shape;
+    shape.action = in.u8() != 0;
     shape.row_id = in.u8() != 0;
     shape.columns = in.u32();
+    shape.checks = read_list<std::string>(in, read_string);
     shape.returning = in.u8() != 0;
+    if (in.u8() != 0) {
+        ASSIGN_OR_RETURN(shape.direct, read_direct(in));
+    }
+    const uint8_t kind = in.u8();
+    if (kind > static_cast<uint8_t>(ChangeKind::kMerge)) return malformed("change");
+    shape.kind = static_cast<ChangeKind>(kind);
+    shape.table = read_name(in);
+    if (in.u8() != 0) {
+        ASSIGN_OR_RETURN(shape.conflict, read_conflict(in));
+    }
+    shape.given = read_string(in);
     return shape;
 }
 
@@ -288,7 +367,9 @@ Status decode_plan(Bytes bytes, QueryPlan* plan) {
         ASSIGN_OR_RETURN(plan->access, read_access(in));
     }
     plan->tables = read_list<std::string>(in, read_string);
-    plan->change = read_optional(in, read_change);
+    if (in.u8() != 0) {
+        ASSIGN_OR_RETURN(plan->change, read_change(in));
+    }
     return in.ok() && in.at_end() ? Status() : malformed("plan");
 }
 

@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/direct_change.h"
 #include "access/source.h"
 #include "arrow/array.h"
 #include "engine/statement.h"
@@ -58,13 +59,29 @@ struct AccessQuery {
     std::optional<plan::Expr> offset;  // literal or parameter
 };
 
-// The columns of a change's read plan, in this order.
-struct ChangeShape {
-    bool row_id = false;
-    uint32_t columns = 0;    // of the table: all or none
-    bool returning = false;  // the rest is what RETURNING answers, be it nothing
+// What MERGE does with a row.
+enum class RowAction : int32_t { kInsert = 1, kUpdate = 2, kDelete = 3 };
 
-    size_t width() const { return row_id + columns; }  // without RETURNING
+enum class ChangeKind : uint8_t { kInsert, kUpdate, kDelete, kMerge };
+
+// What a plan that changes something does, and the columns that it yields, in this order.
+struct ChangeShape {
+    ChangeKind kind = ChangeKind::kInsert;
+    Name table;
+    std::optional<OnConflict> conflict;  // of INSERT
+    std::string given;  // of a part of WITH: under which name the others read what it returns
+
+    bool action = false;  // the first column says what is done with each row, see RowAction
+    bool row_id = false;
+    uint32_t columns = 0;  // of the table: all or none
+    // CHECK constraints. Unless there are none, an INTEGER: which of them the row violates, or NULL
+    std::vector<std::string> checks;
+    bool returning = false;  // the rest is what RETURNING answers, be it nothing
+    std::optional<access::DirectChange::Form> direct;  // set if it can be done without the engine
+
+    size_t width() const {
+        return action + row_id + columns + !checks.empty();
+    }  // without RETURNING
 };
 
 struct QueryPlan {
@@ -73,7 +90,11 @@ struct QueryPlan {
     std::optional<AccessQuery> access;                   // set if the statement is that simple
     std::vector<std::string> tables;                     // every table it reads, by name
     std::optional<ChangeShape> change;                   // set if it is the read side of a change
-    std::shared_ptr<void> handle;                        // the engine's own
+    std::shared_ptr<const void> handle;                  // the engine's own
+    // Parts that are run by themselves: of INSERT ... ON CONFLICT DO UPDATE the update of the rows
+    // that are there, which reads the table "\1conflict" (see ChangeSink); then the data-changing
+    // parts of WITH.
+    std::vector<QueryPlan> children;
 };
 
 class EngineSession {
@@ -103,6 +124,10 @@ public:
                                                      std::span<const Value> parameters,
                                                      const access::SourceCatalog& catalog,
                                                      const access::CancelFlag* cancel) = 0;
+
+    // The plan behind a stream that run() gave, as the lines of EXPLAIN ANALYZE, with what it has
+    // counted so far.
+    virtual Result<std::vector<std::string>> analysed(const access::BatchStream& stream) = 0;
 
     // Evaluates one constant SQL expression (a DEFAULT) to a value of `type`.
     virtual Result<Value> evaluate(std::string_view expression, const arrow::Type& type) = 0;

@@ -231,6 +231,20 @@ int table_column_default(void* context, uint32_t column, const tf_sink* out, uin
     });
 }
 
+int table_checks(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const std::vector<access::Check> checks = source_of(context).checks();
+        Writer bytes;
+        bytes.u32(static_cast<uint32_t>(checks.size()));
+        for (const access::Check& check : checks) {
+            bytes.str(check.name);
+            bytes.str(check.condition);
+        }
+        write_to(out, bytes.take());
+        return {};
+    });
+}
+
 Result<access::ScanRequest> read_request(const tf_scan_request& request) {
     if (request.version != TF_BRIDGE_VERSION || request.size != sizeof(tf_scan_request)) {
         return internal_error("the bridge is of another version");
@@ -266,10 +280,10 @@ int table_scan(void* context, const tf_scan_request* request, tf_leaf* out, tf_e
 }
 
 tf_table table_functions(SourcePtr source) {
-    return {TF_BRIDGE_VERSION,     sizeof(tf_table),     new SourcePtr(std::move(source)),
-            table_schema,          table_statistics,     table_supports,
-            table_primary_key,     table_column_default, table_scan,
-            release_box<SourcePtr>};
+    return {TF_BRIDGE_VERSION, sizeof(tf_table),      new SourcePtr(std::move(source)),
+            table_schema,      table_statistics,      table_supports,
+            table_primary_key, table_column_default,  table_checks,
+            table_scan,        release_box<SourcePtr>};
 }
 
 // --- The catalog

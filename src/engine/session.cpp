@@ -69,16 +69,7 @@ public:
             return tf_session_plan(session_.get(), statement.parsed->handle.get(), &functions, &raw,
                                    e);
         }));
-        QueryPlan plan;
-        plan.handle = std::shared_ptr<void>(PlanHandle(raw));
-        SchemaStruct schema;
-        RETURN_IF_ERROR(call([&](tf_error* e) { return tf_plan_schema(raw, schema.get(), e); }));
-        ASSIGN_OR_RETURN(arrow::Schema imported, arrow::import_schema(*schema.get()));
-        plan.schema = std::make_shared<arrow::Schema>(std::move(imported));
-        StringSink bytes;
-        RETURN_IF_ERROR(call([&](tf_error* e) { return tf_plan_describe(raw, bytes.get(), e); }));
-        RETURN_IF_ERROR(decode_plan(bytes.take(), &plan));
-        return plan;
+        return describe(std::shared_ptr<tf_plan>(PlanHandle(raw)));
     }
 
     Result<std::unique_ptr<access::BatchStream>> run(const QueryPlan& plan,
@@ -108,6 +99,10 @@ public:
                                       as_byte(cancel), lines.get(), e);
         }));
         return decode_strings(lines.take());
+    }
+
+    Result<std::vector<std::string>> analysed(const access::BatchStream& stream) override {
+        return engine::analysed(stream);
     }
 
     Result<Value> evaluate(std::string_view expression, const arrow::Type& type) override {
@@ -172,6 +167,26 @@ public:
     }
 
 private:
+    // What the engine says of a plan and its children, all of which keep the plan alive.
+    static Result<QueryPlan> describe(const std::shared_ptr<const tf_plan>& raw) {
+        QueryPlan plan;
+        plan.handle = raw;
+        SchemaStruct schema;
+        RETURN_IF_ERROR(
+            call([&](tf_error* e) { return tf_plan_schema(raw.get(), schema.get(), e); }));
+        ASSIGN_OR_RETURN(arrow::Schema imported, arrow::import_schema(*schema.get()));
+        plan.schema = std::make_shared<arrow::Schema>(std::move(imported));
+        StringSink bytes;
+        RETURN_IF_ERROR(
+            call([&](tf_error* e) { return tf_plan_describe(raw.get(), bytes.get(), e); }));
+        RETURN_IF_ERROR(decode_plan(bytes.take(), &plan));
+        for (size_t i = 0; const tf_plan* child = tf_plan_child(raw.get(), i); i++) {
+            ASSIGN_OR_RETURN(auto described, describe(std::shared_ptr<const tf_plan>(raw, child)));
+            plan.children.push_back(std::move(described));
+        }
+        return plan;
+    }
+
     // The stream of the cursor that `start(tf_cursor**, tf_error*)` makes.
     template <typename F>
     Result<std::unique_ptr<access::BatchStream>> open(

@@ -39,11 +39,19 @@ struct KeySpec {
     std::vector<Name> columns;
 };
 
+// CHECK, of a column or of the table.
+struct CheckSpec {
+    std::optional<Name> name;          // CONSTRAINT name
+    std::string condition;             // as SQL
+    std::vector<std::string> columns;  // that it uses
+};
+
 struct CreateTable {
     Name table;
     bool if_not_exists = false;
     std::vector<ColumnSpec> columns;
     std::vector<KeySpec> keys;
+    std::vector<CheckSpec> checks;
 };
 // One action of ALTER TABLE.
 struct AlterAction {
@@ -130,6 +138,18 @@ struct CopyTo {
 struct Checkpoint {};
 
 struct Query {};  // SELECT, VALUES, WITH ..., TABLE t
+// What INSERT does about rows whose key is taken.
+struct OnConflict {
+    enum class Target : uint8_t {
+        kAny,         // of any unique index
+        kColumns,     // of the unique indexes of these columns
+        kConstraint,  // of the index that has this name
+        kPrimaryKey,
+    };
+    Target target = Target::kAny;
+    std::vector<Name> names;
+    bool update = false;  // the row that is there; else nothing is done
+};
 struct Insert {
     Name table;
 };
@@ -138,6 +158,13 @@ struct Update {
 };
 struct Delete {
     Name table;
+};
+struct Merge {
+    Name table;
+};
+struct Truncate {
+    std::vector<Name> tables;
+    bool restart_identity = false;
 };
 struct Explain {
     bool analyze = false;
@@ -149,7 +176,7 @@ struct Explain {
 using StatementKind =
     std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, AlterTable, Begin, Commit, Rollback,
                  Savepoint, RollbackTo, Release, SetTransaction, SetVariable, ShowVariable,
-                 ShowTables, Describe, CopyFrom, CopyTo, Checkpoint>;
+                 ShowTables, Describe, CopyFrom, CopyTo, Checkpoint, Merge, Truncate>;
 
 struct Parsed;  // the engine's own tree
 

@@ -229,6 +229,38 @@ Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow:
     return {};
 }
 
+std::optional<index::Key> TableWriter::key_of(size_t index,
+                                              const std::vector<arrow::Array>& columns,
+                                              int64_t row) const {
+    std::vector<const arrow::Array*> key;
+    for (uint32_t position : next_->index_def(index).columns) {
+        if (!columns[position].is_valid(row)) return std::nullopt;
+        key.push_back(&columns[position]);
+    }
+    return next_->encoder(index).encode(key, row);
+}
+
+Result<std::optional<uint64_t>> TableWriter::find(size_t index, const index::Key& key) const {
+    index::IndexCounters counters;
+    ASSIGN_OR_RETURN(auto at, next_->find_key(index, key, counters));
+    if (!at) return std::optional<uint64_t>();
+    return std::optional(next_->part(at->part).chunk->row_ids().at(at->row));
+}
+
+Result<std::vector<arrow::Array>> TableWriter::read(std::span<const uint64_t> row_ids) const {
+    std::vector<Part> parts;
+    std::map<uint32_t, uint32_t> places;  // part of the table -> place in `parts`
+    std::vector<LiveRow> rows;
+    for (uint64_t id : row_ids) {
+        auto at = next_->locate(id);
+        CHECK(at.has_value());
+        auto [place, fresh] = places.emplace(at->part, static_cast<uint32_t>(parts.size()));
+        if (fresh) parts.push_back(next_->part(at->part));
+        rows.push_back({id, place->second, at->row});
+    }
+    return gather_columns(parts, rows, *table_);
+}
+
 Result<uint64_t> TableWriter::finish() {
     RETURN_IF_ERROR(flush_pending(true));
     if (count_ == 0) return uint64_t{0};

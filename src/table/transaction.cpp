@@ -75,8 +75,13 @@ Status Transaction::create_table(catalog::TableDef table) {
                 std::string(what) + " \"" + table.name + "\" already exists"};
     }
     RETURN_IF_ERROR(catalog::name_indexes(table, *state_.view->catalog));
-    table.id = store_->next_table_id_++;
     for (catalog::ColumnDef& column : table.columns) column.id = table.next_column_id++;
+    add_table(std::move(table));
+    return {};
+}
+
+void Transaction::add_table(catalog::TableDef table) {
+    table.id = store_->next_table_id_++;
     table.finish();
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
@@ -85,6 +90,12 @@ Status Transaction::create_table(catalog::TableDef table) {
     state_.view = std::move(next);
     state_.created.insert(def->id);
     state_.changed_catalog = true;
+}
+
+Status Transaction::truncate_table(uint32_t table_id) {
+    catalog::TablePtr table = state_.view->catalog->find(table_id);
+    RETURN_IF_ERROR(drop_table(table_id));
+    add_table(*table);
     return {};
 }
 

@@ -24,6 +24,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,9 @@ public:
     // others altered it. Errors: 42P07 if the name is another table's, and those of
     // catalog::validate. REQUIRES: a table of that id is in view().
     Status alter_table(catalog::TableDef table, bool rows_matter);
+    // The table without its rows. It is a new one of the same definition, under another id, so that
+    // it takes no longer for a million rows than for one. REQUIRES: the table is in view().
+    Status truncate_table(uint32_t table_id);
 
     struct State {
         VersionPtr view;
@@ -115,6 +119,7 @@ private:
     Transaction(TableStore& store, VersionPtr snapshot, bool read_only,
                 std::unique_ptr<Registration> registration);
     Status check_writable() const;
+    void add_table(catalog::TableDef table);
     // Replaces one table in the view.
     void set_table(std::shared_ptr<const TableVersion> table);
 
@@ -142,12 +147,24 @@ public:
                   std::vector<uint32_t>* applied = nullptr);
     Status erase(const arrow::Array& row_ids, std::vector<uint32_t>* applied = nullptr);
 
+    // What insert() and update() refuse of these rows: 23502 not null, 22001 too long.
+    Status check_rows(const std::vector<arrow::Array>& columns, int64_t rows) const;
+
+    const catalog::TableDef& table() const { return *table_; }
+    // The key of a row in an index of the table; nullopt if a part of it is NULL.
+    std::optional<index::Key> key_of(size_t index, const std::vector<arrow::Array>& columns,
+                                     int64_t row) const;
+    // The row that has this key of a unique index, among those that were there before the statement
+    // and that it has not touched.
+    Result<std::optional<uint64_t>> find(size_t index, const index::Key& key) const;
+    // All columns of such rows.
+    Result<std::vector<arrow::Array>> read(std::span<const uint64_t> row_ids) const;
+
     // Applies everything to the transaction. On an error (23505, ...) nothing is applied.
     // Answers how many rows were inserted, updated and deleted.
     Result<uint64_t> finish();
 
 private:
-    Status check_rows(const std::vector<arrow::Array>& columns, int64_t rows) const;
     Status flush_pending(bool all);
     Status stage(std::vector<arrow::Array> columns, uint64_t rows);
     struct Killed {
