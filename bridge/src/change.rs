@@ -2,7 +2,7 @@
 //! shares, computed over the rows as they will be stored: which CHECK constraint is violated, and
 //! the expressions of RETURNING.
 //!
-//!     action?   _rowid?   all columns of the table?   the first violated CHECK?   what RETURNING asks for
+//!     action?  _rowid?  all columns of the table?  violated CHECK?  what RETURNING asks for
 //!
 //! The rows that the writer does not apply (a row that was met before) are dropped by C++ together
 //! with what they would have returned, so RETURNING answers the rows that really changed.

@@ -386,6 +386,16 @@ pub fn alter_table(r: &Reader, ast: AlterTableAst, at: Option<usize>) -> Res<Alt
     })
 }
 
+fn added_column(r: &Reader, ast: ColumnDef, at: Option<usize>) -> Res<Column> {
+    let (mut keys, mut checks) = (Vec::new(), Vec::new());
+    let column = read_column(r, ast, "", &mut keys, &mut checks)?;
+    if keys.is_empty() && checks.is_empty() {
+        return Ok(column);
+    }
+    let what = "ADD COLUMN with PRIMARY KEY, UNIQUE or CHECK";
+    Err(BridgeError::unsupported(what).at(at))
+}
+
 fn read_action(
     r: &Reader,
     operation: AlterTableOperation,
@@ -400,14 +410,7 @@ fn read_action(
             column_def,
             column_position: None,
         } => {
-            let (mut keys, mut checks) = (Vec::new(), Vec::new());
-            let column = read_column(r, column_def, "", &mut keys, &mut checks)?;
-            if !keys.is_empty() || !checks.is_empty() {
-                return Err(BridgeError::unsupported(
-                    "ADD COLUMN with PRIMARY KEY, UNIQUE or CHECK",
-                )
-                .at(at));
-            }
+            let column = added_column(r, column_def, at)?;
             actions.push(Action::AddColumn {
                 column,
                 if_not_exists,

@@ -92,8 +92,8 @@ impl Dml<'_> {
         }
     }
 
-    /// Of INSERT ... ON CONFLICT DO UPDATE and INSERT OR REPLACE: the update of rows that are there,
-    /// read from the rows that C++ gives it. None for any other INSERT.
+    /// Of INSERT ... ON CONFLICT DO UPDATE and INSERT OR REPLACE: the update of rows that are
+    /// there, read from the rows that C++ gives it. None for any other INSERT.
     pub fn conflict(
         &self,
         name: &Name,

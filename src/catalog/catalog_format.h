@@ -29,7 +29,8 @@
 //        str  condition
 //        u32  number of columns that it uses, then for each its column id (u32)
 //
-// Formats 2 and 3 ended with the indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
+// Formats 2 and 3 ended with the indexes. Format 2 had no flag 8. Format 1 ended, instead of the
+// indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none

@@ -17,6 +17,7 @@ TableDef person() {
     t.columns.push_back({3, "at", arrow::timestamp("UTC"), {}, false, {}});
     t.indexes.push_back({0, "person_pkey", {0}, true, true, true});
     t.indexes.push_back({0, "person_at_name_idx", {3, 1}, false, false, false});
+    t.checks.push_back({"person_name_check", "name <> ''", {1}});
     t.next_column_id = 4;
     t.finish();
     return t;
@@ -32,6 +33,9 @@ TEST_CASE("a definition survives its stored form") {
     CHECK(back->indexes[1].columns == std::vector<uint32_t>{3, 1});
     CHECK(back->indexes[1].id == 2);
     CHECK(back->next_index_id == 3);
+    REQUIRE(back->checks.size() == 1);
+    CHECK(back->checks[0].condition == "name <> ''");
+    CHECK(back->checks[0].columns == std::vector<uint32_t>{1});
     CHECK(back->columns[1].sql_type() == "VARCHAR(20)");
 }
 
@@ -59,6 +63,28 @@ TEST_CASE("a definition of the first format is read, its primary key as the firs
     CHECK(table->primary()->unique);
     CHECK(table->next_index_id == kFirstIndexId + 1);
     CHECK(encode(*decode(encode(*table))) == encode(*table));
+}
+
+TEST_CASE("a definition from before CHECK constraints is read") {
+    TableDef plain = person();
+    plain.checks.clear();
+    std::string bytes = encode(plain);
+    bytes[0] = 3;
+    bytes.resize(bytes.size() - 4);  // the number of CHECK constraints
+    auto back = decode(bytes);
+    REQUIRE(back.ok());
+    CHECK(encode(*back) == encode(plain));
+}
+
+TEST_CASE("CHECK constraints without a name get one, and none twice") {
+    TableDef table = person();
+    table.checks.push_back({"", "name <> 'x'", {1}});
+    table.checks.push_back({"", "name <> 'x' OR id > 1", {0, 1}});
+    REQUIRE(name_checks(table).ok());
+    CHECK(table.checks[1].name == "person_name_check1");
+    CHECK(table.checks[2].name == "person_check");
+    table.checks.push_back({"person_check", "id > 0", {0}});
+    CHECK(name_checks(table).sqlstate() == "42710");
 }
 
 TEST_CASE("indexes without a name get one that is free") {
