@@ -54,10 +54,20 @@ std::string to_string(const FileName& name) {
     return std::string(directory_of(name.kind)) + "/" + digits + std::string(suffix_of(name.kind));
 }
 
-DataFile::DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map)
-    : name_(name), path_(std::move(path)), map_(std::move(map)) {}
+DataFile::DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map,
+                   std::shared_ptr<OpenFiles> open_files)
+    : name_(name),
+      path_(std::move(path)),
+      map_(std::move(map)),
+      open_files_(std::move(open_files)) {}
 
-DataFile::~DataFile() = default;
+DataFile::~DataFile() {
+    std::lock_guard guard(open_files_->mutex);
+    auto at = open_files_->files.find(name_);
+    if (at != open_files_->files.end() && at->second.expired()) open_files_->files.erase(at);
+    // What cannot be removed now is swept at the next open.
+    if (discarded_ && open_files_->vfs != nullptr) (void)open_files_->vfs->remove(path_);
+}
 
 Status DataFile::damaged(std::string_view what) const {
     return Status::corruption("the data file " + path_ + " is damaged: " + std::string(what))

@@ -10,8 +10,9 @@
 //     ASSIGN_OR_RETURN(Bytes column, file->read(offset, length));      // a view into the mapped
 //     file
 //
-// A file that no committed manifest names is garbage: the owner lets Store::sweep_orphans() delete
-// it. Each block of 64 KiB carries a checksum that is verified when it is first touched in this
+// A file that no committed manifest names is garbage: whoever knows that calls discard(), and the
+// file goes with its last holder; what a crash leaves behind is found by Store::sweep_orphans().
+// Each block of 64 KiB carries a checksum that is verified when it is first touched in this
 // process; damage is kCorruption naming file and block, never wrong data. Format: file_format.h.
 //
 // Threads: a DataFile may be read by many; a FileWriter belongs to one thread at a time.
@@ -22,7 +23,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,8 +65,18 @@ struct FileName {
 // "seg/0000000000000007.seg"
 std::string to_string(const FileName& name);
 
+class DataFile;
+
+// The files that a store has open, shared by the store and by them, because they may outlive it.
+struct OpenFiles {
+    std::mutex mutex;
+    Vfs* vfs = nullptr;  // null once the store is closed or has stopped: nothing is removed then
+    std::map<FileName, std::weak_ptr<const DataFile>> files;
+};
+
 class DataFile {
 public:
+    // Removes the file from disk if it was discarded.
     ~DataFile();
     DataFile(const DataFile&) = delete;
     DataFile& operator=(const DataFile&) = delete;
@@ -82,6 +95,11 @@ public:
     // Reads and verifies every block again, also those verified before.
     Status verify_all() const;
 
+    // The file is removed from disk with the last holder of this object: no committed manifest
+    // names it, or none does any more. A store that has stopped removes nothing, because nobody
+    // knows which manifest the disk holds.
+    void discard() const { discarded_.store(true); }
+
     const FileName& name() const { return name_; }
     const std::string& path() const { return path_; }
     // Bytes of the whole file on disk.
@@ -89,7 +107,8 @@ public:
 
 private:
     friend class Store;
-    DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map);
+    DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map,
+             std::shared_ptr<OpenFiles> open_files);
     // Checks header, trailer and hash table, and learns the layout from them.
     Status load(const DatabaseId& database);
     Status verify_block(uint64_t block) const;
@@ -103,6 +122,8 @@ private:
     uint64_t directory_bytes_ = 0;
     uint64_t blocks_ = 0;
     std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit per block
+    std::shared_ptr<OpenFiles> open_files_;
+    mutable std::atomic<bool> discarded_{false};
 };
 
 class FileWriter {

@@ -93,6 +93,24 @@ TEST_CASE("an open file is opened once, and its views outlive its removal") {
     });
 }
 
+TEST_CASE("a file that was discarded goes with its last holder, but not after the store stopped") {
+    on_each_store([](Store& store) {
+        FileId id = write_example(store), kept = write_example(store);
+        auto file = must(store.open_file(FileKind::kSegment, id));
+        auto other = file;
+        file->discard();
+        file.reset();
+        must(store.open_file(FileKind::kSegment, id));
+        other.reset();
+        CHECK(store.open_file(FileKind::kSegment, id).status().sqlstate() == "58P01");
+        auto last = must(store.open_file(FileKind::kSegment, kept));
+        store.stop(Status::io("the disk is gone"));
+        last->discard();
+        last.reset();
+        must(store.open_file(FileKind::kSegment, kept));
+    });
+}
+
 TEST_CASE("orphans are swept, live files and the files of strangers are not") {
     TestDirectory directory;
     PosixVfs disk;

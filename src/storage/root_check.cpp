@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +39,18 @@ std::string answer_of(const Status& status) {
     return answer + '\0';
 }
 
-[[noreturn]] void run_child(const std::string& directory, uint64_t map_bytes, int fd) {
+// Every descriptor of the parent but `kept`: a child that outlives a killed parent would otherwise
+// hold the lock of the database, and any socket and pipe of the host.
+void close_others(int kept) {
+    ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(kept) - 1, 0);
+    ::close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
+}
+
+[[noreturn]] void run_child(const std::string& directory, uint64_t map_bytes, int fd,
+                            pid_t parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(0);  // it died before we could ask to die with it
+    close_others(fd);
     for (int signal_number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGINT, SIGTERM}) {
         ::signal(signal_number, SIG_DFL);
     }
@@ -77,6 +89,7 @@ std::string read_all(int fd) {
 Status check_root_in_child(const std::string& directory, uint64_t map_bytes) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return status_from_errno(errno, "check", directory);
+    const pid_t parent = ::getpid();
     pid_t child = ::fork();
     if (child < 0) {
         int error = errno;
@@ -85,8 +98,7 @@ Status check_root_in_child(const std::string& directory, uint64_t map_bytes) {
         return status_from_errno(error, "check", directory);
     }
     if (child == 0) {
-        ::close(ends[0]);
-        run_child(directory, map_bytes, ends[1]);
+        run_child(directory, map_bytes, ends[1], parent);
     }
     ::close(ends[1]);
     std::string answer = read_all(ends[0]);

@@ -14,9 +14,15 @@
 namespace trefoil {
 
 Store::Store(Vfs& vfs, std::string path, StoreOptions options)
-    : vfs_(vfs), path_(std::move(path)), options_(options), process_(::getpid()) {}
+    : vfs_(vfs), path_(std::move(path)), options_(options), process_(::getpid()) {
+    open_files_->vfs = &vfs_;
+}
 
 Store::~Store() {
+    {
+        std::lock_guard guard(open_files_->mutex);
+        open_files_->vfs = nullptr;
+    }
     if (process_ != ::getpid()) {
         // After fork() the root belongs to the parent; closing it here would end the parent's
         // readers.
@@ -77,7 +83,18 @@ void Store::writer_ended() {
     writer_gone_.notify_one();
 }
 
+Result<uint64_t> Store::root_version(const ReadTransaction& txn) {
+    ASSIGN_OR_RETURN(std::optional<Bytes> stored, txn.find(Keyspace::kMeta, kRootVersionKey));
+    return stored ? Reader(*stored).u64() : 0;
+}
+
 Status Store::commit(WriteTransaction& txn) {
+    if (txn.beyond_log_) {
+        ASSIGN_OR_RETURN(uint64_t version, root_version(txn));
+        Writer value;
+        value.u64(version + 1);
+        RETURN_IF_ERROR(txn.put(Keyspace::kMeta, kRootVersionKey, value.data()));
+    }
     // Ids handed out since the last commit; whatever this commit names has one of them at most.
     const FileId next = next_file_id_.load();
     if (next != stored_file_id_) {
@@ -100,6 +117,10 @@ Status Store::stopped() const {
 }
 
 void Store::stop(const Status& reason) {
+    {
+        std::lock_guard guard(open_files_->mutex);
+        open_files_->vfs = nullptr;
+    }
     std::lock_guard guard(mutex_);
     if (!stopped_.ok()) return;
     bool full = is_disk_full(reason);
@@ -124,19 +145,19 @@ Result<std::unique_ptr<FileWriter>> Store::create_file(FileKind kind) {
 Result<std::shared_ptr<const DataFile>> Store::open_file(FileKind kind, FileId id) const {
     const FileName name{kind, id};
     {
-        std::lock_guard guard(mutex_);
-        auto at = open_files_.find(name);
-        if (at != open_files_.end()) {
+        std::lock_guard guard(open_files_->mutex);
+        auto at = open_files_->files.find(name);
+        if (at != open_files_->files.end()) {
             if (std::shared_ptr<const DataFile> file = at->second.lock()) return file;
         }
     }
     const std::string path = path_of(to_string(name));
     ASSIGN_OR_RETURN(std::unique_ptr<VfsFile> raw, vfs_.open(path, OpenMode::kRead));
     ASSIGN_OR_RETURN(std::shared_ptr<const FileMap> map, raw->map());
-    std::shared_ptr<DataFile> file(new DataFile(name, path, std::move(map)));
+    std::shared_ptr<DataFile> file(new DataFile(name, path, std::move(map), open_files_));
     RETURN_IF_ERROR(file->load(uuid_));
-    std::lock_guard guard(mutex_);
-    std::weak_ptr<const DataFile>& entry = open_files_[name];
+    std::lock_guard guard(open_files_->mutex);  // ends before `file`, which takes it when it dies
+    std::weak_ptr<const DataFile>& entry = open_files_->files[name];
     if (std::shared_ptr<const DataFile> other = entry.lock()) return other;
     entry = file;
     return std::shared_ptr<const DataFile>(std::move(file));
@@ -146,8 +167,8 @@ Status Store::remove_file(FileKind kind, FileId id) {
     RETURN_IF_ERROR(usable());
     if (read_only()) return Status::read_only("the database " + path_ + " is open read-only");
     {
-        std::lock_guard guard(mutex_);
-        open_files_.erase({kind, id});
+        std::lock_guard guard(open_files_->mutex);
+        open_files_->files.erase({kind, id});
     }
     Status status = vfs_.remove(path_of(to_string(FileName{kind, id})));
     return status.code() == Code::kNotFound ? Status() : status;

@@ -25,7 +25,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -116,6 +115,9 @@ public:
     // store is in memory or read-only.
     std::string tmp_path() const { return in_memory() || read_only() ? "" : path_of("tmp"); }
     const DatabaseId& uuid() const { return uuid_; }
+    // A number that differs from one commit to the next if it changed more than the log; a reader
+    // whose number is the same still has to replay new records only.
+    static Result<uint64_t> root_version(const ReadTransaction& txn);
     // Bytes of root/data.mdb; 0 in memory.
     Result<uint64_t> root_bytes() const;
 
@@ -150,7 +152,8 @@ private:
     std::condition_variable writer_gone_;
     std::thread::id writer_;
     Status stopped_;
-    mutable std::map<FileName, std::weak_ptr<const DataFile>> open_files_;
+
+    std::shared_ptr<OpenFiles> open_files_ = std::make_shared<OpenFiles>();
 };
 
 }  // namespace trefoil

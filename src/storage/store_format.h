@@ -35,6 +35,8 @@
 //                    20   8  features that one must know to write; an unknown bit: only read
 //                    28  16  uuid of the database
 //   "store.file_id"   0   8  the next file id; the manifest names no file of this id or a higher
+//   "store.root_version"
+//                     0   8  one more with each commit that changes anything but keyspace "log"
 //
 // Keyspace "log" belongs to CommitLog:
 //
@@ -62,6 +64,7 @@ inline constexpr uint64_t kKnownWriteFeatures = 0;
 
 inline constexpr std::string_view kFormatKey = "store.format";
 inline constexpr std::string_view kFileIdKey = "store.file_id";
+inline constexpr std::string_view kRootVersionKey = "store.root_version";
 
 inline constexpr size_t kRootKeyMaxBytes = 511;
 inline constexpr size_t kRootValueMaxBytes = size_t{1} << 20;

@@ -108,7 +108,8 @@ WriteTransaction::WriteTransaction(Store& store, std::unique_ptr<RootTransaction
 WriteTransaction::WriteTransaction(WriteTransaction&& other) noexcept
     : ReadTransaction(std::move(other)),
       store_(std::exchange(other.store_, nullptr)),
-      failed_(std::move(other.failed_)) {}
+      failed_(std::move(other.failed_)),
+      beyond_log_(other.beyond_log_) {}
 
 WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept {
     if (this == &other) return *this;
@@ -116,6 +117,7 @@ WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept
     ReadTransaction::operator=(std::move(other));
     store_ = std::exchange(other.store_, nullptr);
     failed_ = std::move(other.failed_);
+    beyond_log_ = other.beyond_log_;
     return *this;
 }
 
@@ -132,6 +134,7 @@ Status WriteTransaction::put(Keyspace keyspace, Bytes key, Bytes value) {
     CHECK(store_ != nullptr);
     RETURN_IF_ERROR(check_key(keyspace, key));
     RETURN_IF_ERROR(check_value(keyspace, key, value));
+    beyond_log_ |= keyspace != Keyspace::kLog;
     Result<char*> room = root_->reserve(keyspace, key, kRootHeaderBytes + value.size());
     if (!room.ok()) return failed_ = room.status();
     write_root_value(*room, keyspace, key, value);
@@ -141,6 +144,7 @@ Status WriteTransaction::put(Keyspace keyspace, Bytes key, Bytes value) {
 Status WriteTransaction::erase(Keyspace keyspace, Bytes key) {
     CHECK(store_ != nullptr);
     RETURN_IF_ERROR(check_key(keyspace, key));
+    beyond_log_ |= keyspace != Keyspace::kLog;
     Status status = root_->erase(keyspace, key);
     if (!status.ok()) failed_ = status;
     return status;
@@ -148,6 +152,7 @@ Status WriteTransaction::erase(Keyspace keyspace, Bytes key) {
 
 Result<uint64_t> WriteTransaction::erase_range(Keyspace keyspace, const KeyRange& range) {
     CHECK(store_ != nullptr);
+    beyond_log_ |= keyspace != Keyspace::kLog;
     Result<uint64_t> erased = root_->erase_range(keyspace, range);
     if (!erased.ok()) failed_ = erased.status();
     return erased;

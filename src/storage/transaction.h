@@ -118,8 +118,9 @@ private:
     friend class Store;
     WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root);
     void end();
-    Store* store_ = nullptr;  // null once it is over
-    Status failed_;           // the first put or erase that broke the transaction
+    Store* store_ = nullptr;   // null once it is over
+    Status failed_;            // the first put or erase that broke the transaction
+    bool beyond_log_ = false;  // something outside of Keyspace::kLog was changed
 };
 
 }  // namespace trefoil

@@ -63,8 +63,8 @@ Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
             return Status::conflict("a table that this transaction drops was dropped by another");
         }
         catalog = catalog.without_table(id);
+        change.dropped.push_back(next.tables.at(id));
         next.tables.erase(id);
-        change.dropped.push_back(id);
     }
     for (const auto& [id, rows_matter] : txn.state_.altered) {
         RETURN_IF_ERROR(check_alterable(txn, id, rows_matter, next));
@@ -233,7 +233,9 @@ Status CommitGroup::write() {
 }
 
 Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change) {
-    for (uint32_t id : change.dropped) RETURN_IF_ERROR(erase_table(root, id));
+    for (const TableVersionPtr& table : change.dropped) {
+        RETURN_IF_ERROR(erase_table(root, table->def().id));
+    }
     for (const catalog::TablePtr& def : change.defined) {
         RETURN_IF_ERROR(
             root.put(Keyspace::kCatalog, manifest_key('T', def->id), catalog::encode(*def)));
@@ -255,6 +257,10 @@ void CommitGroup::publish() {
     store_.counters_.commits += changes_.size();
     store_.counters_.commit_groups++;
     store_.publish(tip_);
+    for (const Change& change : changes_) {
+        store_.log_bytes_ += change.record.size();
+        for (const TableVersionPtr& table : change.dropped) store_.add_garbage(table->files());
+    }
     // Whoever begins from now on sees this commit; only transactions that began before it may
     // conflict.
     if (alone_ && store_.active_->count_before(tip_->xid) > 1) remember_kills(*alone_);
@@ -289,7 +295,14 @@ Status TableStore::commit(Transaction& txn) {
         queue_changed_.notify_all();
     }
     lock.unlock();
-    maintain_wanted_.notify_one();
+    if (request.result.ok()) {
+        txn.keep_named_files();
+    } else {
+        for (const auto& [table_id, keys] : request.staged) {
+            for (const auto& run : keys) run->file()->discard();
+        }
+    }
+    note_change();
     return request.result;
 }
 

@@ -36,7 +36,7 @@ private:
         std::shared_ptr<Version> version;
         std::string record;
         std::vector<RedoTable> redo;
-        std::vector<uint32_t> dropped;
+        std::vector<TableVersionPtr> dropped;
         std::vector<catalog::TablePtr> defined;  // created or altered
         std::vector<std::pair<catalog::TablePtr, Part>> segments;
         struct Run {

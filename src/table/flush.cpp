@@ -19,6 +19,10 @@ constexpr uint64_t kPatchPercentMax = 5;
 constexpr size_t kPatchesMax = 8;
 constexpr uint64_t kRunRatio = 8;  // a run is merged with one at most this many times as large
 constexpr size_t kRunsMax = 2;
+// Segments rewritten for their holes in one background flush, so that the next one, which commits
+// may wait for, is not far.
+constexpr size_t kCompactedMax = 32;
+constexpr uint64_t kDeadKeysMin = kSegmentRows / 2;
 
 bool is_holey(const Part& p) {
     return p.dead && p.dead->count() * 100 > p.chunk->rows() * kDeadPercentMax;
@@ -35,15 +39,32 @@ bool patches_pay(const TableVersion& t) {
            count_rows(t.patches()) * 100 > count_rows(t.base()) * kPatchPercentMax;
 }
 
+// Half as many keys of dead rows as there are live rows. Where keys were updated the number says
+// nothing: a row may have several entries.
+bool run_is_holey(const TableVersion& t, size_t index) {
+    if (t.keys_moved(index)) return false;
+    uint64_t entries = 0;
+    for (const RunPart& r : t.runs(index)) entries += r.run->size();
+    const uint64_t live = t.live_rows();
+    return entries > live + live / 2 + kDeadKeysMin;
+}
+
+bool runs_are_holey(const TableVersion& t) {
+    for (size_t i = 0; i < t.index_count(); i++) {
+        if (run_is_holey(t, i)) return true;
+    }
+    return false;
+}
+
 size_t small_segments(const TableVersion& t) {
     size_t n = 0;
     for (const Part& p : t.base()) n += p.chunk->rows() < kSmallSegmentRows;
     return n;
 }
 
-bool has_many_runs(const TableVersion& t) {
+bool has_many_runs(const TableVersion& t, size_t max) {
     for (size_t i = 0; i < t.index_count(); i++) {
-        if (t.runs(i).size() > kRunsMax) return true;
+        if (t.runs(i).size() > max) return true;
     }
     return false;
 }
@@ -56,9 +77,23 @@ bool overlaps(const Part& a, const Part& b) {
 
 }  // namespace
 
-bool Flush::wants_work(const TableVersion& t) {
-    return !t.delta().empty() || std::any_of(t.base().begin(), t.base().end(), is_holey) ||
-           small_segments(t) > 1 || (!t.patches().empty() && patches_pay(t)) || has_many_runs(t);
+bool Flush::pays(const Version& version) {
+    return std::any_of(version.tables.begin(), version.tables.end(), [](const auto& entry) {
+        const TableVersion& t = *entry.second;
+        return std::any_of(t.base().begin(), t.base().end(), is_holey) ||
+               (!t.patches().empty() && patches_pay(t)) || runs_are_holey(t);
+    });
+}
+
+bool Flush::wants_work(const TableVersion& t, bool everything) {
+    auto has_dead = [](const Part& p) { return p.dead != nullptr; };
+    if (everything && (!t.patches().empty() || has_many_runs(t, 1) ||
+                       std::any_of(t.base().begin(), t.base().end(), has_dead))) {
+        return true;
+    }
+    return !t.delta().empty() || runs_are_holey(t) ||
+           std::any_of(t.base().begin(), t.base().end(), is_holey) || small_segments(t) > 1 ||
+           (!t.patches().empty() && patches_pay(t)) || has_many_runs(t, kRunsMax);
 }
 
 Status Flush::freeze() {
@@ -68,7 +103,11 @@ Status Flush::freeze() {
         auto frozen = std::make_shared<TableVersion>(*table);
         frozen->set_frozen(frozen->delta().size());
         table = frozen;
-        if (wants_work(*frozen)) rewrites_[id].frozen = frozen;
+        const bool everything = goal_.everything && (!goal_.table || *goal_.table == id);
+        if (wants_work(*frozen, everything)) {
+            rewrites_[id].frozen = frozen;
+            rewrites_[id].everything = everything;
+        }
     }
     frozen_ = next;
     store_.publish(next);
@@ -80,7 +119,7 @@ Status Flush::build() {
         choose_sources(rewrite);
         RETURN_IF_ERROR(write_segments(rewrite));
         for (size_t i = 0; i < rewrite.frozen->index_count(); i++) {
-            ASSIGN_OR_RETURN(auto runs, write_run(*rewrite.frozen, i));
+            ASSIGN_OR_RETURN(auto runs, write_run(*rewrite.frozen, i, rewrite.everything));
             rewrite.runs.push_back(std::move(runs));
         }
     }
@@ -89,14 +128,17 @@ Status Flush::build() {
 
 void Flush::choose_sources(Rewrite& rewrite) {
     const TableVersion& t = *rewrite.frozen;
-    const bool all_patches = !t.patches().empty() && patches_pay(t);
+    const bool all_patches = !t.patches().empty() && (rewrite.everything || patches_pay(t));
+    size_t holes_left = rewrite.everything ? SIZE_MAX : kCompactedMax;
     const bool merge_small =
         small_segments(t) > 1 || (small_segments(t) == 1 && !t.delta().empty());
     for (const Part& p : t.base()) {
         bool patched = all_patches && std::any_of(t.patches().begin(), t.patches().end(),
                                                   [&](const Part& q) { return overlaps(p, q); });
         bool small = merge_small && p.chunk->rows() < kSmallSegmentRows;
-        if (!patched && !small && !is_holey(p)) continue;
+        bool holey = (rewrite.everything ? p.dead != nullptr : is_holey(p)) && holes_left > 0;
+        if (!patched && !small && !holey) continue;
+        holes_left -= holey;
         rewrite.sources.push_back(p);
         rewrite.removed.insert(p.segment_id);
     }
@@ -156,7 +198,8 @@ Status Flush::write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool 
 }
 
 // The keys of the delta become a run, together with the older runs that are not much larger.
-Result<Flush::Rewrite::Runs> Flush::write_run(const TableVersion& t, size_t index) {
+Result<Flush::Rewrite::Runs> Flush::write_run(const TableVersion& t, size_t index,
+                                              bool everything) {
     const std::span<const RunPart> runs = t.runs(index);
     Rewrite::Runs out{runs.size(), {}};
     index::KeyRunBuilder builder(t.encoder(index).shape());
@@ -170,17 +213,23 @@ Result<Flush::Rewrite::Runs> Flush::write_run(const TableVersion& t, size_t inde
     }
     auto fresh = builder.finish();
     uint64_t rows = fresh->size();
-    while (out.kept > 0 && (out.kept + (rows > 0) > kRunsMax ||
+    const bool merge_all = everything || run_is_holey(t, index);
+    while (out.kept > 0 && (merge_all || out.kept + (rows > 0) > kRunsMax ||
                             runs[out.kept - 1].run->size() <= kRunRatio * rows)) {
         rows += runs[--out.kept].run->size();
     }
-    if (rows == 0) return out;
+    if (rows == 0 && !merge_all) return out;
     std::vector<index::RunSource> sources;
     for (const RunPart& r : runs.subspan(out.kept)) sources.push_back({r.run, r.row_id_base});
     if (fresh->size() > 0) sources.push_back({fresh, 0});
+    if (sources.empty()) return out;
     auto alive = [&](uint64_t row_id) { return t.locate(row_id).has_value(); };
     ASSIGN_OR_RETURN(auto run, index::merge_to_file(*store_.store_, sources, alive));
-    if (run->size() > 0) out.added.push_back({std::move(run), 0, store_.next_part_id_++});
+    if (run->size() > 0) {
+        out.added.push_back({std::move(run), 0, store_.next_part_id_++});
+    } else {
+        run->file()->discard();
+    }
     return out;
 }
 
@@ -188,7 +237,12 @@ Status Flush::publish() {
     std::lock_guard tip(store_.tip_mutex_);
     VersionPtr newest = store_.current_.load();
     for (auto it = rewrites_.begin(); it != rewrites_.end();) {
-        it = newest->tables.contains(it->first) ? std::next(it) : rewrites_.erase(it);
+        if (newest->tables.contains(it->first)) {
+            ++it;
+        } else {
+            discard_new_files(it->second);
+            it = rewrites_.erase(it);
+        }
     }
     RETURN_IF_ERROR(write_root(frozen_->xid));
     auto next = std::make_shared<Version>(*newest);
@@ -203,8 +257,11 @@ Status Flush::publish() {
         }
     }
     store_.checkpoint_xid_ = frozen_->xid;
+    store_.log_bytes_ = 0;
     store_.publish(std::move(next));
     store_.counters_.flushes++;
+    for (const auto& [id, rewrite] : rewrites_) add_garbage(rewrite);
+    rewrites_.clear();
     return {};
 }
 
@@ -305,24 +362,33 @@ std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
     return next;
 }
 
-// Files that were rewritten go once the backup copy of the root no longer names them, either.
-Status Flush::remove_files() {
-    RETURN_IF_ERROR(store_.store_->backup_root());
-    for (const auto& [id, rewrite] : rewrites_) {
-        for (const Part& p : rewrite.sources) {
-            if (!p.chunk->file()) continue;
-            store_.stored_dead_rows_.erase(p.segment_id);
-            store_.counters_.compacted_segments++;
-            // A file that stays behind is swept at the next open.
-            (void)store_.store_->remove_file(FileKind::kSegment, p.chunk->file()->name().id);
-        }
-        for (size_t i = 0; i < rewrite.runs.size(); i++) {
-            for (const RunPart& r : rewrite.frozen->runs(i).subspan(rewrite.runs[i].kept)) {
-                (void)store_.store_->remove_file(FileKind::kIndexRun, r.run->file()->name().id);
-            }
+void Flush::add_garbage(const Rewrite& rewrite) {
+    std::vector<std::shared_ptr<const DataFile>> files;
+    for (const Part& p : rewrite.sources) {
+        if (!p.chunk->file()) continue;
+        store_.stored_dead_rows_.erase(p.segment_id);
+        store_.counters_.compacted_segments++;
+        files.push_back(p.chunk->file());
+    }
+    for (size_t i = 0; i < rewrite.runs.size(); i++) {
+        for (const RunPart& r : rewrite.frozen->runs(i).subspan(rewrite.runs[i].kept)) {
+            files.push_back(r.run->file());
         }
     }
-    return {};
+    store_.add_garbage(std::move(files));
+}
+
+void Flush::discard_new_files(const Rewrite& rewrite) {
+    for (const auto* parts : {&rewrite.new_base, &rewrite.new_patches}) {
+        for (const Part& p : *parts) p.chunk->file()->discard();
+    }
+    for (const Rewrite::Runs& runs : rewrite.runs) {
+        for (const RunPart& r : runs.added) r.run->file()->discard();
+    }
+}
+
+Flush::~Flush() {
+    for (const auto& [id, rewrite] : rewrites_) discard_new_files(rewrite);
 }
 
 }  // namespace trefoil::table

@@ -3,7 +3,7 @@
 //     freeze()    remember the newest Version; later commits leave its delta parts alone
 //     build()     write segments and key runs, table by table, outside any lock
 //     publish()   name them in the root, drop the redo records, swap them in; rows that were killed
-//                 since freeze() are killed in the new segments too
+//                 since freeze() are killed in the new segments too. What was replaced is garbage
 //
 // Internal to the room; used under TableStore::flush_mutex_.
 
@@ -21,13 +21,16 @@ namespace trefoil::table {
 
 class Flush {
 public:
-    explicit Flush(TableStore& store) : store_(store) {}
+    Flush(TableStore& store, const FlushGoal& goal) : store_(store), goal_(goal) {}
+    // Files that were not published are removed.
+    ~Flush();
 
     Status freeze();
     Status build();
     Status publish();
-    // After publish(), outside any lock.
-    Status remove_files();
+
+    // Whether a table has grown so many holes that a compaction pays.
+    static bool pays(const Version& version);
 
 private:
     // What changes in one table.
@@ -40,19 +43,23 @@ private:
             size_t kept = 0;  // of the frozen index's runs, from the front
             std::vector<RunPart> added;
         };
-        std::vector<Runs> runs;  // for each index
+        std::vector<Runs> runs;   // for each index
+        bool everything = false;  // FlushGoal::everything, for this table
     };
 
-    static bool wants_work(const TableVersion& table);
+    static bool wants_work(const TableVersion& table, bool everything);
     static void choose_sources(Rewrite& rewrite);
+    static void discard_new_files(const Rewrite& rewrite);
+    void add_garbage(const Rewrite& rewrite);
     Status write_segments(Rewrite& rewrite);
     Status write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool patch);
-    Result<Rewrite::Runs> write_run(const TableVersion& table, size_t index);
+    Result<Rewrite::Runs> write_run(const TableVersion& table, size_t index, bool everything);
     Status write_root(uint64_t xid);
     Status write_table(WriteTransaction& root, const Rewrite& rewrite);
     std::shared_ptr<const TableVersion> swap_in(const Rewrite& rewrite, const TableVersion& newest);
 
     TableStore& store_;
+    FlushGoal goal_;
     VersionPtr frozen_;
     std::map<uint32_t, Rewrite> rewrites_;
 };

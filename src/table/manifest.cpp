@@ -3,6 +3,7 @@
 #include "table/manifest.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/check.h"
 #include "table/manifest_format.h"
@@ -80,8 +81,30 @@ Result<ZoneMap> read_zones(const ReadTransaction& root, const catalog::TableDef&
     return map;
 }
 
+// What an older version of the table has read already.
+struct KnownFiles {
+    std::map<FileId, ChunkPtr> chunks;
+    std::map<FileId, std::shared_ptr<const index::KeyRun>> runs;
+
+    KnownFiles(const TableVersion* known, const catalog::TableDef& def) {
+        if (known == nullptr || catalog::encode(known->def()) != catalog::encode(def)) return;
+        for (size_t i = 0; i < known->part_count(); i++) {
+            const ChunkPtr& chunk = known->part(i).chunk;
+            if (chunk->file()) chunks[chunk->file()->name().id] = chunk;
+        }
+        for (size_t i = 0; i < known->index_count(); i++) {
+            for (const RunPart& r : known->runs(i)) runs[r.run->file()->name().id] = r.run;
+        }
+    }
+};
+
 Result<Part> load_segment(const Store& store, const ReadTransaction& root,
-                          const catalog::TablePtr& table, const SegmentEntry& e) {
+                          const catalog::TablePtr& table, const SegmentEntry& e,
+                          const KnownFiles& known) {
+    if (auto chunk = known.chunks.find(e.file_id); chunk != known.chunks.end()) {
+        ASSIGN_OR_RETURN(DeadRowsPtr dead, read_dead_rows(root, table->id, e));
+        return Part{chunk->second, std::move(dead), e.segment_id};
+    }
     ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, e.file_id));
     ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
     RowIds ids = RowIds::dense(e.first_row_id, e.rows);
@@ -95,9 +118,17 @@ Result<Part> load_segment(const Store& store, const ReadTransaction& root,
     return Part{std::move(chunk), std::move(dead), e.segment_id};
 }
 
+Result<std::shared_ptr<const index::KeyRun>> load_run(const Store& store, FileId id,
+                                                      const KnownFiles& known) {
+    if (auto run = known.runs.find(id); run != known.runs.end()) return run->second;
+    ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kIndexRun, id));
+    return index::KeyRun::open(std::move(file));
+}
+
 // The runs of each index.
 Result<std::vector<std::vector<RunPart>>> load_runs(const Store& store, const ReadTransaction& root,
                                                     const TableVersion& table,
+                                                    const KnownFiles& known,
                                                     std::set<FileName>* files) {
     struct Ordered {
         size_t index;
@@ -118,8 +149,7 @@ Result<std::vector<std::vector<RunPart>>> load_runs(const Store& store, const Re
                 return Status::corruption("a run entry of the manifest is malformed");
             }
             part.run_id = big_endian(key, kTableKeyBytes, 8);
-            ASSIGN_OR_RETURN(auto file, store.open_file(name.kind, name.id));
-            ASSIGN_OR_RETURN(part.run, index::KeyRun::open(std::move(file)));
+            ASSIGN_OR_RETURN(part.run, load_run(store, name.id, known));
             files->insert(name);
             runs.push_back({*index, order, std::move(part)});
             return Visit::kNext;
@@ -228,9 +258,10 @@ Status erase_table(WriteTransaction& root, uint32_t table) {
 }
 
 Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
-                                catalog::TablePtr def, std::set<FileName>* files,
-                                uint64_t* part_id_max) {
+                                catalog::TablePtr def, const TableVersion* known_table,
+                                std::set<FileName>* files, uint64_t* part_id_max) {
     TableVersion table(def);
+    const KnownFiles known(known_table, *def);
     ASSIGN_OR_RETURN(auto state, root.find(Keyspace::kManifest, manifest_key('t', def->id)));
     if (state) {
         Reader in(*state);
@@ -248,7 +279,7 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
     std::vector<Part> base, patches;
     ASSIGN_OR_RETURN(auto entries, read_entries(root, def->id));
     for (const SegmentEntry& e : entries) {
-        ASSIGN_OR_RETURN(Part part, load_segment(store, root, def, e));
+        ASSIGN_OR_RETURN(Part part, load_segment(store, root, def, e, known));
         files->insert({FileKind::kSegment, e.file_id});
         *part_id_max = std::max(*part_id_max, e.segment_id);
         (e.flags & kPatch ? patches : base).push_back(std::move(part));
@@ -256,7 +287,7 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
     std::sort(base.begin(), base.end(), [](const Part& a, const Part& b) {
         return a.chunk->row_ids().first() < b.chunk->row_ids().first();
     });
-    ASSIGN_OR_RETURN(auto runs, load_runs(store, root, table, files));
+    ASSIGN_OR_RETURN(auto runs, load_runs(store, root, table, known, files));
     for (const auto& of_index : runs) {
         for (const RunPart& r : of_index) *part_id_max = std::max(*part_id_max, r.run_id);
     }

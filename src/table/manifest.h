@@ -25,9 +25,10 @@ Status erase_run(WriteTransaction& root, uint32_t table, uint64_t run_id);
 Status erase_table(WriteTransaction& root, uint32_t table);
 
 // Reads one table back. Opens its files and adds their names to `files`; raises `part_id_max` to
-// the highest segment or run id seen.
+// the highest segment or run id seen. Files that `known`, an older version of the table or null,
+// has open are not read again.
 Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
-                                catalog::TablePtr def, std::set<FileName>* files,
-                                uint64_t* part_id_max);
+                                catalog::TablePtr def, const TableVersion* known,
+                                std::set<FileName>* files, uint64_t* part_id_max);
 
 }  // namespace trefoil::table

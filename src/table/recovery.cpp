@@ -78,17 +78,21 @@ Status replay(const ReadTransaction& root, const CommitLog& log, Version& versio
     return {};
 }
 
-Result<Recovered> load(const Store& store, const CommitLog& log, const ReadTransaction& root) {
+// `known`: an older version, or null.
+Result<Recovered> load(const Store& store, const CommitLog& log, const ReadTransaction& root,
+                       const Version* known) {
     Recovered state;
     auto version = std::make_shared<Version>();
     ASSIGN_OR_RETURN(state.checkpoint_xid, read_number(root, kCheckpointXidKey, 0));
+    ASSIGN_OR_RETURN(state.root_version, Store::root_version(root));
     ASSIGN_OR_RETURN(uint64_t next_table_id, read_number(root, kNextTableIdKey, 1));
     state.next_table_id = static_cast<uint32_t>(next_table_id);
     version->xid = state.checkpoint_xid;
     ASSIGN_OR_RETURN(catalog::Catalog catalog, load_catalog(root));
     for (const catalog::TablePtr& def : catalog.tables()) {
-        ASSIGN_OR_RETURN(TableVersion table,
-                         load_table(store, root, def, &state.files, &state.part_id_max));
+        const TableVersionPtr before = known ? known->find(def->id) : nullptr;
+        ASSIGN_OR_RETURN(TableVersion table, load_table(store, root, def, before.get(),
+                                                        &state.files, &state.part_id_max));
         for (size_t i = 0; i < table.part_count(); i++) {
             state.stored_dead_rows[table.part(i).segment_id] = table.part(i).dead;
         }
@@ -104,19 +108,22 @@ Result<Recovered> load(const Store& store, const CommitLog& log, const ReadTrans
 
 Result<Recovered> recover(const Store& store, const CommitLog& log) {
     ASSIGN_OR_RETURN(ReadTransaction root, store.begin_read());
-    return load(store, log, root);
+    return load(store, log, root, nullptr);
 }
 
 Result<VersionPtr> catch_up(const Store& store, const CommitLog& log, const VersionPtr& current,
-                            uint64_t* checkpoint_xid) {
+                            uint64_t* root_version) {
     ASSIGN_OR_RETURN(ReadTransaction root, store.begin_read());
-    ASSIGN_OR_RETURN(uint64_t checkpoint, read_number(root, kCheckpointXidKey, 0));
-    ASSIGN_OR_RETURN(auto last, log.last_xid(root));
-    const uint64_t newest = std::max(checkpoint, last.value_or(0));
-    if (newest == current->xid && checkpoint == *checkpoint_xid) return VersionPtr();
-    // Every commit may have brought tables and staged segments: the manifest is read again.
-    ASSIGN_OR_RETURN(Recovered state, load(store, log, root));
-    *checkpoint_xid = state.checkpoint_xid;
+    ASSIGN_OR_RETURN(uint64_t now, Store::root_version(root));
+    if (now == *root_version) {
+        ASSIGN_OR_RETURN(auto last, log.last_xid(root));
+        if (last.value_or(0) <= current->xid) return VersionPtr();
+        auto next = std::make_shared<Version>(*current);
+        RETURN_IF_ERROR(replay(root, log, *next));
+        return VersionPtr(std::move(next));
+    }
+    ASSIGN_OR_RETURN(Recovered state, load(store, log, root, current.get()));
+    *root_version = state.root_version;
     return state.version;
 }
 

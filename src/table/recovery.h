@@ -15,6 +15,7 @@ namespace trefoil::table {
 struct Recovered {
     VersionPtr version;
     uint64_t checkpoint_xid = 0;
+    uint64_t root_version = 0;  // see Store::root_version()
     uint32_t next_table_id = 1;
     uint64_t part_id_max = 0;
     bool old_records = false;  // some must be flushed before a table may be altered
@@ -25,9 +26,10 @@ struct Recovered {
 // Errors: kCorruption, kIo, kUnsupported.
 Result<Recovered> recover(const Store& store, const CommitLog& log);
 
-// The newest Version, or null if `current` is the newest. A flush by the writer since then is
-// noticed by `checkpoint_xid`, which is updated.
+// The newest Version, or null if `current` is the newest. `root_version` is the one that `current`
+// was loaded from, and is updated. As long as it stays the same, only new redo records are replayed
+// on top of `current`; a flush or a change of tables loads the manifest anew.
 Result<VersionPtr> catch_up(const Store& store, const CommitLog& log, const VersionPtr& current,
-                            uint64_t* checkpoint_xid);
+                            uint64_t* root_version);
 
 }  // namespace trefoil::table

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/check.h"
 #include "table/flush.h"
@@ -43,6 +44,7 @@ Status TableStore::load() {
     std::lock_guard tip(tip_mutex_);
     ASSIGN_OR_RETURN(Recovered state, recover(*store_, log_));
     checkpoint_xid_ = state.checkpoint_xid;
+    root_version_ = state.root_version;
     next_table_id_ = state.next_table_id;
     next_part_id_ = state.part_id_max + 1;
     for (const auto& [id, dead] : state.stored_dead_rows) stored_dead_rows_[id] = dead;
@@ -57,7 +59,9 @@ Status TableStore::refresh() {
     constexpr int kAttemptsMax = 10;
     std::lock_guard tip(tip_mutex_);
     for (int attempt = 1;; attempt++) {
-        auto newer = catch_up(*store_, log_, current_.load(), &checkpoint_xid_);
+        const uint64_t before = root_version_;
+        auto newer = catch_up(*store_, log_, current_.load(), &root_version_);
+        counters_.manifest_loads += root_version_ != before;
         // The writer may rewrite a file between our look at the manifest and our opening it.
         if (newer.status().sqlstate() == "58P01" && attempt < kAttemptsMax) continue;
         RETURN_IF_ERROR(newer.status());
@@ -102,42 +106,96 @@ bool exceeds(const Version& version, uint64_t rows_max, uint64_t bytes_max) {
 
 }  // namespace
 
-Status TableStore::flush_once() {
+Status TableStore::flush_once(const FlushGoal& goal) {
     std::lock_guard flushing(flush_mutex_);
     RETURN_IF_ERROR(store_->stopped());
-    Flush flush(*this);
-    RETURN_IF_ERROR(flush.freeze());
-    RETURN_IF_ERROR(flush.build());
-    RETURN_IF_ERROR(flush.publish());
-    return flush.remove_files();
+    {
+        Flush flush(*this, goal);
+        RETURN_IF_ERROR(flush.freeze());
+        RETURN_IF_ERROR(flush.build());
+        RETURN_IF_ERROR(flush.publish());
+    }
+    return remove_garbage();
 }
 
 Status TableStore::checkpoint() {
     if (store_->read_only()) return Status::read_only("the database is open read-only");
-    return flush_once();
+    return flush_once({});
 }
 
+Status TableStore::vacuum(std::optional<uint32_t> table_id) {
+    if (store_->read_only()) return Status::read_only("the database is open read-only");
+    return flush_once({.everything = true, .table = table_id});
+}
+
+bool TableStore::needs_flush() const {
+    return log_bytes_ >= options_.flush_bytes ||
+           exceeds(*current_.load(), options_.flush_rows, options_.flush_bytes);
+}
+
+// Flushes at once when the delta or the log is large. A moment after a change it looks whether a
+// compaction pays, or files are left over; doing so at each change would cost more than it gives.
 void TableStore::maintain() {
     std::unique_lock lock(maintain_mutex_);
+    auto urgent = [&] { return closing_ || (flush_error_.ok() && needs_flush()); };
     while (!closing_) {
-        maintain_wanted_.wait(lock, [&] {
-            return closing_ || (flush_error_.ok() && exceeds(*current_.load(), options_.flush_rows,
-                                                             options_.flush_bytes));
-        });
+        maintain_wanted_.wait(lock, [&] { return changed_ || urgent(); });
+        maintain_wanted_.wait_for(lock, options_.compaction_delay, urgent);
         if (closing_) return;
+        changed_ = false;
         lock.unlock();
-        Status flushed = flush_once();
+        Status done;
+        if (needs_flush() || Flush::pays(*current_.load())) {
+            done = flush_once({});
+        } else if (has_garbage()) {
+            std::lock_guard flushing(flush_mutex_);
+            done = remove_garbage();
+        }
         lock.lock();
-        flush_error_ = flushed;
+        flush_error_ = done;
         room_made_.notify_all();
     }
+}
+
+// --- Files that are left over
+// -----------------------------------------------------------------------------------------
+
+void TableStore::add_garbage(std::vector<std::shared_ptr<const DataFile>> files) {
+    std::lock_guard lock(garbage_mutex_);
+    for (auto& file : files) garbage_.push_back(std::move(file));
+}
+
+bool TableStore::has_garbage() {
+    std::lock_guard lock(garbage_mutex_);
+    return !garbage_.empty();
+}
+
+// The copy of the root is refreshed first: it is to name only files that are there.
+Status TableStore::remove_garbage() {
+    std::vector<std::shared_ptr<const DataFile>> files;
+    {
+        std::lock_guard lock(garbage_mutex_);
+        files.swap(garbage_);
+    }
+    Status copied = store_->backup_root();
+    if (!copied.ok()) {
+        add_garbage(std::move(files));
+        return copied;
+    }
+    for (const auto& file : files) file->discard();
+    return {};
+}
+
+void TableStore::note_change() {
+    std::lock_guard lock(maintain_mutex_);
+    if (std::exchange(changed_, true) && !needs_flush()) return;
+    maintain_wanted_.notify_one();
 }
 
 // Keeps the delta bounded: a commit waits while a flush is badly behind.
 void TableStore::wait_for_room() {
     if (!maintainer_.joinable()) {
-        if (exceeds(*current_.load(), options_.flush_rows, options_.flush_bytes))
-            (void)flush_once();
+        if (needs_flush()) (void)flush_once({});
         return;
     }
     std::unique_lock lock(maintain_mutex_);

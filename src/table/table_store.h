@@ -3,7 +3,7 @@
 //     begin()   the newest published Version, as the snapshot of a Transaction
 //     commit()  validate, apply to a copy of the newest Version, log, publish
 //     flush     in the background: the delta becomes segments, small or holey segments are
-//     rewritten
+//               rewritten, files that nobody needs any more are removed
 //
 // Commits that arrive together form a group: the first thread leads, applies every transaction of
 // the group in turn, writes all their redo records in one transaction of the root (one sync),
@@ -22,11 +22,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -52,6 +54,14 @@ struct TableStoreOptions {
     uint64_t flush_rows = 4 * kSegmentRows;
     uint64_t flush_bytes = 64 << 20;
     bool background_flush = true;
+    // How long after a change the background thread looks for segments that are worth compacting.
+    std::chrono::milliseconds compaction_delay{1000};
+};
+
+// What a flush does beside making segments of the delta.
+struct FlushGoal {
+    bool everything = false;        // rewrites all that holds a dead row, not only where it pays
+    std::optional<uint32_t> table;  // `everything` is meant for this table alone
 };
 
 class TableStore {
@@ -72,6 +82,10 @@ public:
 
     // Flushes everything now, and refreshes the backup copy of the root.
     Status checkpoint();
+    // The same, and gives all space back that dead rows take in this table, or in all of them
+    // (nullopt): rewrites every segment that has a dead row or is patched, and merges the runs.
+    // Readers and writers go on; files go when the last snapshot that reads them does.
+    Status vacuum(std::optional<uint32_t> table_id);
     // Reads everything against its checksums.
     Status verify();
 
@@ -79,7 +93,8 @@ public:
     uint64_t delta_bytes() const;
 
     struct Counters {
-        std::atomic<uint64_t> commits{0}, commit_groups{0}, flushes{0}, compacted_segments{0};
+        std::atomic<uint64_t> commits{0}, commit_groups{0}, flushes{0}, compacted_segments{0},
+            manifest_loads{0};  // by a reader beside the writer, after it was opened
     };
     const Counters& counters() const { return counters_; }
 
@@ -105,7 +120,15 @@ private:
     void forget_old_kills();
     void wait_for_room();
     void maintain();  // the background thread
-    Status flush_once();
+    bool needs_flush() const;
+    Status flush_once(const FlushGoal& goal);
+    // After a commit: the background thread may have something to do.
+    void note_change();
+    // Files that the newest manifest does not name any more. They go once the backup copy of the
+    // root does not name them either, and nobody reads them.
+    void add_garbage(std::vector<std::shared_ptr<const DataFile>> files);
+    bool has_garbage();
+    Status remove_garbage();  // REQUIRES: flush_mutex_ is held
 
     std::unique_ptr<Store> store_;
     CommitLog log_;
@@ -113,8 +136,10 @@ private:
     Counters counters_;
 
     std::atomic<VersionPtr> current_;
-    uint64_t checkpoint_xid_ = 0;  // redo records up to here are in segments
-    bool old_records_ = false;     // some were found at open that an altered table could not read
+    uint64_t checkpoint_xid_ = 0;         // redo records up to here are in segments
+    uint64_t root_version_ = 0;           // of a reader: what current_ was loaded from
+    std::atomic<uint64_t> log_bytes_{0};  // of redo records since the last flush
+    bool old_records_ = false;  // some were found at open that an altered table could not read
 
     // Held while the newest version is being replaced: by a group's leader, by a flush, by a
     // refresh.
@@ -137,7 +162,10 @@ private:
     std::mutex maintain_mutex_;
     std::condition_variable maintain_wanted_, room_made_;
     bool closing_ = false;
-    Status flush_error_;  // of the last background flush; guarded by maintain_mutex_
+    bool changed_ = false;  // something was committed since the last look for holey segments
+    Status flush_error_;    // of the last background flush; guarded by maintain_mutex_
+    std::mutex garbage_mutex_;
+    std::vector<std::shared_ptr<const DataFile>> garbage_;
     std::thread maintainer_;
 };
 

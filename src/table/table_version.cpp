@@ -59,6 +59,17 @@ const Part& TableVersion::part(size_t i) const {
     return delta_[i - patches_->size()];
 }
 
+std::vector<std::shared_ptr<const DataFile>> TableVersion::files() const {
+    std::vector<std::shared_ptr<const DataFile>> files;
+    for (size_t i = 0; i < part_count(); i++) {
+        if (const auto& file = part(i).chunk->file()) files.push_back(file);
+    }
+    for (const TableIndex& index : indexes_) {
+        for (const RunPart& r : *index.runs) files.push_back(r.run->file());
+    }
+    return files;
+}
+
 size_t TableVersion::delta_bytes() const {
     size_t n = 0;
     for (const Part& p : delta_) n += p.chunk->memory_bytes();

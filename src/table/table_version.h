@@ -100,6 +100,8 @@ public:
     std::span<const Part> base() const { return *base_; }
     std::span<const Part> patches() const { return *patches_; }
     std::span<const Part> delta() const { return delta_; }
+    // Every data file that it reads.
+    std::vector<std::shared_ptr<const DataFile>> files() const;
     size_t delta_bytes() const;
     uint64_t delta_rows() const;
 
@@ -175,6 +177,10 @@ struct Version {
     std::map<uint32_t, TableVersionPtr> tables;
 
     // Null if there is none.
+    TableVersionPtr find(uint32_t id) const {
+        auto at = tables.find(id);
+        return at == tables.end() ? nullptr : at->second;
+    }
     TableVersionPtr find(std::string_view name) const {
         catalog::TablePtr def = catalog->find(name);
         return def ? tables.at(def->id) : nullptr;

@@ -126,6 +126,7 @@ Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
     }
     ZoneMap zones = build_zone_map(columns, rows);
     ASSIGN_OR_RETURN(auto file, write_segment(txn_.store_->store(), *table_, ids, columns));
+    txn_.staged_.add(file);
     ASSIGN_OR_RETURN(auto chunk, Chunk::in_file(table_, ids, std::move(file), std::move(zones),
                                                 std::move(keys)));
     added_.push_back({std::move(chunk), nullptr, 0});

@@ -59,6 +59,15 @@ Status Transaction::check_writable() const {
     return store_->store().stopped();
 }
 
+void Transaction::keep_named_files() {
+    for (const auto& [table_id, writes] : state_.writes) {
+        const TableVersion& table = *state_.view->tables.at(table_id);
+        for (const Part& part : table.delta().subspan(writes.private_floor)) {
+            if (part.chunk->file()) staged_.keep(*part.chunk->file());
+        }
+    }
+}
+
 void Transaction::set_table(std::shared_ptr<const TableVersion> table) {
     auto next = std::make_shared<Version>(*state_.view);
     uint32_t id = table->def().id;

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "index/key_run.h"
+#include "storage/data_file.h"
 #include "table/table_version.h"
 
 namespace trefoil::table {
@@ -62,6 +63,25 @@ private:
     mutable std::mutex mutex_;
     std::map<uint64_t, uint64_t> snapshots_;  // registration -> xid
     uint64_t next_ = 1;
+};
+
+// Files that a transaction has staged. Those that its commit did not name go with it.
+class StagedFiles {
+public:
+    StagedFiles() = default;
+    StagedFiles(StagedFiles&& other) noexcept { files_.swap(other.files_); }
+    StagedFiles& operator=(StagedFiles&& other) noexcept {
+        files_.swap(other.files_);
+        return *this;
+    }
+    ~StagedFiles() {
+        for (const auto& [id, file] : files_) file->discard();
+    }
+    void add(std::shared_ptr<const DataFile> file) { files_[file->name().id] = std::move(file); }
+    void keep(const DataFile& file) { files_.erase(file.name().id); }
+
+private:
+    std::map<FileId, std::shared_ptr<const DataFile>> files_;
 };
 
 class Transaction {
@@ -120,6 +140,8 @@ private:
                 std::unique_ptr<Registration> registration);
     Status check_writable() const;
     void add_table(catalog::TableDef table);
+    // After the commit: what it named belongs to the tables now.
+    void keep_named_files();
     // Replaces one table in the view.
     void set_table(std::shared_ptr<const TableVersion> table);
 
@@ -127,6 +149,7 @@ private:
     VersionPtr snapshot_;
     bool read_only_;
     State state_;
+    StagedFiles staged_;
     std::unique_ptr<Registration> registration_;
 };
 
