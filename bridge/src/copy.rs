@@ -129,7 +129,8 @@ fn file(r: &mut Reader, direction: &str) -> Res<String> {
     }
 }
 
-fn options(r: &mut Reader) -> Res<Options> {
+/// [[WITH] (name [value], ...)]
+pub fn options(r: &mut Reader) -> Res<Options> {
     let mut options = Options::new();
     let with = r.parser.parse_keyword(Keyword::WITH);
     if r.parser.consume_token(&Token::LParen) {

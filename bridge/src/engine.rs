@@ -1,25 +1,25 @@
 //! The engine: threads, memory pool, spill folder, and the state that every session starts from.
 //!
-//! The pool is a FairSpillPool: operators that can spill (sort, aggregate) share what the others
-//! leave evenly, so that a sort above a sort does not starve; a greedy pool gives all to the first.
-//! It is wrapped so that an error says who held the memory.
+//! The pool (pool.rs) is wrapped so that an error says who held the memory.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use datafusion::common::config::Dialect;
 use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryLimit, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
+    MemoryLimit, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio::runtime::Runtime;
 
 use crate::error::{BridgeError, Res, from_io};
 use crate::info_schema::{CATALOG, SCHEMA};
+use crate::pool::{Limit, SharedPool};
 use crate::rules;
 
 /// Plans are trees that are walked recursively, and the workers run them.
@@ -38,6 +38,7 @@ pub struct Options {
 pub struct Engine {
     pub runtime: Runtime,
     pub environment: Arc<RuntimeEnv>,
+    memory_limit: Limit,
     state: SessionState,
 }
 
@@ -54,11 +55,17 @@ impl Engine {
             .enable_time()
             .build()
             .map_err(|e| from_io(&e))?;
-        let environment = environment(&options)?;
+        let memory_limit = Limit::new(
+            usize::try_from(options.memory_bytes)
+                .unwrap_or(usize::MAX)
+                .into(),
+        );
+        let environment = environment(&options, &memory_limit)?;
         let state = first_state(threads, options.memory_bytes, environment.clone());
         Ok(Arc::new(Engine {
             runtime,
             environment,
+            memory_limit,
             state,
         }))
     }
@@ -76,18 +83,28 @@ impl Engine {
         self.environment.memory_pool.reserved() as u64
     }
 
+    /// Both hold for queries that run already, too. A pool without a limit stays so.
+    pub fn set_limits(&self, memory_bytes: u64, temp_bytes: u64) -> Res<()> {
+        let bytes = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        self.memory_limit.store(bytes, Ordering::Relaxed);
+        self.environment
+            .disk_manager
+            .set_max_temp_directory_size(temp_bytes)
+            .map_err(Box::<BridgeError>::from)
+    }
+
     pub fn new_state(&self) -> SessionState {
         self.state.clone()
     }
 }
 
-fn environment(options: &Options) -> Res<Arc<RuntimeEnv>> {
+fn environment(options: &Options, memory_limit: &Limit) -> Res<Arc<RuntimeEnv>> {
     let pool: Arc<dyn MemoryPool> = match options.memory_bytes {
         0 => Arc::new(UnboundedMemoryPool::default()),
-        bytes => {
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        _ => {
             let top = NonZeroUsize::new(3).expect("three");
-            Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), top))
+            let pool = SharedPool::new(memory_limit.clone());
+            Arc::new(TrackConsumersPool::new(pool, top))
         }
     };
     let mut builder = RuntimeEnvBuilder::new()

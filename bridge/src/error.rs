@@ -179,7 +179,7 @@ fn from_arrow(error: &ArrowError) -> Box<BridgeError> {
         ArrowError::ExternalError(e) => from_source(e.as_ref()),
         ArrowError::DivideByZero => BridgeError::new("22012", "division by zero"),
         ArrowError::ArithmeticOverflow(m) => error_text::overflow(m),
-        ArrowError::IoError(m, _) => BridgeError::new("58030", m.clone()),
+        ArrowError::IoError(_, e) => from_io(e),
         ArrowError::NotYetImplemented(m) => BridgeError::new("0A000", m.clone()),
         ArrowError::CastError(m)
         | ArrowError::ParseError(m)
@@ -201,6 +201,16 @@ fn from_parquet(error: &ParquetError) -> Box<BridgeError> {
 }
 
 pub fn from_io(error: &std::io::Error) -> Box<BridgeError> {
+    // DataFusion's words when a query has spilled too much.
+    if error.to_string().contains("during the spilling process") {
+        return BridgeError::new(
+            "53400",
+            "the query needs more temporary files than temp_space_limit allows",
+        )
+        .hint(
+            "raise temp_space_limit or memory_limit, or let the query hold fewer rows at a time",
+        );
+    }
     let sqlstate = match error.kind() {
         std::io::ErrorKind::NotFound => "58P01",
         std::io::ErrorKind::StorageFull => "53100",

@@ -166,6 +166,19 @@ pub extern "C" fn tf_engine_memory_used(engine: *const TfEngine) -> u64 {
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn tf_engine_set_limits(
+    engine: *mut TfEngine,
+    memory_bytes: u64,
+    temp_bytes: u64,
+    error: *mut TfError,
+) -> c_int {
+    guard(error, || {
+        let engine = given(engine, "the engine")?;
+        engine.0.set_limits(memory_bytes, temp_bytes)
+    })
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn tf_engine_release(engine: *mut TfEngine) {
     unsafe { release(engine) };
 }

@@ -1,10 +1,10 @@
 //! Text to one parsed statement.
 //!
 //! sqlparser reads SELECT, INSERT, UPDATE, DELETE, CREATE TABLE and the rest of its grammar;
-//! EXPLAIN, COPY, SHOW, DESCRIBE and CHECKPOINT are read here, because their options are ours. What
-//! comes out is classified into the kinds of `src/engine/statement.h`. Everything that we do not do
-//! is refused by name: a clause is either consumed or an error, never dropped. `check.rs` does that
-//! for the inside of queries.
+//! EXPLAIN, COPY, SHOW, DESCRIBE and those of house.rs are read here, because their options are
+//! ours. What comes out is classified into the kinds of `src/engine/statement.h`. Everything that
+//! we do not do is refused by name: a clause is either consumed or an error, never dropped.
+//! `check.rs` does that for the inside of queries.
 
 use datafusion::sql::sqlparser::ast::{
     self, Delete, Expr, Insert, Merge, ObjectName, Query, Set, SetExpr, Statement as Ast, Update,
@@ -18,6 +18,7 @@ use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
 use crate::ddl::{self, AlterTable, CreateTable, DropTable};
 use crate::error::{BridgeError, Res};
+use crate::house::{self, House};
 use crate::merge;
 use crate::names;
 use crate::parse_change::{Conflict, Truncate, change, is_change, truncate as truncated};
@@ -60,7 +61,7 @@ pub enum Kind {
     Describe(Name),
     CopyFrom(CopyFrom),
     CopyTo(CopyTo),
-    Checkpoint,
+    House(House),
 }
 
 #[derive(Debug)]
@@ -152,9 +153,8 @@ impl<'a> Reader<'a> {
         }
         match word.value.to_uppercase().as_str() {
             "COPY" => copy::read(self),
-            "CHECKPOINT" => {
-                self.parser.next_token();
-                Ok(Kind::Checkpoint)
+            "CHECKPOINT" | "CHECK" | "VACUUM" | "BACKUP" | "EXPORT" | "IMPORT" | "PRAGMA" => {
+                house::read(self)
             }
             "DESCRIBE" | "DESC" => {
                 self.parser.next_token();
@@ -329,7 +329,7 @@ impl<'a> Reader<'a> {
                 format!("{first} {second} {}", word(2))
             }
             ("GRANT" | "REVOKE", _)
-            | ("VACUUM" | "ANALYZE" | "REINDEX" | "CLUSTER" | "COMMENT" | "LISTEN", _)
+            | ("ANALYZE" | "REINDEX" | "CLUSTER" | "COMMENT" | "LISTEN", _)
             | ("NOTIFY" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "DECLARE" | "FETCH", _)
             | ("LOCK" | "DO" | "CALL" | "ATTACH" | "DETACH" | "USE" | "KILL" | "LOAD", _) => first,
             _ if two => format!("{first} {second}"),

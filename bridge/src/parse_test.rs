@@ -1,6 +1,7 @@
 //! Tests of parse.rs: what each statement becomes, and what errors say and where.
 
 use super::*;
+use crate::house::Action;
 use crate::transaction::Command;
 
 fn error(sql: &str) -> BridgeError {
@@ -65,7 +66,30 @@ fn statements_are_told_apart() {
     is("RESET memory_limit", |k| {
         matches!(k, Kind::Set { value: None, .. })
     });
-    is("CHECKPOINT", |k| matches!(k, Kind::Checkpoint));
+}
+
+#[test]
+fn statements_about_the_database_as_a_whole() {
+    let house = |sql: &str| match parse(sql).unwrap().kind {
+        Kind::House(h) => h,
+        other => panic!("{sql}: {other:?}"),
+    };
+    assert_eq!(house("CHECKPOINT").action, Action::Checkpoint);
+    assert_eq!(house("CHECK DATABASE;").action, Action::Check);
+    assert_eq!(
+        house("PRAGMA integrity_check").action,
+        Action::IntegrityCheck
+    );
+    assert_eq!(house("VACUUM").table, None);
+    assert_eq!(house("vacuum T").table.unwrap().text, "t");
+    assert_eq!(house("BACKUP DATABASE TO 'a b'").directory, "a b");
+    assert_eq!(house("BACKUP TO 'x'").action, Action::Backup);
+    assert_eq!(house("IMPORT DATABASE 'x'").action, Action::Import);
+    let export = house("EXPORT DATABASE 'x' (FORMAT csv)");
+    assert_eq!(export.options, [("format".to_string(), "csv".to_string())]);
+    assert_eq!(error("VACUUM FULL").sqlstate, "0A000");
+    assert_eq!(error("PRAGMA journal_mode").sqlstate, "0A000");
+    assert_eq!(error("BACKUP TO here").sqlstate, "42601");
 }
 
 #[test]

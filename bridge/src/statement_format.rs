@@ -72,7 +72,13 @@ fn kind(w: &mut Writer, kind: &Kind) {
             w.str(&c.file);
             options(w, &c.options);
         }
-        Kind::Checkpoint => w.u8(15),
+        Kind::House(h) => {
+            w.u8(15);
+            w.u8(h.action as u8);
+            w.opt(&h.table, name);
+            w.str(&h.directory);
+            options(w, &h.options);
+        }
         Kind::AlterTable(a) => {
             named(w, 30, &a.table);
             w.bool(a.if_exists);

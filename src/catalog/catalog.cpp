@@ -135,6 +135,15 @@ std::string TableDef::create_sql() const {
     return sql + "\n);";
 }
 
+std::string TableDef::create_index_sql(const IndexDef& index) const {
+    std::string sql = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
+    sql += quoted(index.name) + " ON " + quoted(name) + " (";
+    for (size_t i = 0; i < index.columns.size(); i++) {
+        sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
+    }
+    return sql + ");";
+}
+
 TablePtr Catalog::find(std::string_view name) const {
     auto it = by_name_.find(name);
     return it == by_name_.end() ? nullptr : it->second;

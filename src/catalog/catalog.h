@@ -78,6 +78,9 @@ struct TableDef {
     // The CREATE TABLE statement that makes this table.
     std::string create_sql() const;
 
+    // The CREATE INDEX statement that makes one of its indexes.
+    std::string create_index_sql(const IndexDef& index) const;
+
     // Builds what is derived: the schema, ids of columns and indexes that have none yet. Call after
     // the last change.
     void finish();

@@ -319,7 +319,11 @@ Result<uint64_t> write_csv(Vfs& vfs, access::BatchStream& rows, const std::strin
 
 }  // namespace
 
-Result<Answer> Session::State::copy_from(const engine::CopyFrom& copy) {
+Result<Answer> Session::State::copy_from(const engine::CopyFrom& statement) {
+    engine::CopyFrom copy = statement;
+    if (!copy_directory.empty() && !copy.file.starts_with('/')) {
+        copy.file = copy_directory + "/" + copy.file;
+    }
     ASSIGN_OR_RETURN(CopyFormat format, parse_options(copy.options, copy.file, /*reading=*/true));
     uint64_t skipped = 0;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {

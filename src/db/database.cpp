@@ -2,8 +2,6 @@
 
 #include "trefoil/database.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <thread>
 
@@ -14,13 +12,6 @@
 
 namespace trefoil {
 namespace {
-
-constexpr uint64_t kMemoryLimitMin = 64 << 20;
-
-uint64_t machine_memory() {
-    return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-           static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 Result<std::unique_ptr<Store>> open_store(Database::State& db) {
     if (db.path.empty()) return Store::open_memory();
@@ -39,24 +30,25 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
     db->path = path == ":memory:" ? "" : path;
     db->threads =
         options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-    db->memory_limit_bytes =
-        options.memory_limit_bytes ? options.memory_limit_bytes : machine_memory() / 2;
-    if (db->memory_limit_bytes < kMemoryLimitMin) {
+    set_default_limits(options, &db->limits);
+    const uint64_t memory = db->limits.memory_bytes;
+    if (memory < kMemoryLimitMin) {
         return Status(Code::kInvalidInput, "22023",
                       "a memory limit below 64 MB is too small to work in");
     }
     // One budget: commits that wait to be flushed take up to a quarter of it (they are flushed at
     // half of that, and wait at all of it), queries have the rest.
     table::TableStoreOptions table_options;
-    table_options.flush_bytes =
-        std::min<uint64_t>(table_options.flush_bytes, db->memory_limit_bytes / 8);
+    table_options.flush_bytes = flush_bytes_of(memory);
     ASSIGN_OR_RETURN(auto store, open_store(*db));
     engine::EngineOptions engine_options;
     engine_options.threads = db->threads;
-    engine_options.memory_bytes = db->memory_limit_bytes - 2 * table_options.flush_bytes;
+    engine_options.memory_bytes = memory - 2 * table_options.flush_bytes;
     engine_options.spill_path = store->tmp_path();
     ASSIGN_OR_RETURN(db->tables, table::TableStore::open(std::move(store), table_options));
     ASSIGN_OR_RETURN(db->engine, engine::Engine::create(engine_options));
+    RETURN_IF_ERROR(
+        db->engine->set_limits(engine_options.memory_bytes, db->limits.temp_space_bytes));
     db->system_tables = make_system_tables(*db);
     return Database(std::move(db));
 }

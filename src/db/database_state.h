@@ -9,6 +9,7 @@
 
 #include "access/counters.h"
 #include "access/snapshot_catalog.h"
+#include "db/limits.h"
 #include "engine/engine.h"
 #include "storage/vfs.h"
 #include "table/table_store.h"
@@ -29,7 +30,7 @@ struct Database::State {
     OpenOptions options;
     std::string path;  // "" in memory
     uint32_t threads = 1;
-    uint64_t memory_limit_bytes = 0;
+    Limits limits;
     PosixVfs vfs;
     std::unique_ptr<table::TableStore> tables;
     std::unique_ptr<engine::Engine> engine;

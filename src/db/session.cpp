@@ -9,8 +9,6 @@
 namespace trefoil {
 namespace {
 
-constexpr size_t kStatementBytesMax = 10 << 20;
-
 // Statements that need the engine's plan.
 bool wants_plan(const engine::StatementKind& kind) {
     return std::holds_alternative<engine::Query>(kind) ||
@@ -82,10 +80,10 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
 
 Result<Session::State::Answer> Session::State::execute(std::string_view sql,
                                                        std::span<const Value> parameters) {
-    if (sql.size() > kStatementBytesMax) {
-        return Status(
-                   Code::kInvalidInput, "54000",
-                   "the statement has " + std::to_string(sql.size()) + " bytes; the limit is 10 MB")
+    if (const uint64_t max = db.limits.statement_bytes; sql.size() > max) {
+        return Status(Code::kInvalidInput, "54000",
+                      "the statement has " + std::to_string(sql.size()) +
+                          " bytes; max_statement_size allows " + size_text(max))
             .with_hint("Load rows with COPY or through the append interface.");
     }
     if (parameters.empty() && settings.fast_path && !txn_failed) {
@@ -198,7 +196,7 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
                           [&](const engine::Describe& d) { return describe(d); },
                           [&](const engine::CopyFrom& c) { return copy_from(c); },
                           [&](const engine::CopyTo& c) { return copy_to(statement, c); },
-                          [&](const engine::Checkpoint&) { return checkpoint(); },
+                          [&](const engine::House& h) { return keep_house(h); },
                       },
                       s.kind);
 }

@@ -55,6 +55,8 @@ struct Session::State {
     std::vector<SavepointMark> savepoints;
     // Begun so far: the number of the open one. One that was rolled back to a savepoint is new.
     uint64_t blocks = 0;
+    // What relative paths of COPY FROM begin at; "": the process's folder.
+    std::string copy_directory;
 
     using Answer = std::unique_ptr<Rows::State>;
 
@@ -151,7 +153,16 @@ struct Session::State {
     // transaction_isolation and transaction_read_only are variables, too.
     std::optional<std::string> transaction_variable(std::string_view name) const;
     Result<Answer> set_transaction_variable(const engine::SetVariable& statement);
-    Result<Answer> checkpoint();
+
+    // maintenance.cpp
+    Result<Answer> keep_house(const engine::House& statement);
+    Result<Answer> vacuum(const std::optional<engine::Name>& table);
+    Result<Answer> check_database(bool as_pragma);
+
+    // export.cpp
+    Result<Answer> export_database(const engine::House& statement);
+    Result<Answer> import_database(const std::string& directory);
+    Result<Answer> run_own(std::string_view sql);
 
     // variables.cpp
     Result<Answer> set_variable(const engine::SetVariable& statement);

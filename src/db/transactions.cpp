@@ -1,4 +1,4 @@
-// BEGIN, COMMIT, ROLLBACK, savepoints, SET TRANSACTION; CHECKPOINT.
+// BEGIN, COMMIT, ROLLBACK, savepoints, SET TRANSACTION.
 //
 // A savepoint is the transaction's state of that moment, which is a few pointers, under a name. The
 // newest of a name hides older ones; ROLLBACK TO keeps it, RELEASE forgets it and what came after.
@@ -162,14 +162,6 @@ Result<Answer> Session::State::set_transaction_variable(const engine::SetVariabl
         }
     }
     return set_transaction(set);
-}
-
-Result<Answer> Session::State::checkpoint() {
-    if (txn) {
-        return Status(Code::kInvalidInput, "25001", "CHECKPOINT cannot run inside a transaction");
-    }
-    RETURN_IF_ERROR(db.tables->checkpoint());
-    return done("CHECKPOINT");
 }
 
 }  // namespace trefoil

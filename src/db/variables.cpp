@@ -10,7 +10,6 @@ using Answer = Session::State::Answer;
 
 // Settings that are fixed when a database is opened.
 std::optional<std::string> fixed_setting(const Database::State& db, std::string_view name) {
-    if (name == "memory_limit") return std::to_string(db.memory_limit_bytes >> 20) + "MB";
     if (name == "threads") return std::to_string(db.threads);
     return std::nullopt;
 }
@@ -24,6 +23,10 @@ Result<Answer> Session::State::set_variable(const engine::SetVariable& statement
             .with_hint("It is given when the database is opened.");
     }
     if (transaction_variable(statement.name)) return set_transaction_variable(statement);
+    if (is_limit(statement.name)) {
+        RETURN_IF_ERROR(set_limit(db, statement.name, statement.value));
+        return done(statement.value ? "SET" : "RESET");
+    }
     Status set = statement.value ? settings.set(statement.name, *statement.value)
                                  : settings.reset(statement.name);
     if (set.code() == Code::kNotFound && !statement.name.starts_with("trefoil.")) {
@@ -41,13 +44,13 @@ Result<Answer> Session::State::show_variable(const engine::ShowVariable& stateme
         std::vector<std::vector<Value>> rows;
         for (const Settings::Description& d : settings.all())
             rows.push_back({d.name, d.value, d.about});
-        rows.push_back({"memory_limit", *fixed_setting(db, "memory_limit"),
-                        "memory for queries and for commits that wait to be flushed"});
+        for (auto& limit : all_limits(db)) rows.push_back(std::move(limit));
         rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
         return text_answer({"name", "setting", "description"}, rows, "SHOW");
     }
     std::optional<std::string> value = fixed_setting(db, statement.name);
     if (!value) value = transaction_variable(statement.name);
+    if (is_limit(statement.name)) value = limit_text(db, statement.name);
     if (!value) {
         auto own = settings.get(statement.name);
         if (!own.ok() && statement.name.starts_with("trefoil.") &&

@@ -166,6 +166,10 @@ uint32_t tf_bridge_version(void);
 
 int tf_engine_create(const tf_engine_options* options, tf_engine** out, tf_error* error);
 uint64_t tf_engine_memory_used(const tf_engine* engine);
+/* Bytes of the pool (unless it was made without a limit), and of spilled files; for queries that
+ * run already, too. */
+int tf_engine_set_limits(tf_engine* engine, uint64_t memory_bytes, uint64_t temp_bytes,
+                         tf_error* error);
 void tf_engine_release(tf_engine* engine); /* this and the other releases accept null */
 
 int tf_engine_open_session(tf_engine* engine, tf_session** out, tf_error* error);
@@ -301,7 +305,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *     12 describe      name
  *     13 copy from     name table, list name columns, str file, options
  *     14 copy to       str file, options
- *     15 checkpoint
+ *     15 house         u8 action (0 checkpoint, 1 check, 2 integrity check, 3 vacuum, 4 backup,
+ *                      5 export, 6 import), opt name table, str directory, options
  *     30 alter table   name, u8 if_exists, list action
  *                        action: u8 kind (engine::AlterAction::Kind); column if it adds one or sets
  *                                a type, else name; name new name; u8 flags (1 IF [NOT] EXISTS,

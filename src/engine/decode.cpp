@@ -196,6 +196,17 @@ StatementKind read_set_transaction(Reader& in) {
     return set;
 }
 
+Result<StatementKind> read_house(Reader& in) {
+    House house;
+    const uint8_t action = in.u8();
+    if (action > static_cast<uint8_t>(House::Action::kImport)) return malformed("statement");
+    house.action = static_cast<House::Action>(action);
+    house.table = read_optional(in, read_name);
+    house.directory = read_string(in);
+    house.options = read_options(in);
+    return StatementKind(std::move(house));
+}
+
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
@@ -229,7 +240,7 @@ Result<StatementKind> read_kind(Reader& in) {
         case 14:
             return read_copy_to(in);
         case 15:
-            return StatementKind(Checkpoint{});
+            return read_house(in);
         case 30:
             return read_alter_table(in);
         case 40:

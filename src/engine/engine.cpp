@@ -24,6 +24,12 @@ public:
 
     uint64_t memory_used() const override { return tf_engine_memory_used(engine_.get()); }
 
+    Status set_limits(uint64_t memory_bytes, uint64_t temp_bytes) override {
+        return call([&](tf_error* e) {
+            return tf_engine_set_limits(engine_.get(), memory_bytes, temp_bytes, e);
+        });
+    }
+
 private:
     EngineHandle engine_;
 };

@@ -159,6 +159,8 @@ public:
     virtual Result<std::unique_ptr<EngineSession>> open_session() = 0;
     // Bytes that running queries hold now.
     virtual uint64_t memory_used() const = 0;
+    // Bytes of the pool, and of what queries spill; both hold for those that run already, too.
+    virtual Status set_limits(uint64_t memory_bytes, uint64_t temp_bytes) = 0;
 };
 
 }  // namespace trefoil::engine

@@ -135,7 +135,23 @@ struct CopyTo {
     std::string file;
     CopyOptions options;
 };
-struct Checkpoint {};
+// Keeping house: statements about the database as a whole.
+struct House {
+    // The numbers cross the border.
+    enum class Action : uint8_t {
+        kCheckpoint,
+        kCheck,           // CHECK DATABASE
+        kIntegrityCheck,  // PRAGMA integrity_check
+        kVacuum,
+        kBackup,
+        kExport,
+        kImport,
+    };
+    Action action = Action::kCheckpoint;
+    std::optional<Name> table;  // VACUUM t
+    std::string directory;      // of BACKUP, EXPORT, IMPORT
+    CopyOptions options;        // of EXPORT
+};
 
 struct Query {};  // SELECT, VALUES, WITH ..., TABLE t
 // What INSERT does about rows whose key is taken.
@@ -174,9 +190,9 @@ struct Explain {
 };
 
 using StatementKind =
-    std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, AlterTable, Begin, Commit, Rollback,
-                 Savepoint, RollbackTo, Release, SetTransaction, SetVariable, ShowVariable,
-                 ShowTables, Describe, CopyFrom, CopyTo, Checkpoint, Merge, Truncate>;
+    std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, AlterTable, Begin, Commit,
+                 Rollback, Savepoint, RollbackTo, Release, SetTransaction, SetVariable,
+                 ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, House, Merge, Truncate>;
 
 struct Parsed;  // the engine's own tree
 

@@ -124,7 +124,11 @@ TEST_CASE("DROP TABLE, DESCRIBE and SHOW TABLES") {
     CHECK_FALSE(as<DropTable>("DROP TABLE a").if_exists);
     CHECK(as<Describe>("DESCRIBE person").table.text == "person");
     as<ShowTables>("SHOW TABLES");
-    as<Checkpoint>("CHECKPOINT");
+    CHECK(as<House>("CHECKPOINT").action == House::Action::kCheckpoint);
+    CHECK(as<House>("CHECK DATABASE").action == House::Action::kCheck);
+    CHECK(as<House>("VACUUM t").table->text == "t");
+    CHECK(as<House>("BACKUP TO '/a/b'").directory == "/a/b");
+    CHECK(as<House>("EXPORT DATABASE 'x' (FORMAT csv)").options.size() == 1);
 }
 
 TEST_CASE("transaction control") {

@@ -10,6 +10,7 @@
 #include "shell/interrupts.h"
 #include "shell/options.h"
 #include "shell/shell.h"
+#include "shell/tools.h"
 #include "trefoil/database.h"
 
 namespace trefoil::shell {
@@ -77,5 +78,6 @@ int main(int argc, char** argv) {
         std::printf("trefoil %s\n", std::string(trefoil::version()).c_str());
         return 0;
     }
+    if (parsed.options.tool) return run_tool(*parsed.options.tool);
     return run(parsed.options);
 }

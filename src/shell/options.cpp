@@ -45,6 +45,10 @@ public:
     explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
 
     OptionsResult run() {
+        if (!arguments_.empty() && (arguments_[0] == "restore" || arguments_[0] == "upgrade")) {
+            take_tool();
+            return std::move(result_);
+        }
         for (; next_ < arguments_.size() && result_.error.empty(); next_++) {
             std::string_view argument = arguments_[next_];
             if (only_names_ || argument.size() < 2 || argument[0] != '-') {
@@ -119,6 +123,19 @@ private:
                             : "did you mean " + std::string(close) + "?"));
     }
 
+    void take_tool() {
+        ToolOptions tool;
+        tool.name = arguments_[0];
+        const bool restores = tool.name == "restore";
+        if (arguments_.size() != (restores ? 3 : 2)) {
+            return fail(restores ? "restore needs two directories: restore BACKUP DATABASE"
+                                 : "upgrade needs one directory: upgrade DATABASE");
+        }
+        tool.from = arguments_[1];
+        if (restores) tool.to = arguments_[2];
+        result_.options.tool = std::move(tool);
+    }
+
     void take_database(std::string_view argument) {
         if (!result_.options.database.empty()) {
             return fail("more than one database: \"" + result_.options.database + "\" and \"" +
@@ -166,6 +183,8 @@ std::string usage_text() {
 SYNOPSIS
     trefoil [DATABASE] [-c SQL]... [-f FILE]... [--mode MODE] [--csv | --json]
             [--readonly] [--no-header]
+    trefoil restore BACKUP DATABASE
+    trefoil upgrade DATABASE
 
 DESCRIPTION
     Opens the database directory DATABASE, creating it if there is none, and runs SQL in it.
@@ -173,6 +192,11 @@ DESCRIPTION
 
     On a terminal it reads statements with line editing, history and completion; type .help
     there. Otherwise it reads statements from standard input, from -c and from -f.
+
+    restore makes a database out of what BACKUP TO wrote, which stays as it is.
+    upgrade brings a database of an older version to the format of this one, and checks it; a
+    database that this version cannot read is refused and left alone. (A database of the name
+    restore or upgrade is opened as ./restore.)
 
 OPTIONS
     -c, --command SQL   run SQL (one statement or several), then leave
@@ -207,6 +231,7 @@ EXAMPLES
     trefoil shop.trefoil
     trefoil shop.trefoil -c "SELECT count(*) FROM product" --csv
     trefoil shop.trefoil -f load.sql
+    trefoil shop.trefoil -c "BACKUP TO 'monday'"; trefoil restore monday shop2.trefoil
     echo "SELECT 6 * 7 AS answer" | trefoil --json
 )";
 }

@@ -17,8 +17,15 @@ struct Action {
     std::string text;  // SQL, or a file name; "-" is standard input
 };
 
+// "restore BACKUP DATABASE", "upgrade DATABASE".
+struct ToolOptions {
+    std::string name;
+    std::string from, to;
+};
+
 struct Options {
-    std::string database;  // "" for a database in memory
+    std::optional<ToolOptions> tool;  // instead of a shell
+    std::string database;             // "" for a database in memory
     std::vector<Action> actions;
     std::optional<Mode> mode;
     bool read_only = false;

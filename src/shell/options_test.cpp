@@ -23,6 +23,18 @@ TEST_CASE("options are read in any order, and actions keep theirs") {
     CHECK(parse_options({}).options.database.empty());
 }
 
+TEST_CASE("restore and upgrade take directories, and nothing else") {
+    const auto [options, error] = parse_options({"restore", "monday", "shop.trefoil"});
+    CHECK(error.empty());
+    REQUIRE(options.tool);
+    CHECK(options.tool->from == "monday");
+    CHECK(options.tool->to == "shop.trefoil");
+    CHECK(parse_options({"upgrade", "shop"}).options.tool->from == "shop");
+    CHECK_FALSE(parse_options({"upgrade"}).error.empty());
+    CHECK_FALSE(parse_options({"restore", "monday"}).error.empty());
+    CHECK(parse_options({"./restore"}).options.database == "./restore");
+}
+
 TEST_CASE("a bad command line is told with a hint") {
     CHECK(parse_options({"--cvs"}).error == "unknown option --cvs (did you mean --csv?)");
     CHECK(parse_options({"--jsno"}).error == "unknown option --jsno (did you mean --json?)");

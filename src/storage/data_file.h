@@ -89,6 +89,9 @@ public:
     // What was given to FileWriter::finish().
     Result<Bytes> directory() const { return read(directory_offset_, directory_bytes_); }
 
+    // The whole file as it lies on disk, unverified: what a copy of it must hold.
+    Bytes raw_bytes() const { return map_->bytes(); }
+
     // Brings a range into memory ahead of a scan, so that touching it is quick.
     Status populate(uint64_t offset, uint64_t length) const;
 

@@ -158,6 +158,13 @@ Status FaultVfs::rename(const std::string& from, const std::string& to) {
     return base_.rename(from, to);
 }
 
+Result<bool> FaultVfs::link(const std::string& from, const std::string& to) {
+    auto [verdict, error] = decide(VfsOp::kRename);
+    if (verdict == Verdict::kLie) return true;
+    if (verdict != Verdict::kGo) return status_from_errno(error, "link", from);
+    return base_.link(from, to);
+}
+
 Status FaultVfs::remove(const std::string& path) {
     auto [verdict, error] = decide(VfsOp::kRemove);
     if (verdict == Verdict::kLie) return {};

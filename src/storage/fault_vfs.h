@@ -53,6 +53,7 @@ public:
     Status make_dir(const std::string& path) override;
     Status rename(const std::string& from, const std::string& to) override;
     Status remove(const std::string& path) override;
+    Result<bool> link(const std::string& from, const std::string& to) override;
     Status sync_dir(const std::string& path) override;
     Result<std::unique_ptr<VfsLock>> lock(const std::string& path) override;
     Result<std::string> network_file_system(const std::string& path) override;

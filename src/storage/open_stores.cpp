@@ -37,6 +37,13 @@ void forget_open_store(uint64_t device, uint64_t inode) {
     registry().open.erase({device, inode});
 }
 
+std::string parent_directory(const std::string& path) {
+    size_t end = path.find_last_not_of('/');
+    size_t slash = path.rfind('/', end == std::string::npos ? 0 : end);
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 Status remove_tree(Vfs& vfs, const std::string& path) {
     Status status = vfs.remove(path);
     if (status.code() == Code::kNotFound) return {};

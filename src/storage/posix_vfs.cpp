@@ -238,6 +238,19 @@ Status PosixVfs::rename(const std::string& from, const std::string& to) {
     return status_from_errno(errno, "rename to " + to + " the file", from);
 }
 
+Result<bool> PosixVfs::link(const std::string& from, const std::string& to) {
+    if (::link(from.c_str(), to.c_str()) == 0) return true;
+    switch (errno) {
+        case EXDEV:   // another file system
+        case EPERM:   // one without links
+        case EMLINK:  // too many of them
+        case EOPNOTSUPP:
+            return false;
+        default:
+            return status_from_errno(errno, "link to " + to + " the file", from);
+    }
+}
+
 Status PosixVfs::remove(const std::string& path) {
     if (::remove(path.c_str()) == 0) return {};
     return status_from_errno(errno == EEXIST ? ENOTEMPTY : errno, "remove", path);

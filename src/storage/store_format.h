@@ -62,6 +62,8 @@ inline constexpr uint32_t kStoreFormatVersion = 1;
 inline constexpr uint64_t kKnownReadFeatures = 0;
 inline constexpr uint64_t kKnownWriteFeatures = 0;
 
+inline constexpr std::string_view kStoreDirectories[] = {"seg", "idx", "gph", "vec", "tmp"};
+
 inline constexpr std::string_view kFormatKey = "store.format";
 inline constexpr std::string_view kFileIdKey = "store.file_id";
 inline constexpr std::string_view kRootVersionKey = "store.root_version";

@@ -21,14 +21,6 @@ namespace {
 
 constexpr std::string_view kLockFile = "lock";
 constexpr uint64_t kSmallestRootBytes = 2 * 4096;  // LMDB's two meta pages
-constexpr std::string_view kDirectories[] = {"seg", "idx", "gph", "vec", "tmp"};
-
-std::string parent_directory(const std::string& path) {
-    size_t end = path.find_last_not_of('/');
-    size_t slash = path.rfind('/', end == std::string::npos ? 0 : end);
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 DatabaseId random_uuid() {
     std::random_device source;
@@ -158,8 +150,8 @@ Result<bool> StoreOpener::is_unfinished() const {
     ASSIGN_OR_RETURN(std::vector<std::string> names, vfs_.list(store_->path_));
     for (const std::string& name : names) {
         if (name == kLockFile || name == "tmp") continue;
-        if (std::find(std::begin(kDirectories), std::end(kDirectories), name) ==
-            std::end(kDirectories)) {
+        if (std::find(std::begin(kStoreDirectories), std::end(kStoreDirectories), name) ==
+            std::end(kStoreDirectories)) {
             return false;
         }
         ASSIGN_OR_RETURN(std::vector<std::string> inside, vfs_.list(store_->path_of(name)));
@@ -199,7 +191,7 @@ Status StoreOpener::take_lock() {
 Status StoreOpener::prepare_for_writing() {
     RETURN_IF_ERROR(take_lock());
     RETURN_IF_ERROR(find_root());  // another process may have created it before we had the lock
-    for (std::string_view directory : kDirectories) {
+    for (std::string_view directory : kStoreDirectories) {
         RETURN_IF_ERROR(vfs_.make_dir(store_->path_of(directory)));
     }
     ASSIGN_OR_RETURN(std::vector<std::string> staged, vfs_.list(store_->path_of("tmp")));
@@ -308,7 +300,7 @@ Status StoreOpener::read_file_id(const ReadTransaction& txn) {
 
 Status StoreOpener::start_in_memory(Store& store) {
     store.uuid_ = random_uuid();
-    for (std::string_view directory : kDirectories) {
+    for (std::string_view directory : kStoreDirectories) {
         RETURN_IF_ERROR(store.vfs_.make_dir(std::string(directory)));
     }
     store.root_ = std::make_unique<MemoryRoot>();

@@ -121,6 +121,11 @@ public:
     virtual Status rename(const std::string& from, const std::string& to) = 0;
     // A file, a link (not what it points to), or an empty directory; kConflict if it is not empty.
     virtual Status remove(const std::string& path) = 0;
+    // Gives the file `from` a second name; false where that cannot be done (another file system),
+    // and the caller copies. For files that are never changed.
+    virtual Result<bool> link(const std::string& /*from*/, const std::string& /*to*/) {
+        return false;
+    }
     // Makes the names in a directory durable: creations, renames, removals.
     virtual Status sync_dir(const std::string& path) = 0;
     // An exclusive lock among processes on the file `path`, which is created and holds the owner's
@@ -154,6 +159,7 @@ public:
     Status make_dir(const std::string& path) override;
     Status rename(const std::string& from, const std::string& to) override;
     Status remove(const std::string& path) override;
+    Result<bool> link(const std::string& from, const std::string& to) override;
     Status sync_dir(const std::string& path) override;
     Result<std::unique_ptr<VfsLock>> lock(const std::string& path) override;
     Result<std::string> network_file_system(const std::string& path) override;

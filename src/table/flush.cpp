@@ -22,7 +22,7 @@ constexpr size_t kRunsMax = 2;
 // Segments rewritten for their holes in one background flush, so that the next one, which commits
 // may wait for, is not far.
 constexpr size_t kCompactedMax = 32;
-constexpr uint64_t kDeadKeysMin = kSegmentRows / 2;
+constexpr uint64_t kDeadKeysMin = 1024;
 
 bool is_holey(const Part& p) {
     return p.dead && p.dead->count() * 100 > p.chunk->rows() * kDeadPercentMax;

@@ -193,7 +193,7 @@ TEST_CASE("VACUUM gives all space back while others read and write") {
     VersionPtr now = *store->current();
     const TableVersion& table = *now->find("person");
     CHECK(table.patches().empty());
-    CHECK(table.runs().size() == 1);
+    CHECK(table.runs(0).size() == 1);
     for (const Part& p : table.base()) CHECK(p.dead == nullptr);
     CHECK(bytes_of(dir) < full * 80 / 100);
     auto after = contents(table);

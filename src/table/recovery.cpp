@@ -108,6 +108,11 @@ Result<Recovered> load(const Store& store, const CommitLog& log, const ReadTrans
 
 Result<Recovered> recover(const Store& store, const CommitLog& log) {
     ASSIGN_OR_RETURN(ReadTransaction root, store.begin_read());
+    return recover_from(store, log, root);
+}
+
+Result<Recovered> recover_from(const Store& store, const CommitLog& log,
+                               const ReadTransaction& root) {
     return load(store, log, root, nullptr);
 }
 
@@ -119,7 +124,8 @@ Result<VersionPtr> catch_up(const Store& store, const CommitLog& log, const Vers
         ASSIGN_OR_RETURN(auto last, log.last_xid(root));
         if (last.value_or(0) <= current->xid) return VersionPtr();
         auto next = std::make_shared<Version>(*current);
-        RETURN_IF_ERROR(replay(root, log, *next));
+        bool old_records = false;  // the writing process flushes them
+        RETURN_IF_ERROR(replay(root, log, *next, &old_records));
         return VersionPtr(std::move(next));
     }
     ASSIGN_OR_RETURN(Recovered state, load(store, log, root, current.get()));

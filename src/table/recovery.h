@@ -25,6 +25,9 @@ struct Recovered {
 
 // Errors: kCorruption, kIo, kUnsupported.
 Result<Recovered> recover(const Store& store, const CommitLog& log);
+// The same as `root` shows it.
+Result<Recovered> recover_from(const Store& store, const CommitLog& log,
+                               const ReadTransaction& root);
 
 // The newest Version, or null if `current` is the newest. `root_version` is the one that `current`
 // was loaded from, and is updated. As long as it stays the same, only new redo records are replayed

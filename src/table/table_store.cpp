@@ -15,14 +15,14 @@
 namespace trefoil::table {
 
 TableStore::TableStore(std::unique_ptr<Store> store, const TableStoreOptions& options)
-    : store_(std::move(store)), options_(options) {}
+    : store_(std::move(store)), options_(options), flush_bytes_(options.flush_bytes) {}
 
 Result<std::unique_ptr<TableStore>> TableStore::open(std::unique_ptr<Store> store,
                                                      const TableStoreOptions& options) {
     std::unique_ptr<TableStore> tables(new TableStore(std::move(store), options));
     RETURN_IF_ERROR(tables->load());
     if (tables->old_records_ && !tables->store_->read_only()) {
-        RETURN_IF_ERROR(tables->flush_once());
+        RETURN_IF_ERROR(tables->flush_once({}));
     }
     if (!tables->store_->read_only() && options.background_flush) {
         tables->maintainer_ = std::thread([raw = tables.get()] { raw->maintain(); });
@@ -128,9 +128,14 @@ Status TableStore::vacuum(std::optional<uint32_t> table_id) {
     return flush_once({.everything = true, .table = table_id});
 }
 
+void TableStore::set_flush_bytes(uint64_t bytes) {
+    flush_bytes_ = bytes;
+    note_change();
+}
+
 bool TableStore::needs_flush() const {
-    return log_bytes_ >= options_.flush_bytes ||
-           exceeds(*current_.load(), options_.flush_rows, options_.flush_bytes);
+    return log_bytes_ >= flush_bytes_ ||
+           exceeds(*current_.load(), options_.flush_rows, flush_bytes_);
 }
 
 // Flushes at once when the delta or the log is large. A moment after a change it looks whether a
@@ -206,8 +211,7 @@ void TableStore::wait_for_room() {
     }
     room_made_.wait(lock, [&] {
         if (closing_ || !flush_error_.ok()) return true;
-        if (!exceeds(*current_.load(), 2 * options_.flush_rows, 2 * options_.flush_bytes))
-            return true;
+        if (!exceeds(*current_.load(), 2 * options_.flush_rows, 2 * flush_bytes_)) return true;
         maintain_wanted_.notify_one();
         return false;
     });

@@ -34,6 +34,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "storage/backup.h"
 #include "storage/commit_log.h"
 #include "storage/store.h"
 #include "table/table_version.h"
@@ -86,8 +87,14 @@ public:
     // (nullopt): rewrites every segment that has a dead row or is patched, and merges the runs.
     // Readers and writers go on; files go when the last snapshot that reads them does.
     Status vacuum(std::optional<uint32_t> table_id);
+    // Writes what is committed as of now as a database of its own, while others go on writing, and
+    // opens it to see that it is whole. Errors as write_backup (storage/backup.h).
+    Result<BackupSize> backup(Vfs& to, const std::string& path);
     // Reads everything against its checksums.
     Status verify();
+
+    // Changes TableStoreOptions::flush_bytes.
+    void set_flush_bytes(uint64_t bytes);
 
     Store& store() { return *store_; }
     uint64_t delta_bytes() const;
@@ -138,6 +145,7 @@ private:
     std::atomic<VersionPtr> current_;
     uint64_t checkpoint_xid_ = 0;         // redo records up to here are in segments
     uint64_t root_version_ = 0;           // of a reader: what current_ was loaded from
+    std::atomic<uint64_t> flush_bytes_;   // see TableStoreOptions
     std::atomic<uint64_t> log_bytes_{0};  // of redo records since the last flush
     bool old_records_ = false;  // some were found at open that an altered table could not read
 

@@ -114,7 +114,7 @@ TEST_CASE("text that is no statement") {
     d.refused(std::string("SELECT '\xff\xfe'"), "22021", "", {});
     d.refused("SELECT 1; SELECT 2", "42601", "SELECT 2", {"multiple statements"});
     d.refused("DELETE FROM person; SELECT 1", "42601", "SELECT", {"multiple statements"});
-    d.refused("SELECT '" + std::string(10 << 20, 'x') + "'", "54000", "", {"10 MB"});
+    d.refused("SELECT '" + std::string(10 << 20, 'x') + "'", "54000", "", {"10MB"});
     CHECK(run(d.session, "SELECT length('" + std::string(9 << 20, 'x') + "')").first() ==
           std::to_string(9 << 20) + "|");
     std::string deep = "SELECT " + std::string(5000, '(') + "1" + std::string(5000, ')');

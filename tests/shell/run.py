@@ -65,6 +65,34 @@ def test_a_bad_option_exits_2_with_a_hint():
         contains(err, words, "--help")
 
 
+def test_restore_and_upgrade(folder):
+    shop, monday, again = (str(folder / name) for name in ("shop", "monday", "again"))
+    code, _, err = run(shop, "-c", "CREATE TABLE t (id INT PRIMARY KEY); "
+                       f"INSERT INTO t VALUES (1), (2); BACKUP TO '{monday}'; DELETE FROM t")
+    equal((code, err), (0, ""))
+    code, out, err = run("restore", monday, again)
+    equal((code, err), (0, ""))
+    contains(out, "restored")
+    equal(run(again, "-c", "SELECT count(*) AS n FROM t", "--csv")[1], "n\n2\n")
+    equal(run(monday, "--readonly", "-c", "SELECT count(*) AS n FROM t", "--csv")[1], "n\n2\n")
+    code, _, err = run("restore", monday, again)
+    equal(code, 1)
+    contains(err, "exists already")
+    code, out, _ = run("upgrade", again)
+    equal(code, 0)
+    contains(out, "whole")
+    code, _, err = run("upgrade", str(folder / "nothing"))
+    equal(code, 1)
+    contains(err, "58P01")
+    segments = list((folder / "again" / "seg").iterdir())
+    with open(segments[0], "r+b") as file:
+        file.seek(4100)
+        file.write(b"\x77\x77")
+    code, _, err = run("upgrade", again)
+    equal(code, 1)
+    contains(err, "damaged", "checksum")
+
+
 def test_c_and_f_run_in_order(folder):
     (folder / "two.sql").write_text("SELECT 2 AS n;\n-- done\n")
     code, out, _ = run("-c", "SELECT 1 AS n", "-f", str(folder / "two.sql"), "-c",

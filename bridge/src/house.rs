@@ -1,0 +1,126 @@
+//! Keeping house: statements about the database as a whole.
+//!
+//!     CHECKPOINT                      CHECK DATABASE, PRAGMA integrity_check
+//!     VACUUM [t]                      BACKUP [DATABASE] TO 'directory'
+//!     EXPORT DATABASE 'directory'     IMPORT DATABASE 'directory'
+//!
+//! What they do is written in C++ (`src/db/maintenance.cpp`); here they are only read.
+
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use crate::copy::{self, Options};
+use crate::error::{BridgeError, Res};
+use crate::parse::{Kind, Name, Reader};
+
+/// The numbers cross the border.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    Checkpoint = 0,
+    Check = 1,
+    IntegrityCheck = 2,
+    Vacuum = 3,
+    Backup = 4,
+    Export = 5,
+    Import = 6,
+}
+
+#[derive(Debug)]
+pub struct House {
+    pub action: Action,
+    pub table: Option<Name>,
+    pub directory: String,
+    pub options: Options,
+}
+
+/// REQUIRES: the next word begins one of these statements.
+pub fn read(r: &mut Reader) -> Res<Kind> {
+    let first = r.parser.next_token();
+    let word = first.token.to_string().to_uppercase();
+    let mut house = House {
+        action: Action::Checkpoint,
+        table: None,
+        directory: String::new(),
+        options: Options::new(),
+    };
+    match word.as_str() {
+        "CHECKPOINT" => {}
+        "CHECK" => {
+            expect_word(r, "DATABASE")?;
+            house.action = Action::Check;
+        }
+        "PRAGMA" => pragma(r, &mut house)?,
+        "VACUUM" => {
+            house.action = Action::Vacuum;
+            vacuum(r, &mut house)?;
+        }
+        "BACKUP" => {
+            house.action = Action::Backup;
+            if r.word_is("DATABASE") {
+                r.parser.next_token();
+            }
+            expect_word(r, "TO")?;
+            house.directory = directory(r)?;
+        }
+        "EXPORT" => {
+            house.action = Action::Export;
+            expect_word(r, "DATABASE")?;
+            house.directory = directory(r)?;
+            house.options = copy::options(r)?;
+        }
+        _ => {
+            house.action = Action::Import;
+            expect_word(r, "DATABASE")?;
+            house.directory = directory(r)?;
+        }
+    }
+    Ok(Kind::House(house))
+}
+
+fn expect_word(r: &mut Reader, word: &str) -> Res<()> {
+    if r.word_is(word) {
+        r.parser.next_token();
+        return Ok(());
+    }
+    Err(r.unexpected(word))
+}
+
+fn directory(r: &mut Reader) -> Res<String> {
+    let token = r.parser.next_token();
+    match &token.token {
+        Token::SingleQuotedString(path) | Token::EscapedStringLiteral(path) => Ok(path.clone()),
+        _ => Err(r.unexpected_token("the path of a directory in quotes", &token)),
+    }
+}
+
+fn vacuum(r: &mut Reader, house: &mut House) -> Res<()> {
+    let next = r.peek();
+    let is_option = ["FULL", "FREEZE", "VERBOSE", "ANALYZE"]
+        .iter()
+        .find(|word| r.word_is(word));
+    if let Some(word) = is_option {
+        return Err(BridgeError::unsupported(format!("VACUUM {word}"))
+            .at(r.offset(&next))
+            .hint("VACUUM alone gives all space back"));
+    }
+    match next.token {
+        Token::Word(_) => {
+            let name = r.object_name()?;
+            house.table = Some(r.table_name(&name)?);
+            Ok(())
+        }
+        Token::LParen => Err(BridgeError::unsupported("VACUUM with options").at(r.offset(&next))),
+        _ => Ok(()),
+    }
+}
+
+fn pragma(r: &mut Reader, house: &mut House) -> Res<()> {
+    let next = r.peek();
+    let name = r.identifier()?.to_lowercase();
+    if name != "integrity_check" && name != "quick_check" {
+        return Err(BridgeError::unsupported(format!("PRAGMA {name}"))
+            .at(r.offset(&next))
+            .hint("settings are changed by SET; see SHOW ALL"));
+    }
+    house.action = Action::IntegrityCheck;
+    Ok(())
+}

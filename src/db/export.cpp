@@ -1,0 +1,189 @@
+// EXPORT DATABASE and IMPORT DATABASE: a database as text and files that any program can read.
+//
+//     schema.sql     the statements that make tables and indexes
+//     load.sql       a COPY for each table
+//     1_person.parquet ...   its rows, or .csv
+//
+// All of it is one snapshot, and made of nothing but statements: export writes the data by COPY TO,
+// import runs the two scripts, in one transaction. Paths in load.sql are relative to the directory,
+// so it may be moved.
+
+#include "base/check.h"
+#include "db/session_state.h"
+#include "db/sql_lexer.h"
+#include "storage/open_stores.h"
+
+namespace trefoil {
+namespace {
+
+using Answer = Session::State::Answer;
+
+std::string quoted(std::string_view name, char quote) {
+    std::string out(1, quote);
+    for (char c : name) {
+        if (c == quote) out += quote;
+        out += c;
+    }
+    return out + quote;
+}
+
+// Names of files keep to letters that every file system takes; the number keeps them apart.
+std::string file_name(size_t number, std::string_view table, const std::string& format) {
+    std::string name = std::to_string(number) + "_";
+    for (char c : table.substr(0, 60)) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '_' || c == '-';
+        name += plain ? c : '_';
+    }
+    return name + "." + format;
+}
+
+std::string option_text(const engine::CopyOptions& options, const std::string& format) {
+    std::string text = "(FORMAT " + format;
+    if (format == "csv") text += ", HEADER true";
+    for (const auto& [name, value] : options) {
+        if (name != "format") text += ", " + name + " " + quoted(value, '\'');
+    }
+    return text + ")";
+}
+
+Result<std::string> format_of(const engine::CopyOptions& options) {
+    for (const auto& [name, value] : options) {
+        if (name != "format") continue;
+        if (value == "parquet" || value == "csv") return value;
+        return Status(Code::kInvalidInput, "22023",
+                      "EXPORT DATABASE cannot write format \"" + value + "\"")
+            .with_hint("Formats are parquet and csv.");
+    }
+    return std::string("parquet");
+}
+
+Status write_text(Vfs& vfs, const std::string& path, const std::string& text) {
+    ASSIGN_OR_RETURN(auto file, vfs.open(path, OpenMode::kCreate));
+    RETURN_IF_ERROR(file->write(0, text));
+    return file->sync();
+}
+
+Result<std::string> read_text(Vfs& vfs, const std::string& path) {
+    ASSIGN_OR_RETURN(auto file, vfs.open(path, OpenMode::kRead));
+    ASSIGN_OR_RETURN(uint64_t size, file->size());
+    std::string text(size, '\0');
+    ASSIGN_OR_RETURN(size_t read, file->read(0, text));
+    text.resize(read);
+    return text;
+}
+
+// The directory, made unless it is there and empty.
+Status make_directory(Vfs& vfs, const std::string& path) {
+    ASSIGN_OR_RETURN(FileStat there, vfs.stat(path));
+    if (there.is_directory()) {
+        ASSIGN_OR_RETURN(std::vector<std::string> names, vfs.list(path));
+        if (names.empty()) return {};
+    }
+    if (there.exists()) {
+        return Status(Code::kInvalidInput, "58P02", "\"" + path + "\" exists already")
+            .with_hint("Name a directory that does not exist yet, or an empty one.");
+    }
+    return vfs.make_dir(path);
+}
+
+// The statements of a script, without their semicolons.
+Result<std::vector<std::string_view>> split(std::string_view sql) {
+    std::vector<std::string_view> statements;
+    size_t at = 0, begin = 0;
+    bool open = false, has_tokens = false;
+    while (auto token = next_token(sql, &at, &open)) {
+        if (token->text != ";") {
+            if (!std::exchange(has_tokens, true)) begin = token->offset;
+            continue;
+        }
+        if (std::exchange(has_tokens, false)) {
+            statements.push_back(sql.substr(begin, token->offset - begin));
+        }
+    }
+    if (open || has_tokens) return Status::invalid("the script ends inside a statement");
+    return statements;
+}
+
+}  // namespace
+
+// One statement that this session makes up itself.
+Result<Answer> Session::State::run_own(std::string_view sql) {
+    ASSIGN_OR_RETURN(CachedStatementPtr statement, analyse(sql));
+    return dispatch(*statement, {});
+}
+
+Result<Answer> Session::State::export_database(const engine::House& statement) {
+    ASSIGN_OR_RETURN(std::string format, format_of(statement.options));
+    const std::string& directory = statement.directory;
+    RETURN_IF_ERROR(make_directory(db.vfs, directory));
+    const bool own_block = !txn;
+    if (own_block) {
+        ASSIGN_OR_RETURN(table::Transaction begun, db.tables->begin(/*read_only=*/true));
+        txn.emplace(std::move(begun));
+    }
+    auto work = [&]() -> Status {
+        std::string schema, load;
+        size_t number = 0;
+        const table::VersionPtr version = txn->view();
+        for (const catalog::TablePtr& table : version->catalog->tables()) {
+            schema += table->create_sql() + "\n";
+            for (const catalog::IndexDef& index : table->indexes) {
+                if (!index.is_constraint) schema += table->create_index_sql(index) + "\n";
+            }
+            const std::string name = file_name(++number, table->name, format);
+            const std::string relation = quoted(table->name, '"');
+            const std::string options = option_text(statement.options, format);
+            RETURN_IF_ERROR(run_own("COPY " + relation + " TO " +
+                                    quoted(directory + "/" + name, '\'') + " " + options)
+                                .status());
+            load += "COPY " + relation + " FROM " + quoted(name, '\'') + " (FORMAT " + format +
+                    (format == "csv" ? ", HEADER true" : "") + ");\n";
+        }
+        RETURN_IF_ERROR(write_text(db.vfs, directory + "/schema.sql", schema));
+        return write_text(db.vfs, directory + "/load.sql", load);
+    };
+    Status exported = work();
+    if (own_block) txn.reset();
+    if (!exported.ok()) {
+        (void)remove_tree(db.vfs, directory);
+        return exported;
+    }
+    return done("EXPORT");
+}
+
+Result<Answer> Session::State::import_database(const std::string& directory) {
+    const bool own_block = !txn;
+    if (own_block) {
+        ASSIGN_OR_RETURN(table::Transaction begun, db.tables->begin());
+        txn.emplace(std::move(begun));
+    }
+    copy_directory = directory;
+    auto work = [&]() -> Status {
+        for (const char* script : {"schema.sql", "load.sql"}) {
+            const std::string path = directory + "/" + script;
+            ASSIGN_OR_RETURN(std::string text, read_text(db.vfs, path));
+            ASSIGN_OR_RETURN(auto statements, split(text));
+            for (std::string_view sql : statements) {
+                Status run = run_own(sql).status();
+                if (run.ok()) continue;
+                return Status(run.code(), run.sqlstate(), path + ": " + run.message())
+                    .with_detail(run.detail().empty() ? std::string(sql.substr(0, 200))
+                                                      : std::string(run.detail()))
+                    .with_hint(run.hint());
+            }
+        }
+        return {};
+    };
+    Status imported = work();
+    copy_directory.clear();
+    if (own_block) {
+        table::Transaction ending = std::move(*txn);
+        txn.reset();
+        if (imported.ok()) imported = db.tables->commit(ending);
+    }
+    RETURN_IF_ERROR(std::move(imported));
+    return done("IMPORT");
+}
+
+}  // namespace trefoil

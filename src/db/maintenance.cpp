@@ -1,0 +1,106 @@
+// Keeping house: CHECKPOINT, VACUUM, CHECK DATABASE, BACKUP TO. (EXPORT and IMPORT: export.cpp.)
+
+#include "base/check.h"
+#include "db/session_state.h"
+#include "table/check.h"
+
+namespace trefoil {
+namespace {
+
+using Answer = Session::State::Answer;
+using Action = engine::House::Action;
+
+const char* name_of(Action action) {
+    switch (action) {
+        case Action::kCheckpoint:
+            return "CHECKPOINT";
+        case Action::kCheck:
+            return "CHECK DATABASE";
+        case Action::kIntegrityCheck:
+            return "PRAGMA integrity_check";
+        case Action::kVacuum:
+            return "VACUUM";
+        case Action::kBackup:
+            return "BACKUP";
+        case Action::kExport:
+            return "EXPORT DATABASE";
+        case Action::kImport:
+            return "IMPORT DATABASE";
+    }
+    CHECK(false);
+}
+
+// What works on the newest committed state cannot be part of a transaction.
+bool needs_no_block(Action action) {
+    return action == Action::kCheckpoint || action == Action::kVacuum || action == Action::kBackup;
+}
+
+std::string summary(const table::CheckReport& report) {
+    return std::to_string(report.tables) + " tables, " + std::to_string(report.rows) + " rows, " +
+           std::to_string(report.index_entries) + " index entries, " +
+           std::to_string(report.files) + " files, " + std::to_string(report.bytes) + " bytes";
+}
+
+}  // namespace
+
+Result<Answer> Session::State::keep_house(const engine::House& statement) {
+    if (txn && needs_no_block(statement.action)) {
+        return Status(
+            Code::kInvalidInput, "25001",
+            std::string(name_of(statement.action)) + " cannot run inside a transaction block");
+    }
+    switch (statement.action) {
+        case Action::kCheckpoint:
+            RETURN_IF_ERROR(db.tables->checkpoint());
+            return done("CHECKPOINT");
+        case Action::kCheck:
+            return check_database(/*as_pragma=*/false);
+        case Action::kIntegrityCheck:
+            return check_database(/*as_pragma=*/true);
+        case Action::kVacuum:
+            return vacuum(statement.table);
+        case Action::kBackup:
+            RETURN_IF_ERROR(db.tables->backup(db.vfs, statement.directory).status());
+            return done("BACKUP");
+        case Action::kExport:
+            return export_database(statement);
+        case Action::kImport:
+            return import_database(statement.directory);
+    }
+    CHECK(false);
+}
+
+Result<Answer> Session::State::vacuum(const std::optional<engine::Name>& name) {
+    std::optional<uint32_t> table;
+    if (name) {
+        ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+        ASSIGN_OR_RETURN(catalog::TablePtr def, table_to_change(*version, *name));
+        table = def->id;
+    }
+    RETURN_IF_ERROR(db.tables->vacuum(table));
+    return done("VACUUM");
+}
+
+// As rows (object, what, detail); the one row "database, ok" if nothing is wrong. The pragma
+// answers in a single column, as SQLite does.
+Result<Answer> Session::State::check_database(bool as_pragma) {
+    ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+    ASSIGN_OR_RETURN(table::CheckReport report,
+                     table::check_database(db.tables->store(), *version, &cancel));
+    std::vector<std::vector<Value>> rows;
+    for (const table::Finding& f : report.findings) {
+        if (as_pragma) {
+            rows.push_back({f.object + ": " + f.what + ": " + f.detail});
+        } else {
+            rows.push_back({f.object, f.what, f.detail});
+        }
+    }
+    if (as_pragma) {
+        if (rows.empty()) rows.push_back({"ok"});
+        return text_answer({"integrity_check"}, rows, "PRAGMA");
+    }
+    if (rows.empty()) rows.push_back({"database", "ok", summary(report)});
+    return text_answer({"object", "what", "detail"}, rows, "CHECK DATABASE");
+}
+
+}  // namespace trefoil
