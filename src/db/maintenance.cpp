@@ -100,7 +100,7 @@ Result<Answer> Session::State::check_database(bool as_pragma) {
         return text_answer({"integrity_check"}, rows, "PRAGMA");
     }
     if (rows.empty()) rows.push_back({"database", "ok", summary(report)});
-    return text_answer({"object", "what", "detail"}, rows, "CHECK DATABASE");
+    return text_answer({"object", "what", "detail"}, rows, "CHECK");
 }
 
 }  // namespace trefoil
