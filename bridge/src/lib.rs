@@ -6,7 +6,7 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, transaction         what SQL says     suggest, error_text
+//!     text, check, names, copy, ddl, index, transaction  what SQL says     suggest, error_text
 //!     dml, merge, parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
@@ -43,6 +43,7 @@ pub mod exports;
 mod files;
 mod filters;
 mod house;
+mod index;
 mod info_schema;
 mod leaf;
 mod merge;

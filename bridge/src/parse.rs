@@ -20,6 +20,7 @@ use crate::ddl::{self, AlterTable, CreateTable, DropTable};
 use crate::error::{BridgeError, Res};
 use crate::house::{self, House};
 use crate::merge;
+use crate::index::{self, IndexCommand};
 use crate::names;
 use crate::parse_change::{Conflict, Truncate, change, is_change, truncate as truncated};
 use crate::suggest;
@@ -55,6 +56,7 @@ pub enum Kind {
     AlterTable(AlterTable),
     DropTable(DropTable),
     Transaction(transaction::Command),
+    Index(IndexCommand),
     Set { name: String, value: Option<String> },
     Show(String),
     ShowTables,
@@ -307,6 +309,9 @@ impl<'a> Reader<'a> {
     }
 
     fn by_sqlparser(&mut self) -> Res<Kind> {
+        if let Some(kind) = index::read(self)? {
+            return Ok(kind);
+        }
         let start = self.peek();
         if let Some(error) = self.known_unsupported(&start) {
             return Err(error);

@@ -5,6 +5,7 @@ use arrow::datatypes::DataType;
 use crate::bytes::Writer;
 use crate::copy::Options;
 use crate::ddl::{Action, Column, Key};
+use crate::index::IndexCommand;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
 use crate::transaction::{Command, Modes};
@@ -83,6 +84,10 @@ fn kind(w: &mut Writer, kind: &Kind) {
             named(w, 30, &a.table);
             w.bool(a.if_exists);
             w.list(&a.actions, action);
+        }
+        Kind::Index(command) => {
+            w.u8(60);
+            index(w, command);
         }
     }
 }
@@ -200,6 +205,42 @@ fn action(w: &mut Writer, action: &Action) {
     name(w, &nameless);
     w.u8(flags);
     w.opt(&text, |w, t| w.str(t));
+}
+
+fn index(w: &mut Writer, command: &IndexCommand) {
+    match command {
+        IndexCommand::Create(c) => {
+            w.u8(0);
+            w.opt(&c.name, name);
+            w.bool(c.if_not_exists);
+            w.bool(c.unique);
+            name(w, &c.table);
+            w.list(&c.columns, name);
+        }
+        IndexCommand::Drop { names, if_exists } => {
+            w.u8(1);
+            w.list(names, name);
+            w.bool(*if_exists);
+        }
+        IndexCommand::Rename {
+            index,
+            to,
+            if_exists,
+        } => {
+            w.u8(2);
+            name(w, index);
+            name(w, to);
+            w.bool(*if_exists);
+        }
+        IndexCommand::Rebuild {
+            name: object,
+            of_table,
+        } => {
+            w.u8(3);
+            name(w, object);
+            w.bool(*of_table);
+        }
+    }
 }
 
 fn key(w: &mut Writer, key: &Key) {

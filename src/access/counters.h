@@ -21,6 +21,7 @@ struct TableCounters {
     std::atomic<uint64_t> zones_skipped{0};    // zones of 8,192 rows that zone maps ruled out
     std::atomic<uint64_t> point_lookups{0};    // keys looked up
     std::atomic<uint64_t> range_lookups{0};    // key ranges looked up
+    std::atomic<uint64_t> index_scans{0};      // keys and key ranges of other indexes
     std::atomic<uint64_t> searches{0};         // runs of keys that were searched
     std::atomic<uint64_t> model_searches{0};   // of these, through a learned model
     std::atomic<uint64_t> last_mile_steps{0};  // comparisons after the model's prediction

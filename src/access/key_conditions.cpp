@@ -32,10 +32,12 @@ struct Interval {
     }
 };
 
-// Disjoint intervals in ascending order, and whether they say all that the condition says.
+// Disjoint intervals in ascending order and whether NULL is wanted, too; and whether they say all
+// that the condition says.
 struct IntervalSet {
     std::vector<Interval> intervals;
     bool exact = true;
+    bool nulls = false;
 };
 
 // Whether interval a begins before b.
@@ -103,6 +105,7 @@ public:
         : keys_(keys), part_(part), column_(column) {
         arrow::TypeId id = keys.types()[part].id;
         floating_ = id == arrow::TypeId::kFloat32 || id == arrow::TypeId::kFloat64;
+        text_ = id == arrow::TypeId::kUtf8View;
     }
 
     // nullopt: the condition says nothing about the column.
@@ -117,8 +120,15 @@ public:
             case Expr::Kind::kOr:
                 return disjunction(e);
             case Expr::Kind::kIsNull:
-                if (is_column(e.children[0])) return IntervalSet{};  // a key is never NULL
+                if (is_column(e.children[0])) return IntervalSet{{}, true, keys_.nullable()};
                 return std::nullopt;
+            case Expr::Kind::kNot:
+                return is_not_null(e.children[0]);
+            case Expr::Kind::kColumn:
+                if (is_column(e)) return against(CompareOp::kEqual, Value(true));
+                return std::nullopt;
+            case Expr::Kind::kLike:
+                return like(e);
             case Expr::Kind::kLiteral:
                 return literal(e.value);
             default:
@@ -138,6 +148,33 @@ private:
         return std::nullopt;
     }
 
+    // What is left under NOT: IS NULL, and a BOOLEAN column.
+    std::optional<IntervalSet> is_not_null(const Expr& e) const {
+        if (is_column(e)) return against(CompareOp::kEqual, Value(false));
+        if (e.kind != Expr::Kind::kIsNull || !is_column(e.children[0])) return std::nullopt;
+        return IntervalSet{{Interval{}}, true};
+    }
+
+    // LIKE 'abc%': the texts that begin with abc.
+    std::optional<IntervalSet> like(const Expr& e) const {
+        if (!text_ || e.negated || e.ignore_case || !is_column(e.children[0])) return std::nullopt;
+        if (e.children[1].kind != Expr::Kind::kLiteral) return std::nullopt;
+        if (e.children[1].value.is_null()) return IntervalSet{};
+        const std::string* pattern = e.children[1].value.get_if<std::string>();
+        if (!pattern) return std::nullopt;
+        const size_t special = pattern->find_first_of("%_\\");
+        if (special == std::string::npos) return against(CompareOp::kEqual, e.children[1].value);
+        if (special == 0) return std::nullopt;
+        std::string prefix = pattern->substr(0, special), end = prefix;
+        Interval texts;
+        texts.low = Value(std::move(prefix));
+        if (prefix_successor(&end)) {
+            texts.high = Value(std::move(end));
+            texts.high_inclusive = false;
+        }
+        return IntervalSet{{std::move(texts)}, pattern->substr(special) == "%"};
+    }
+
     std::optional<IntervalSet> compare(const Expr& e) const {
         const Expr& a = e.children[0];
         const Expr& b = e.children[1];
@@ -148,7 +185,7 @@ private:
 
     std::optional<IntervalSet> against(CompareOp op, const Value& literal) const {
         if (literal.is_null()) return IntervalSet{};
-        if (op == CompareOp::kNotEqual) return std::nullopt;
+        if (op == CompareOp::kNotEqual) return not_equal(literal);
         using Kind = KeyEncoder::Converted::Kind;
         KeyEncoder::Converted c = keys_.convert(literal, part_);
         const bool below = op == CompareOp::kLess || op == CompareOp::kLessEqual;
@@ -180,6 +217,15 @@ private:
         }
     }
 
+    std::optional<IntervalSet> not_equal(const Value& literal) const {
+        using Kind = KeyEncoder::Converted::Kind;
+        KeyEncoder::Converted c = keys_.convert(literal, part_);
+        if (floating_ || c.kind == Kind::kNotComparable) return std::nullopt;
+        if (c.kind != Kind::kExact) return everything();
+        return IntervalSet{
+            {{std::nullopt, c.value, true, false}, {c.value, std::nullopt, false, true}}, true};
+    }
+
     // In comparisons some NaNs are below all numbers, in keys all of them are above: so a range
     // that is open below says nothing, and one that is open above must be checked again.
     std::optional<IntervalSet> up_to(Value v, bool inclusive) const {
@@ -195,7 +241,8 @@ private:
     }
 
     std::optional<IntervalSet> in_list(const Expr& e) const {
-        if (e.negated || !is_column(e.children[0])) return std::nullopt;
+        if (!is_column(e.children[0])) return std::nullopt;
+        if (e.negated) return not_in_list(e);
         IntervalSet out;
         for (size_t i = 1; i < e.children.size(); i++) {
             if (e.children[i].kind != Expr::Kind::kLiteral) return std::nullopt;
@@ -205,6 +252,17 @@ private:
             out.intervals.insert(out.intervals.end(), one->intervals.begin(), one->intervals.end());
         }
         out.intervals = unite(std::move(out.intervals));
+        return out;
+    }
+
+    std::optional<IntervalSet> not_in_list(const Expr& e) const {
+        std::optional<IntervalSet> out = everything();
+        for (size_t i = 1; i < e.children.size() && out; i++) {
+            if (e.children[i].kind != Expr::Kind::kLiteral) return std::nullopt;
+            auto one = against(CompareOp::kNotEqual, e.children[i].value);
+            if (!one) return std::nullopt;
+            out->intervals = intersect(out->intervals, one->intervals);
+        }
         return out;
     }
 
@@ -218,8 +276,9 @@ private:
                 continue;
             }
             exact &= one->exact;
-            out =
-                out ? IntervalSet{intersect(out->intervals, one->intervals), true} : std::move(one);
+            out = out ? IntervalSet{intersect(out->intervals, one->intervals), true,
+                                    out->nulls && one->nulls}
+                      : std::move(one);
         }
         if (out) out->exact = exact;
         return out;
@@ -231,6 +290,7 @@ private:
             auto one = derive(child);
             if (!one) return std::nullopt;
             out.exact &= one->exact;
+            out.nulls |= one->nulls;
             out.intervals.insert(out.intervals.end(), one->intervals.begin(), one->intervals.end());
         }
         out.intervals = unite(std::move(out.intervals));
@@ -241,6 +301,7 @@ private:
     size_t part_;
     uint32_t column_;
     bool floating_ = false;
+    bool text_ = false;
 };
 
 // The least key above all that begin with this one; empty if there is none.
@@ -277,6 +338,9 @@ KeyRange key_range(const KeyEncoder& keys, const std::vector<Value>& prefix,
             range.high = successor(std::move(*range.high));
             range.high_inclusive = false;
         }
+    } else if (keys.nullable()) {
+        range.high = with(Value());  // all values, no NULLs
+        range.high_inclusive = !keys.null_is_distinct();
     } else if (!prefix.empty()) {
         range.high = successor(keys.encode(prefix));
         range.high_inclusive = false;
@@ -288,57 +352,141 @@ KeyRange key_range(const KeyEncoder& keys, const std::vector<Value>& prefix,
     return range;
 }
 
-bool all_points(const std::vector<Interval>& intervals) {
-    return std::all_of(intervals.begin(), intervals.end(),
-                       [](const Interval& i) { return i.is_point(); });
+// All keys that begin with `prefix`.
+KeyRange keys_with_prefix(const KeyEncoder& keys, const std::vector<Value>& prefix) {
+    KeyRange range{keys.encode(prefix), successor(keys.encode(prefix)), true, false};
+    if (range.high->bytes.empty()) range.high.reset();
+    return range;
 }
 
 // What all filters together say about one key column. Marks in `exact` those it says all of.
-std::optional<std::vector<Interval>> narrow(const Deriver& deriver, std::span<const Expr> filters,
-                                            std::vector<bool>* used, std::vector<bool>* exact) {
-    std::optional<std::vector<Interval>> out;
+std::optional<IntervalSet> narrow(const Deriver& deriver, std::span<const Expr> filters,
+                                  KeyConditions* conditions) {
+    std::optional<IntervalSet> out;
     for (size_t i = 0; i < filters.size(); i++) {
         auto one = deriver.derive(filters[i]);
         if (!one) continue;
-        (*used)[i] = true;
-        if (one->exact) (*exact)[i] = true;
-        out = out ? intersect(*out, one->intervals) : std::move(one->intervals);
+        conditions->used[i] = true;
+        if (one->exact) conditions->exact[i] = true;
+        out = out ? IntervalSet{intersect(out->intervals, one->intervals), true,
+                                out->nulls && one->nulls}
+                  : std::move(one);
     }
     return out;
 }
 
+// The single values of a set, if it has nothing else.
+std::optional<std::vector<Value>> points_of(const IntervalSet& set) {
+    std::vector<Value> points;
+    for (const Interval& i : set.intervals) {
+        if (!i.is_point()) return std::nullopt;
+        points.push_back(*i.low);
+    }
+    if (set.nulls) points.push_back(Value());
+    return points;
+}
+
+// The greatest value of a column may share its key with NULL: then the rows must be looked at.
+void doubt_shared_key(const KeyEncoder& keys, KeyConditions* conditions) {
+    if (!keys.nullable() || keys.null_is_distinct()) return;
+    const Key null{KeyEncoder::kNullKey, {}};
+    for (const KeyRange& range : conditions->ranges) {
+        if (!range.contains(null)) continue;
+        conditions->exact.assign(conditions->exact.size(), false);
+        conditions->points = false;
+        return;
+    }
+}
+
+CompareOp opposite(CompareOp op) {
+    switch (op) {
+        case CompareOp::kEqual:
+            return CompareOp::kNotEqual;
+        case CompareOp::kNotEqual:
+            return CompareOp::kEqual;
+        case CompareOp::kLess:
+            return CompareOp::kGreaterEqual;
+        case CompareOp::kLessEqual:
+            return CompareOp::kGreater;
+        case CompareOp::kGreater:
+            return CompareOp::kLessEqual;
+        default:
+            return CompareOp::kLess;
+    }
+}
+
+Expr push_not(const Expr& e, bool negate) {
+    Expr out = e;
+    switch (e.kind) {
+        case Expr::Kind::kNot:
+            return push_not(e.children[0], !negate);
+        case Expr::Kind::kAnd:
+        case Expr::Kind::kOr:
+            if (negate) out.kind = e.kind == Expr::Kind::kAnd ? Expr::Kind::kOr : Expr::Kind::kAnd;
+            for (Expr& child : out.children) child = push_not(child, negate);
+            return out;
+        case Expr::Kind::kCompare:
+            if (negate) out.op = opposite(e.op);
+            return out;
+        case Expr::Kind::kInList:
+        case Expr::Kind::kLike:
+            out.negated = e.negated != negate;
+            return out;
+        default:
+            break;
+    }
+    if (!negate) return out;
+    Expr no;
+    no.kind = Expr::Kind::kNot;
+    no.children.push_back(std::move(out));
+    return no;
+}
+
 }  // namespace
 
+Expr without_not(const Expr& filter) {
+    return push_not(filter, false);
+}
+
 std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
-                                                 const catalog::TableDef& table,
+                                                 const catalog::IndexDef& index,
                                                  const KeyEncoder& keys) {
-    std::vector<bool> used(filters.size()), exact(filters.size());
-    std::vector<std::vector<Value>> prefixes = {{}};
     KeyConditions out;
+    out.used.resize(filters.size());
+    out.exact.resize(filters.size());
+    std::vector<std::vector<Value>> prefixes = {{}};
+    bool null = false;  // a prefix holds one
     for (size_t part = 0; part < keys.types().size(); part++) {
-        auto intervals =
-            narrow(Deriver(keys, part, table.primary_key()[part]), filters, &used, &exact);
-        if (!intervals) {
+        auto set = narrow(Deriver(keys, part, index.columns[part]), filters, &out);
+        if (!set) {
             if (part == 0) return std::nullopt;
             // The columns before this one are fixed: everything that begins with them.
-            for (const auto& prefix : prefixes) out.ranges.push_back(key_range(keys, prefix, {}));
+            for (const auto& prefix : prefixes)
+                out.ranges.push_back(keys_with_prefix(keys, prefix));
             break;
         }
         const bool last = part + 1 == keys.types().size();
-        const bool points = all_points(*intervals);
-        if (last || !points || prefixes.size() * intervals->size() > kPointsMax) {
+        auto points = points_of(*set);
+        null |= set->nulls;
+        if (last || !points || prefixes.size() * points->size() > kPointsMax) {
             for (const auto& prefix : prefixes) {
-                for (const Interval& i : *intervals)
+                for (const Interval& i : set->intervals) {
                     out.ranges.push_back(key_range(keys, prefix, i));
+                }
+                if (!set->nulls) continue;
+                std::vector<Value> with_null = prefix;
+                with_null.push_back(Value());
+                out.ranges.push_back(last ? KeyRange::exactly(keys.encode(with_null))
+                                          : keys_with_prefix(keys, with_null));
             }
-            out.points = last && points;
+            out.points = last && points && !null;
             break;
         }
         std::vector<std::vector<Value>> longer;
         for (const auto& prefix : prefixes) {
-            for (const Interval& i : *intervals) {
+            for (const Value& value : *points) {
                 longer.push_back(prefix);
-                longer.back().push_back(*i.low);
+                longer.back().push_back(value);
             }
         }
         prefixes = std::move(longer);
@@ -347,10 +495,7 @@ std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
             break;
         }
     }
-    for (size_t i = 0; i < filters.size(); i++) {
-        if (used[i]) out.used.push_back(filters[i]);
-        if (!exact[i]) out.residual.push_back(filters[i]);
-    }
+    doubt_shared_key(keys, &out);
     return out;
 }
 

@@ -1,8 +1,9 @@
-// KeyConditions: which part of a filter the primary index answers.
+// KeyConditions: which part of a filter an index answers.
 //
 //     id >= 100 AND id < 200 OR id = 500   ->   [100, 200), [500, 500]
 //     tenant = 'a' AND at > $1             ->   ('a', t] ... everything of tenant a after t
-//     name LIKE 'x%'                       ->   nothing: the index is on id
+//     name LIKE 'x%'                       ->   ['x', 'y') of an index on name; of one on id
+//     nothing age IS NULL OR age < 3               ->   [NULL, NULL], [..., 3)
 //
 // Conditions become sets of intervals over the first key column: AND intersects them, OR unites
 // them. If only single values remain, the second column narrows each of them, and so on. What the
@@ -23,15 +24,19 @@ namespace trefoil::access {
 
 struct KeyConditions {
     std::vector<index::KeyRange> ranges;  // disjoint; empty: no row can match
-    bool points = false;                  // every range is one whole key
-    std::vector<plan::Expr> used;         // what the ranges were made from
-    std::vector<plan::Expr> residual;     // what must be checked on each row found
+    bool points = false;                  // every range is one whole key without NULLs
+    std::vector<bool> used;               // by filter: the ranges were made from it
+    std::vector<bool> exact;              // by filter: the ranges say all that it says
 };
 
-// nullopt if the primary index does not help: no key, or no condition on its first column.
-// REQUIRES: `filters` must all hold, hold no parameters.
+// nullopt if the index does not help: no condition on its first column.
+// REQUIRES: `filters` must all hold, hold no parameters; NOT is pushed down as without_not does.
 std::optional<KeyConditions> find_key_conditions(std::span<const plan::Expr> filters,
-                                                 const catalog::TableDef& table,
+                                                 const catalog::IndexDef& index,
                                                  const index::KeyEncoder& keys);
+
+// The same condition with NOT only before what has no opposite: NOT (a < 1 OR b = 2) becomes
+// a >= 1 AND b <> 2. In three-valued logic, too, both are true for the same rows.
+plan::Expr without_not(const plan::Expr& filter);
 
 }  // namespace trefoil::access

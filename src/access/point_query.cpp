@@ -8,37 +8,51 @@ namespace trefoil::access {
 
 using plan::Expr;
 
+std::optional<std::vector<PointQuery::KeyPart>> PointQuery::key_parts(
+    const catalog::IndexDef& index, std::span<const Expr> filters) {
+    if (!index.unique || filters.size() != index.columns.size()) return std::nullopt;
+    std::vector<std::optional<KeyPart>> found(filters.size());
+    for (const Expr& f : filters) {
+        if (f.kind != Expr::Kind::kCompare || f.op != plan::CompareOp::kEqual) return std::nullopt;
+        const bool column_first = f.children[0].kind == Expr::Kind::kColumn;
+        const Expr& column = f.children[column_first ? 0 : 1];
+        const Expr& value = f.children[column_first ? 1 : 0];
+        if (column.kind != Expr::Kind::kColumn) return std::nullopt;
+        if (value.kind != Expr::Kind::kLiteral && value.kind != Expr::Kind::kParameter) {
+            return std::nullopt;
+        }
+        for (size_t i = 0; i < found.size(); i++) {
+            if (index.columns[i] != column.index) continue;
+            if (found[i]) return std::nullopt;  // a column twice
+            found[i] = KeyPart{value.kind == Expr::Kind::kParameter, value.index, value.value};
+        }
+    }
+    std::vector<KeyPart> parts;
+    for (auto& part : found) {
+        if (!part) return std::nullopt;
+        parts.push_back(std::move(*part));
+    }
+    return parts;
+}
+
 std::shared_ptr<const PointQuery> PointQuery::make(const catalog::TableDef& table,
                                                    std::span<const Expr> filters,
                                                    std::vector<uint32_t> projection,
                                                    arrow::SchemaPtr output,
                                                    TableCountersPtr counters) {
-    if (table.primary_key().empty() || filters.size() != table.primary_key().size()) return nullptr;
-    std::vector<std::optional<KeyPart>> parts(filters.size());
-    for (const Expr& f : filters) {
-        if (f.kind != Expr::Kind::kCompare || f.op != plan::CompareOp::kEqual) return nullptr;
-        const bool column_first = f.children[0].kind == Expr::Kind::kColumn;
-        const Expr& column = f.children[column_first ? 0 : 1];
-        const Expr& value = f.children[column_first ? 1 : 0];
-        if (column.kind != Expr::Kind::kColumn) return nullptr;
-        if (value.kind != Expr::Kind::kLiteral && value.kind != Expr::Kind::kParameter)
-            return nullptr;
-        for (size_t i = 0; i < parts.size(); i++) {
-            if (table.primary_key()[i] != column.index) continue;
-            if (parts[i]) return nullptr;  // a column twice
-            parts[i] = KeyPart{value.kind == Expr::Kind::kParameter, value.index, value.value};
-        }
+    for (size_t i = 0; i < table.indexes.size(); i++) {
+        auto parts = key_parts(table.indexes[i], filters);
+        if (!parts) continue;
+        auto query = std::make_shared<PointQuery>();
+        query->index_ = i;
+        query->parts_ = std::move(*parts);
+        query->table_id_ = table.id;
+        query->projection_ = std::move(projection);
+        query->output_ = std::move(output);
+        query->counters_ = std::move(counters);
+        return query;
     }
-    auto query = std::make_shared<PointQuery>();
-    for (auto& part : parts) {
-        if (!part) return nullptr;
-        query->parts_.push_back(std::move(*part));
-    }
-    query->table_id_ = table.id;
-    query->projection_ = std::move(projection);
-    query->output_ = std::move(output);
-    query->counters_ = std::move(counters);
-    return query;
+    return nullptr;
 }
 
 Result<std::optional<arrow::Batch>> PointQuery::run(const table::TableVersion& table,
@@ -46,7 +60,7 @@ Result<std::optional<arrow::Batch>> PointQuery::run(const table::TableVersion& t
                                                     bool* understood) const {
     using Kind = index::KeyEncoder::Converted::Kind;
     *understood = true;
-    const index::KeyEncoder& keys = *table.key_encoder();
+    const index::KeyEncoder& keys = table.encoder(index_);
     std::vector<Value> values;
     values.reserve(parts_.size());
     bool possible = true;
@@ -73,7 +87,7 @@ Result<std::optional<arrow::Batch>> PointQuery::run(const table::TableVersion& t
     counters_->point_lookups.fetch_add(1, std::memory_order_relaxed);
     if (!possible) return std::optional<arrow::Batch>();
     index::IndexCounters counters;
-    ASSIGN_OR_RETURN(auto at, table.find_key(0, keys.encode(values), counters));
+    ASSIGN_OR_RETURN(auto at, table.find_key(index_, keys.encode(values), counters));
     counters_->add(counters);
     if (!at) return std::optional<arrow::Batch>();
     counters_->rows_fetched.fetch_add(1, std::memory_order_relaxed);

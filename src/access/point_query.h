@@ -1,4 +1,4 @@
-// PointQuery: SELECT columns FROM table WHERE whole primary key = values, made ready.
+// PointQuery: SELECT columns FROM table WHERE whole key of a unique index = values, made ready.
 //
 // The shortest way through the house: the key is encoded, the learned index says where the row is,
 // slices of its columns go out. Nothing is planned, compiled or scheduled, so it takes a
@@ -20,7 +20,8 @@ namespace trefoil::access {
 
 class PointQuery {
 public:
-    // nullptr unless the conditions are `column = literal or parameter`, one for each key column.
+    // nullptr unless the conditions are `column = literal or parameter`, one for each column of a
+    // unique index.
     static std::shared_ptr<const PointQuery> make(const catalog::TableDef& table,
                                                   std::span<const plan::Expr> filters,
                                                   std::vector<uint32_t> projection,
@@ -41,7 +42,12 @@ private:
         uint32_t parameter;
         Value literal;
     };
+    // For one index; nullopt if these are not the conditions for it.
+    static std::optional<std::vector<KeyPart>> key_parts(const catalog::IndexDef& index,
+                                                         std::span<const plan::Expr> filters);
+
     uint32_t table_id_ = 0;
+    size_t index_ = 0;            // of the table
     std::vector<KeyPart> parts_;  // in key order
     std::vector<uint32_t> projection_;
     arrow::SchemaPtr output_;

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "access/filter.h"
-#include "access/key_lookup.h"
+#include "access/index_lookup.h"
 #include "access/node_scan.h"
 #include "base/check.h"
 
@@ -88,11 +88,10 @@ public:
         arrow::SchemaPtr output = project(*schema_, request.projection);
         std::vector<plan::Expr> filters;
         for (const plan::Expr& f : request.filters) plan::flatten_and(f, &filters);
-        if (options_.use_indexes && table_->key_encoder()) {
-            auto conditions = find_key_conditions(filters, table_->def(), *table_->key_encoder());
-            if (conditions) {
-                return make_key_lookup({table_, request.projection, std::move(output),
-                                        std::move(*conditions), request.limit, counters_});
+        if (options_.use_indexes) {
+            if (auto choice = choose_indexes(*table_, filters)) {
+                return make_index_lookup({table_, request.projection, std::move(output),
+                                          std::move(*choice), request.limit, counters_});
             }
         }
         return make_node_scan({table_, request.projection, std::move(output), std::move(filters),

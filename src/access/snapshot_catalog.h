@@ -1,7 +1,7 @@
 // SnapshotCatalog: the tables of one Version as sources for the engine and the fast path.
 //
-// It chooses the access path: the primary index if a filter has a condition on its first column and
-// indexes are on, else a scan.
+// It chooses the access path: indexes where they answer a filter and pay (index_plan.h) and are on,
+// else a scan.
 
 #pragma once
 

@@ -112,6 +112,19 @@ void TableDef::finish() {
     schema_ = std::move(schema);
 }
 
+std::string TableDef::index_sql(const IndexDef& index) const {
+    std::string sql =
+        "CONSTRAINT " + quoted(index.name) + (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
+    if (!index.is_constraint) {
+        sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
+              quoted(index.name) + " ON " + quoted(name) + " (";
+    }
+    for (size_t i = 0; i < index.columns.size(); i++) {
+        sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
+    }
+    return sql + ")";
+}
+
 std::string TableDef::create_sql() const {
     std::string sql = "CREATE TABLE " + quoted(name) + " (";
     for (size_t i = 0; i < columns.size(); i++) {
@@ -121,27 +134,12 @@ std::string TableDef::create_sql() const {
         if (c.default_sql) sql += " DEFAULT " + *c.default_sql;
     }
     for (const IndexDef& index : indexes) {
-        if (!index.is_constraint) continue;
-        sql += ",\n    CONSTRAINT " + quoted(index.name) +
-               (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
-        for (size_t i = 0; i < index.columns.size(); i++) {
-            sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
-        }
-        sql += ")";
+        if (index.is_constraint) sql += ",\n    " + index_sql(index);
     }
     for (const CheckDef& check : checks) {
         sql += ",\n    CONSTRAINT " + quoted(check.name) + " CHECK (" + check.condition + ")";
     }
     return sql + "\n);";
-}
-
-std::string TableDef::create_index_sql(const IndexDef& index) const {
-    std::string sql = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
-    sql += quoted(index.name) + " ON " + quoted(name) + " (";
-    for (size_t i = 0; i < index.columns.size(); i++) {
-        sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
-    }
-    return sql + ");";
 }
 
 TablePtr Catalog::find(std::string_view name) const {

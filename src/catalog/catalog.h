@@ -75,11 +75,10 @@ struct TableDef {
     // Positions in `columns`, in key order; empty if there is no primary key.
     std::span<const uint32_t> primary_key() const;
     arrow::SchemaPtr schema() const;  // built once, by finish()
+    // "CONSTRAINT person_pkey PRIMARY KEY (id)", or the CREATE INDEX statement.
+    std::string index_sql(const IndexDef& index) const;
     // The CREATE TABLE statement that makes this table.
     std::string create_sql() const;
-
-    // The CREATE INDEX statement that makes one of its indexes.
-    std::string create_index_sql(const IndexDef& index) const;
 
     // Builds what is derived: the schema, ids of columns and indexes that have none yet. Call after
     // the last change.

@@ -129,7 +129,7 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
         for (const catalog::TablePtr& table : version->catalog->tables()) {
             schema += table->create_sql() + "\n";
             for (const catalog::IndexDef& index : table->indexes) {
-                if (!index.is_constraint) schema += table->create_index_sql(index) + "\n";
+                if (!index.is_constraint) schema += table->index_sql(index) + ";\n";
             }
             const std::string name = file_name(++number, table->name, format);
             const std::string relation = quoted(table->name, '"');

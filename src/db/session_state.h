@@ -137,6 +137,12 @@ struct Session::State {
     Status rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
                         const std::string& sql, catalog::TablePtr table);
 
+    // indexes.cpp
+    Result<Answer> create_index(const engine::CreateIndex& statement);
+    Result<Answer> drop_index(const engine::DropIndex& statement);
+    Result<Answer> rename_index(const engine::RenameIndex& statement);
+    Result<Answer> reindex(const engine::Reindex& statement);
+
     // transactions.cpp
     // 25P02, for what is asked of a block in which a statement failed.
     Status block_failed() const;

@@ -1,6 +1,7 @@
 // System tables: what a database tells about itself, as tables.
 //
 //     trefoil_tables     each table with its rows and how they are stored
+//     trefoil_indexes    each index with its columns, its size and its models
 //     trefoil_stats      each table with what its scans and its index did since the database was
 //     opened trefoil_counters   statements by tier, plans, commits, flushes
 
@@ -66,11 +67,49 @@ access::VirtualTable tables_table(Database::State& db) {
             }};
 }
 
+// "primary key", "unique constraint", "unique index", "index"
+std::string kind_of(const catalog::IndexDef& index) {
+    if (index.is_primary) return "primary key";
+    return (index.unique ? "unique " : "") +
+           std::string(index.is_constraint ? "constraint" : "index");
+}
+
+access::VirtualTable indexes_table(Database::State& db) {
+    auto schema = schema_of({"table_name", "name", "columns", "kind", "definition", "model"},
+                            {"entries", "bytes_on_disk", "runs"});
+    return {schema, [&db, schema]() -> Result<arrow::Batch> {
+                ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
+                std::vector<Row> rows;
+                for (const auto& [id, t] : version->tables) {
+                    for (size_t i = 0; i < t->index_count(); i++) {
+                        const catalog::IndexDef& index = t->index_def(i);
+                        std::string columns, model;
+                        for (uint32_t c : index.columns) {
+                            columns += (columns.empty() ? "" : ", ") + t->def().columns[c].name;
+                        }
+                        uint64_t entries = 0, bytes = 0;
+                        for (const table::RunPart& r : t->runs(i)) {
+                            entries += r.run->size();
+                            bytes += r.run->file()->size();
+                            model += (model.empty() ? "" : "; ") + r.run->model_text();
+                        }
+                        for (const table::Part& p : t->delta()) {
+                            entries += p.chunk->keys()[i]->size();
+                        }
+                        rows.push_back({t->def().name, index.name, columns, kind_of(index),
+                                        t->def().index_sql(index), model, number(entries),
+                                        number(bytes), number(t->runs(i).size())});
+                    }
+                }
+                return batch_of(schema, rows);
+            }};
+}
+
 access::VirtualTable stats_table(Database::State& db) {
     auto schema =
         schema_of({"table_name", "index_name"},
                   {"scans", "rows_scanned", "zones_skipped", "point_lookups", "range_lookups",
-                   "searches", "model_searches", "last_mile_steps", "rows_fetched"});
+                   "index_scans", "searches", "model_searches", "last_mile_steps", "rows_fetched"});
     return {schema, [&db, schema]() -> Result<arrow::Batch> {
                 ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
                 std::vector<Row> rows;
@@ -79,8 +118,9 @@ access::VirtualTable stats_table(Database::State& db) {
                     rows.push_back({t->def().name, key_name(t->def()), number(c->scans),
                                     number(c->rows_scanned), number(c->zones_skipped),
                                     number(c->point_lookups), number(c->range_lookups),
-                                    number(c->searches), number(c->model_searches),
-                                    number(c->last_mile_steps), number(c->rows_fetched)});
+                                    number(c->index_scans), number(c->searches),
+                                    number(c->model_searches), number(c->last_mile_steps),
+                                    number(c->rows_fetched)});
                 }
                 return batch_of(schema, rows);
             }};
@@ -113,6 +153,7 @@ access::VirtualTable counters_table(Database::State& db) {
 access::VirtualTables make_system_tables(Database::State& db) {
     access::VirtualTables tables;
     tables.emplace("trefoil_tables", tables_table(db));
+    tables.emplace("trefoil_indexes", indexes_table(db));
     tables.emplace("trefoil_stats", stats_table(db));
     tables.emplace("trefoil_counters", counters_table(db));
     return tables;

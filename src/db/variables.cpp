@@ -81,6 +81,10 @@ Result<Answer> Session::State::describe(const engine::Describe& statement) {
         for (uint32_t k : table->primary_key()) {
             if (k == i) key = "PRI";
         }
+        for (const catalog::IndexDef& index : table->indexes) {
+            const bool alone = index.unique && index.columns.size() == 1;
+            if (key.is_null() && alone && index.columns[0] == i) key = "UNI";
+        }
         Value otherwise;
         if (c.default_sql) otherwise = *c.default_sql;
         rows.push_back({c.name, c.sql_type(), c.not_null ? "NO" : "YES", key, otherwise});

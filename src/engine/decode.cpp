@@ -207,6 +207,41 @@ Result<StatementKind> read_house(Reader& in) {
     return StatementKind(std::move(house));
 }
 
+Result<StatementKind> read_index(Reader& in) {
+    switch (in.u8()) {
+        case 0: {
+            CreateIndex create;
+            create.name = read_optional(in, read_name);
+            create.if_not_exists = in.u8() != 0;
+            create.unique = in.u8() != 0;
+            create.table = read_name(in);
+            create.columns = read_list<Name>(in, read_name);
+            return StatementKind(std::move(create));
+        }
+        case 1: {
+            DropIndex drop;
+            drop.indexes = read_list<Name>(in, read_name);
+            drop.if_exists = in.u8() != 0;
+            return StatementKind(std::move(drop));
+        }
+        case 2: {
+            RenameIndex rename;
+            rename.index = read_name(in);
+            rename.to = read_name(in);
+            rename.if_exists = in.u8() != 0;
+            return StatementKind(std::move(rename));
+        }
+        case 3: {
+            Reindex rebuild;
+            rebuild.name = read_name(in);
+            rebuild.of_table = in.u8() != 0;
+            return StatementKind(std::move(rebuild));
+        }
+        default:
+            return malformed("statement");
+    }
+}
+
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
@@ -255,6 +290,8 @@ Result<StatementKind> read_kind(Reader& in) {
             return StatementKind(Merge{read_name(in)});
         case 51:
             return read_truncate(in);
+        case 60:
+            return read_index(in);
         default:
             return malformed("statement");
     }

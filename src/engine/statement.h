@@ -79,6 +79,25 @@ struct DropTable {
     std::vector<Name> tables;
     bool if_exists = false;
 };
+struct CreateIndex {
+    std::optional<Name> name;
+    bool if_not_exists = false;
+    bool unique = false;
+    Name table;
+    std::vector<Name> columns;
+};
+struct DropIndex {
+    std::vector<Name> indexes;
+    bool if_exists = false;
+};
+struct RenameIndex {
+    Name index, to;
+    bool if_exists = false;
+};
+struct Reindex {
+    Name name;
+    bool of_table = false;  // all indexes of the table `name`, not the index `name`
+};
 enum class Isolation : uint8_t {
     kReadUncommitted = 1,
     kReadCommitted,
@@ -192,7 +211,8 @@ struct Explain {
 using StatementKind =
     std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, AlterTable, Begin, Commit,
                  Rollback, Savepoint, RollbackTo, Release, SetTransaction, SetVariable,
-                 ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, House, Merge, Truncate>;
+                 ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, House, Merge, Truncate,
+                 CreateIndex, DropIndex, RenameIndex, Reindex>;
 
 struct Parsed;  // the engine's own tree
 

@@ -134,10 +134,17 @@ bool list_tables(Shell& shell, const Arguments& arguments) {
 
 bool describe(Shell& shell, const Arguments& arguments) {
     if (arguments.empty()) return list_tables(shell, arguments);
-    return shell.run_statement("DESCRIBE " + quote_identifier(arguments[0]), {});
+    if (!shell.run_statement("DESCRIBE " + quote_identifier(arguments[0]), {})) return false;
+    const std::string indexes =
+        " FROM trefoil_indexes WHERE kind <> 'primary key' AND table_name = " +
+        quote_literal(arguments[0]);
+    const auto found = shell.query("SELECT name" + indexes);
+    if (!found || found->rows.empty()) return true;
+    return shell.run_statement(
+        "SELECT name AS \"index\", columns, kind" + indexes + " ORDER BY name", {});
 }
 
-// What DESCRIBE says of one table, written as the CREATE TABLE that would make it.
+// What DESCRIBE says of one table, written as the CREATE TABLE that would make it, and its indexes.
 bool print_create_table(Shell& shell, const std::string& table) {
     const auto found = shell.query("DESCRIBE " + quote_identifier(table));
     if (!found) return false;
@@ -146,22 +153,30 @@ bool print_create_table(Shell& shell, const std::string& table) {
     const auto get = [&](const auto& row, const char* name) {
         return at.count(name) != 0 ? field(row, at[name]) : std::string();
     };
-    std::vector<std::string> key;
+    const auto indexes = shell.query(
+        "SELECT definition FROM trefoil_indexes WHERE table_name = " + quote_literal(table) +
+        " ORDER BY kind = 'primary key' DESC, name");
+    if (!indexes) return false;
     std::string out = "CREATE TABLE " + quote_identifier(table) + " (";
     for (size_t r = 0; r < found->rows.size(); r++) {
         const auto& row = found->rows[r];
         const std::string name = quote_identifier(get(row, "column_name"));
-        const bool in_key = !get(row, "key").empty();
+        const bool in_key = get(row, "key") == "PRI";
         out += (r == 0 ? "\n    " : ",\n    ") + name + " " + get(row, "column_type");
         if (get(row, "null") == "NO" && !in_key) out += " NOT NULL";
         if (const std::string value = get(row, "default"); !value.empty())
             out += " DEFAULT " + value;
-        if (in_key) key.push_back(name);
     }
-    for (size_t i = 0; i < key.size(); i++) {
-        out += (i == 0 ? ",\n    PRIMARY KEY (" : ", ") + key[i];
+    std::string statements;
+    for (const auto& row : indexes->rows) {
+        const std::string definition = field(row, 0);
+        if (definition.starts_with("CREATE ")) {
+            statements += definition + ";\n";
+        } else {
+            out += ",\n    " + definition;
+        }
     }
-    shell.print(out + (key.empty() ? "" : ")") + "\n);\n");
+    shell.print(out + "\n);\n" + statements);
     return true;
 }
 

@@ -1,10 +1,12 @@
 // Commit: a group of transactions becomes one new Version and one durable transaction of the root.
 
 #include <algorithm>
+#include <set>
 
 #include "arrow/compute.h"
 #include "base/check.h"
 #include "table/commit_group.h"
+#include "table/index_build.h"
 #include "table/keyed_rows.h"
 #include "table/manifest.h"
 #include "table/manifest_format.h"
@@ -17,6 +19,12 @@ namespace {
 Status conflict(const catalog::TableDef& table) {
     return Status::conflict("conflict: a row of table \"" + table.name +
                             "\" was changed by another transaction since this one began")
+        .with_hint("Run the transaction again.");
+}
+
+Status altered_by_another(const catalog::TableDef& table) {
+    return Status::conflict("conflict: table \"" + table.name +
+                            "\" was altered by another transaction since this one began")
         .with_hint("Run the transaction again.");
 }
 
@@ -47,6 +55,9 @@ Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& 
         RETURN_IF_ERROR(apply_table(txn, table_id, writes,
                                     keys == staged.end() ? StagedKeys() : keys->second, change));
     }
+    for (const auto& [table_id, index] : change.unchecked) {
+        RETURN_IF_ERROR(check_no_duplicates(*change.version->tables.at(table_id), index));
+    }
     change.record = encode_redo(change.redo);
     tip_ = change.version;
     changes_.push_back(std::move(change));
@@ -69,10 +80,7 @@ Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
     for (const auto& [id, rows_matter] : txn.state_.altered) {
         RETURN_IF_ERROR(check_alterable(txn, id, rows_matter, next));
         catalog = catalog.without_table(id);
-        auto altered = std::make_shared<TableVersion>(*next.tables.at(id));
-        altered->set_definition(txn.view()->catalog->find(id));
-        change.defined.push_back(altered->def_ptr());
-        next.tables[id] = std::move(altered);
+        RETURN_IF_ERROR(apply_definition(txn, id, change));
     }
     for (uint32_t id : txn.state_.created) {
         catalog::TablePtr def = txn.view()->catalog->find(id);
@@ -101,11 +109,59 @@ Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool ro
     if (!def)
         return Status::conflict("a table that this transaction alters was dropped by another");
     if (def != txn.snapshot()->catalog->find(id)) {
-        return Status::conflict("conflict: table \"" + def->name +
-                                "\" was altered by another transaction since this one began");
+        return altered_by_another(*def);
     }
     if (rows_matter && newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
         return conflict(*def);
+    }
+    return {};
+}
+
+Status CommitGroup::apply_definition(const Transaction& txn, uint32_t id, Change& change) {
+    TableVersionPtr& current = change.version->tables.at(id);
+    const TableVersionPtr newest = current;
+    auto altered = std::make_shared<TableVersion>(*newest);
+    RETURN_IF_ERROR(altered->set_definition(txn.view()->catalog->find(id)));
+    RETURN_IF_ERROR(add_indexes(txn, newest, *altered, change));
+    change.defined.push_back(altered->def_ptr());
+    current = std::move(altered);
+    return {};
+}
+
+// New indexes come with the runs that were built over the snapshot. What was committed since is
+// added here: rows in memory have got their keys with the definition, segments get a run of their
+// own, and because rows may have been updated, the runs count as moved.
+Status CommitGroup::add_indexes(const Transaction& txn, const TableVersionPtr& newest,
+                                TableVersion& altered, Change& change) {
+    const uint32_t id = altered.def().id;
+    const TableVersion& view = *txn.view()->tables.at(id);
+    const TableVersionPtr& seen = txn.snapshot()->tables.at(id);
+    std::set<uint64_t> covered;
+    for (const Part& p : seen->base()) covered.insert(p.segment_id);
+    for (const Part& p : seen->patches()) covered.insert(p.segment_id);
+    RedoTable redo;
+    redo.table_id = id;
+    redo.next_row_id = altered.next_row_id();
+    for (size_t i = 0; i < altered.index_count(); i++) {
+        const catalog::IndexDef& def = altered.index_def(i);
+        if (newest->def().find_index(def.id)) continue;
+        std::vector<RunPart> runs(view.runs(i).begin(), view.runs(i).end());
+        if (newest != seen) {
+            ASSIGN_OR_RETURN(auto run, build_run(*store_.store_, altered, i, covered));
+            if (run) runs.push_back({std::move(run), 0, store_.next_part_id_++});
+            altered.set_keys_moved(i);
+            redo.keys_moved.push_back(def.id);
+            if (def.unique) change.unchecked.push_back({id, i});
+        }
+        for (RunPart& run : runs) {
+            altered.add_run(i, run);
+            change.runs.push_back({id, def.id, std::move(run)});
+        }
+    }
+    if (!redo.keys_moved.empty()) change.redo.push_back(std::move(redo));
+    for (size_t i = 0; i < newest->index_count(); i++) {
+        if (altered.def().find_index(newest->index_def(i).id)) continue;
+        for (const RunPart& r : newest->runs(i)) change.dropped_runs.push_back({id, r});
     }
     return {};
 }
@@ -118,9 +174,7 @@ Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const Table
     }
     const TableVersionPtr newest = it->second;
     if (newest->def_ptr() != txn.view()->tables.at(table_id)->def_ptr()) {
-        return Status::conflict("conflict: table \"" + newest->def().name +
-                                "\" was altered by another transaction since this one began")
-            .with_hint("Run the transaction again.");
+        return altered_by_another(newest->def());
     }
     auto seen = txn.snapshot()->tables.find(table_id);
     const bool unchanged = seen == txn.snapshot()->tables.end() || seen->second == newest;
@@ -243,6 +297,9 @@ Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change)
         next_id.u32(store_.next_table_id_);
         RETURN_IF_ERROR(root.put(Keyspace::kMeta, kNextTableIdKey, next_id.data()));
     }
+    for (const auto& [table_id, run] : change.dropped_runs) {
+        RETURN_IF_ERROR(erase_run(root, table_id, run.run_id));
+    }
     for (const auto& [def, segment] : change.segments) {
         RETURN_IF_ERROR(put_segment(root, *def, segment, /*patch=*/false));
     }
@@ -260,6 +317,7 @@ void CommitGroup::publish() {
     for (const Change& change : changes_) {
         store_.log_bytes_ += change.record.size();
         for (const TableVersionPtr& table : change.dropped) store_.add_garbage(table->files());
+        for (const auto& [id, run] : change.dropped_runs) store_.add_garbage({run.run->file()});
     }
     // Whoever begins from now on sees this commit; only transactions that began before it may
     // conflict.
@@ -277,6 +335,9 @@ Status TableStore::commit(Transaction& txn) {
         ASSIGN_OR_RETURN(request.staged[table_id], write_staged_keys(*store_, writes.staged_keys));
     }
     wait_for_room();
+    // No flush meets two definitions of a table: it would not write the keys of a new index.
+    std::unique_lock flushing(flush_mutex_, std::defer_lock);
+    if (!txn.state_.altered.empty()) flushing.lock();
     std::unique_lock lock(queue_mutex_);
     queue_.push_back(&request);
     while (!request.done) {
@@ -295,6 +356,7 @@ Status TableStore::commit(Transaction& txn) {
         queue_changed_.notify_all();
     }
     lock.unlock();
+    if (flushing.owns_lock()) flushing.unlock();
     if (request.result.ok()) {
         txn.keep_named_files();
     } else {

@@ -44,11 +44,16 @@ private:
             RunPart run;
         };
         std::vector<Run> runs;
+        std::vector<std::pair<uint32_t, RunPart>> dropped_runs;  // table, run
+        std::vector<std::pair<uint32_t, size_t>> unchecked;      // unique indexes: table, index
     };
 
     Status apply_catalog(Transaction& txn, Change& change);
     static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
                                   const Version& newest);
+    Status apply_definition(const Transaction& txn, uint32_t id, Change& change);
+    Status add_indexes(const Transaction& txn, const TableVersionPtr& newest, TableVersion& altered,
+                       Change& change);
     Status apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
                        const StagedKeys& staged, Change& change);
     Status kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,

@@ -50,6 +50,23 @@ Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
     return columns;
 }
 
+namespace {
+
+index::KeyRunPtr build_run(std::span<const arrow::Array* const> columns,
+                           const index::KeyEncoder& encoder) {
+    const int64_t rows = columns[0]->length;
+    index::KeyRunBuilder builder(encoder.shape());
+    builder.reserve(static_cast<uint64_t>(rows));
+    index::Key key;
+    for (int64_t row = 0; row < rows; row++) {
+        encoder.encode(columns, row, &key);
+        builder.add(key, static_cast<uint64_t>(row));
+    }
+    return builder.finish();
+}
+
+}  // namespace
+
 ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersion& table) {
     ChunkKeys keys;
     keys.reserve(table.index_count());
@@ -58,18 +75,18 @@ ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersio
         for (uint32_t position : table.index_def(i).columns) {
             key_columns.push_back(&columns[position]);
         }
-        const index::KeyEncoder& encoder = table.encoder(i);
-        const int64_t rows = key_columns[0]->length;
-        index::KeyRunBuilder builder(encoder.shape());
-        builder.reserve(static_cast<uint64_t>(rows));
-        index::Key key;
-        for (int64_t row = 0; row < rows; row++) {
-            encoder.encode(key_columns, row, &key);
-            builder.add(key, static_cast<uint64_t>(row));
-        }
-        keys.push_back(builder.finish());
+        keys.push_back(build_run(key_columns, table.encoder(i)));
     }
     return keys;
+}
+
+Result<index::KeyRunPtr> keys_of(const Chunk& chunk, const TableVersion& table, size_t index) {
+    std::vector<const arrow::Array*> key_columns;
+    for (uint32_t position : table.index_def(index).columns) {
+        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
+        key_columns.push_back(column);
+    }
+    return build_run(key_columns, table.encoder(index));
 }
 
 Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table) {

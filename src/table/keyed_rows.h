@@ -38,6 +38,9 @@ Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
 // The keys that these rows have in each index of the table -> row.
 ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersion& table);
 
+// The keys that the rows of a chunk have in one index of the table -> row. Errors: kCorruption.
+Result<index::KeyRunPtr> keys_of(const Chunk& chunk, const TableVersion& table, size_t index);
+
 // One part in memory with the live rows of all. It may be empty.
 Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table);
 

@@ -3,6 +3,7 @@
 #include "table/table_version.h"
 
 #include <algorithm>
+#include <array>
 
 #include "arrow/compute.h"
 #include "base/check.h"
@@ -30,6 +31,27 @@ void append_row(uint32_t part, uint32_t row, std::vector<RowSpan>* rows) {
         rows->back().end++;
     } else {
         rows->push_back({part, row, row + 1});
+    }
+}
+
+// Ascending, by as many passes over 11 bits as the ids need: hits of a range come in the order of
+// their keys, and a comparison sort of them would take longer than all the rest.
+void sort_ids(std::vector<uint64_t>* ids) {
+    constexpr int kBits = 11;
+    constexpr size_t kSmall = 512;
+    if (std::is_sorted(ids->begin(), ids->end())) return;
+    if (ids->size() < kSmall) return std::sort(ids->begin(), ids->end());
+    const auto [least, greatest] = std::minmax_element(ids->begin(), ids->end());
+    const uint64_t base = *least, span = *greatest - *least;
+    std::vector<uint64_t> sorted(ids->size());
+    for (int shift = 0; shift < 64 && span >> shift != 0; shift += kBits) {
+        auto digit = [&](uint64_t id) { return (id - base) >> shift & ((1u << kBits) - 1); };
+        std::array<size_t, 1 << kBits> begin{};
+        for (uint64_t id : *ids) begin[digit(id)]++;
+        size_t sum = 0;
+        for (size_t& b : begin) sum += std::exchange(b, sum);
+        for (uint64_t id : *ids) sorted[begin[digit(id)]++] = id;
+        ids->swap(sorted);
     }
 }
 
@@ -114,7 +136,6 @@ std::optional<Location> TableVersion::locate(uint64_t row_id) const {
     return std::nullopt;
 }
 
-// Whether the row has this key now; with `or_null`, also if a part of it is NULL.
 Result<bool> TableVersion::has_key(size_t index, Location at, const index::Key& key,
                                    bool or_null) const {
     std::vector<const arrow::Array*> columns;
@@ -169,13 +190,17 @@ Status TableVersion::find_range(size_t index, const index::KeyRange& range,
         RETURN_IF_ERROR(find_in_run(index, r, r.run->range(range, counters), rows));
     }
     const size_t segments = base_->size() + patches_->size();
+    std::vector<uint64_t> found;
     for (size_t i = 0; i < delta_.size(); i++) {
         const Part& p = delta_[i];
         const index::KeyRun& keys = *p.chunk->keys()[index];
         auto [begin, end] = keys.range(range, counters);
-        for (uint64_t at = begin; at < end; at++) {
-            auto row = static_cast<uint32_t>(keys.row_id(at));
-            if (!p.is_dead(row)) append_row(static_cast<uint32_t>(segments + i), row, rows);
+        found.clear();
+        for (uint64_t at = begin; at < end; at++) found.push_back(keys.row_id(at));
+        sort_ids(&found);
+        for (uint64_t row : found) {
+            if (p.is_dead(row)) continue;
+            append_row(static_cast<uint32_t>(segments + i), static_cast<uint32_t>(row), rows);
         }
     }
     return {};
@@ -190,14 +215,23 @@ Status TableVersion::find_in_run(size_t index, const RunPart& r, index::Position
         add_segment_rows(first, first + (entries.end - entries.begin) - 1, rows);
         return {};
     }
-    for (uint64_t at = entries.begin; at < entries.end; at++) {
-        auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
-        if (!found) continue;
-        if (moved) {
+    if (moved) {
+        for (uint64_t at = entries.begin; at < entries.end; at++) {
+            auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
+            if (!found) continue;
             ASSIGN_OR_RETURN(bool same, has_key(index, *found, r.run->key(at), /*or_null=*/true));
-            if (!same) continue;
+            if (same) append_row(found->part, found->row, rows);
         }
-        append_row(found->part, found->row, rows);
+        return {};
+    }
+    std::vector<uint64_t> ids;
+    ids.reserve(entries.size());
+    for (uint64_t at = entries.begin; at < entries.end; at++) {
+        ids.push_back(r.row_id_base + r.run->row_id(at));
+    }
+    sort_ids(&ids);
+    for (uint64_t id : ids) {
+        if (auto found = locate_in_segments(id)) append_row(found->part, found->row, rows);
     }
     return {};
 }
@@ -288,13 +322,18 @@ void TableVersion::add_segment(Part part) {
     base_ = std::move(base);
 }
 
-void TableVersion::add_run(size_t index, RunPart run) {
-    auto runs = std::make_shared<std::vector<RunPart>>(*indexes_[index].runs);
-    runs->push_back(std::move(run));
-    indexes_[index].runs = std::move(runs);
-}
-
-void TableVersion::set_definition(catalog::TablePtr def) {
+Status TableVersion::set_definition(catalog::TablePtr def) {
+    std::vector<TableIndex> indexes;
+    std::vector<std::optional<size_t>> before;  // where each index was
+    bool same = def->indexes.size() == indexes_.size();
+    for (const catalog::IndexDef& index : def->indexes) {
+        before.push_back(def_->find_index(index.id));
+        same = same && before.back() == before.size() - 1;
+        indexes.push_back(before.back()
+                              ? indexes_[*before.back()]
+                              : TableIndex{make_encoder(*def, index),
+                                           std::make_shared<const std::vector<RunPart>>(), false});
+    }
     auto altered = [&](std::span<const Part> parts) {
         std::vector<Part> out(parts.begin(), parts.end());
         for (Part& p : out) p.chunk = p.chunk->with_definition(def);
@@ -304,6 +343,27 @@ void TableVersion::set_definition(catalog::TablePtr def) {
     patches_ = std::make_shared<std::vector<Part>>(altered(*patches_));
     delta_ = altered(delta_);
     def_ = std::move(def);
+    indexes_ = std::move(indexes);
+    if (same) return {};
+    for (Part& p : delta_) {
+        ChunkKeys keys;
+        for (size_t i = 0; i < before.size(); i++) {
+            if (before[i]) {
+                keys.push_back(p.chunk->keys()[*before[i]]);
+                continue;
+            }
+            ASSIGN_OR_RETURN(auto fresh, keys_of(*p.chunk, *this, i));
+            keys.push_back(std::move(fresh));
+        }
+        p.chunk = p.chunk->with_row_ids(p.chunk->row_ids(), std::move(keys));
+    }
+    return {};
+}
+
+void TableVersion::add_run(size_t index, RunPart run) {
+    auto runs = std::make_shared<std::vector<RunPart>>(*indexes_[index].runs);
+    runs->push_back(std::move(run));
+    indexes_[index].runs = std::move(runs);
 }
 
 Result<bool> TableVersion::has_null(uint32_t column) const {

@@ -116,6 +116,9 @@ public:
     Result<std::optional<Location>> find_key(size_t index, const index::Key& key,
                                              index::IndexCounters& counters) const;
 
+    // Whether the row has this key now; if not `or_null`, also whether no part of it is NULL.
+    Result<bool> has_key(size_t index, Location at, const index::Key& key, bool or_null) const;
+
     // Appends the live rows with keys in the range. The spans come in no order, and a row may be in
     // two of them; normalise() puts that right once all ranges are found.
     Status find_range(size_t index, const index::KeyRange& range, std::vector<RowSpan>* rows,
@@ -134,8 +137,9 @@ public:
     void add_segment(Part part);
     void add_run(size_t index, RunPart run);
     void set_next_row_id(uint64_t id) { next_row_id_ = id; }
-    // The table was altered. REQUIRES: its indexes are of the same columns.
-    void set_definition(catalog::TablePtr def);
+    // The table was altered. Indexes are told by their ids; a new one has the keys of rows in
+    // memory, but those of segments must be added as a run. Errors: kCorruption.
+    Status set_definition(catalog::TablePtr def);
     // The commit that changed the rows last; 0 if it was before the database was opened.
     void set_changed_by(uint64_t xid) { changed_by_ = xid; }
     uint64_t changed_by() const { return changed_by_; }
@@ -151,7 +155,6 @@ public:
 private:
     void recount();
     std::optional<Location> locate_in_segments(uint64_t row_id) const;
-    Result<bool> has_key(size_t index, Location at, const index::Key& key, bool or_null) const;
     Status find_in_run(size_t index, const RunPart& run, index::Positions entries,
                        std::vector<RowSpan>* rows) const;
     void add_segment_rows(uint64_t first_id, uint64_t last_id, std::vector<RowSpan>* rows) const;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "table/index_build.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
@@ -64,6 +65,12 @@ void Transaction::keep_named_files() {
         const TableVersion& table = *state_.view->tables.at(table_id);
         for (const Part& part : table.delta().subspan(writes.private_floor)) {
             if (part.chunk->file()) staged_.keep(*part.chunk->file());
+        }
+    }
+    for (const auto& [table_id, rows_matter] : state_.altered) {
+        const TableVersion& table = *state_.view->tables.at(table_id);
+        for (size_t i = 0; i < table.index_count(); i++) {
+            for (const RunPart& r : table.runs(i)) staged_.keep(*r.run->file());
         }
     }
 }
@@ -129,17 +136,48 @@ Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
     if ((namesake && namesake->id != table.id) || state_.view->catalog->find_by_index(table.name)) {
         return {Code::kInvalidInput, "42P07", "table \"" + table.name + "\" already exists"};
     }
+    // An index that is built anew keeps its name.
+    RETURN_IF_ERROR(catalog::name_indexes(table, state_.view->catalog->without_table(table.id)));
     table.finish();
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
+    const TableVersion& before = *next->tables.at(def->id);
+    auto altered = std::make_shared<TableVersion>(before);
+    RETURN_IF_ERROR(altered->set_definition(def));
+    RETURN_IF_ERROR(build_indexes(before.def(), *altered));
     next->catalog = std::make_shared<const catalog::Catalog>(
         next->catalog->without_table(def->id).with_table(def));
-    auto altered = std::make_shared<TableVersion>(*next->tables.at(def->id));
-    altered->set_definition(def);
     next->tables[def->id] = std::move(altered);
     state_.view = std::move(next);
     if (!state_.created.contains(def->id)) state_.altered[def->id] |= rows_matter;
     state_.changed_catalog = true;
+    return {};
+}
+
+// Gives the new indexes of a table that was altered the keys of rows in segments and of rows that
+// this transaction staged.
+Status Transaction::build_indexes(const catalog::TableDef& before, TableVersion& table) {
+    std::vector<ChunkKeys> staged;
+    auto writes = state_.writes.find(table.def().id);
+    if (writes != state_.writes.end()) staged.resize(writes->second.staged_keys.size());
+    for (size_t i = 0; i < table.index_count(); i++) {
+        const auto old = before.find_index(table.index_def(i).id);
+        if (!old) {
+            ASSIGN_OR_RETURN(auto run, build_run(store_->store(), table, i, {}));
+            if (run) {
+                staged_.add(run->file());
+                table.add_run(i, {std::move(run), 0, store_->next_part_id_++});
+            }
+            if (table.index_def(i).unique) RETURN_IF_ERROR(check_no_duplicates(table, i));
+        }
+        for (size_t n = 0; n < staged.size(); n++) {
+            // The first run of a new index holds the keys of all statements.
+            staged[n].push_back(old      ? writes->second.staged_keys[n][*old]
+                                : n == 0 ? staged_entries(table, i)
+                                         : index::KeyRunBuilder(table.encoder(i).shape()).finish());
+        }
+    }
+    if (!staged.empty()) writes->second.staged_keys = std::move(staged);
     return {};
 }
 

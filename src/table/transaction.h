@@ -102,11 +102,12 @@ public:
     Status create_table(catalog::TableDef table);
     // REQUIRES: the table is in view().
     Status drop_table(uint32_t table_id);
-    // Gives the table with the id of `table` a new definition; its rows stay, and a column is the
-    // same if its id is. With `rows_matter` (the change is right only for the rows that view()
-    // shows) commit answers 40001 if others changed rows of the table meanwhile, otherwise only if
-    // others altered it. Errors: 42P07 if the name is another table's, and those of
-    // catalog::validate. REQUIRES: a table of that id is in view().
+    // Gives the table with the id of `table` a new definition; its rows stay, and a column or an
+    // index is the same if its id is. An index with id 0 is new and is built over the rows of
+    // view(). With `rows_matter` (the change is right only for the rows that view() shows) commit
+    // answers 40001 if others changed rows of the table meanwhile, otherwise only if others altered
+    // it. Errors: 42P07 if the name is another's, 23505 (a unique index over duplicates), and those
+    // of catalog::validate. REQUIRES: a table of that id is in view().
     Status alter_table(catalog::TableDef table, bool rows_matter);
     // The table without its rows. It is a new one of the same definition, under another id, so that
     // it takes no longer for a million rows than for one. REQUIRES: the table is in view().
@@ -144,6 +145,7 @@ private:
     void keep_named_files();
     // Replaces one table in the view.
     void set_table(std::shared_ptr<const TableVersion> table);
+    Status build_indexes(const catalog::TableDef& before, TableVersion& table);
 
     TableStore* store_;
     VersionPtr snapshot_;

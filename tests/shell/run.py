@@ -351,7 +351,7 @@ SCHEMA = """CREATE TABLE person (
     name TEXT NOT NULL,
     score DECIMAL(10,2),
     "Since" DATE,
-    PRIMARY KEY (id)
+    CONSTRAINT person_pkey PRIMARY KEY (id)
 );
 """
 

@@ -1,8 +1,9 @@
-// PointLookup and RangeLookup: the leaf and its stream.
+// Rows found through indexes: the leaf and its stream.
 
-#include "access/key_lookup.h"
+#include "access/index_lookup.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "access/row_reader.h"
 #include "base/check.h"
@@ -20,7 +21,7 @@ Status cancelled() {
 
 struct LookupMetrics {
     std::atomic<uint64_t> keys{0}, searches{0}, model_searches{0}, last_mile_steps{0};
-    std::atomic<uint64_t> rows_fetched{0}, rows_out{0};
+    std::atomic<uint64_t> rows_found{0}, rows_fetched{0}, rows_out{0};
 };
 
 std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
@@ -31,11 +32,11 @@ std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& sche
     return text;
 }
 
-class KeyLookup;
+class IndexLookup;
 
-class KeyLookupStream final : public BatchStream {
+class IndexLookupStream final : public BatchStream {
 public:
-    KeyLookupStream(std::shared_ptr<const KeyLookup> lookup, const CancelFlag* cancel)
+    IndexLookupStream(std::shared_ptr<const IndexLookup> lookup, const CancelFlag* cancel)
         : lookup_(std::move(lookup)), cancel_(cancel) {}
     const arrow::SchemaPtr& schema() const override;
     Result<std::optional<arrow::Batch>> next() override;
@@ -43,7 +44,7 @@ public:
 private:
     Status search();
 
-    std::shared_ptr<const KeyLookup> lookup_;
+    std::shared_ptr<const IndexLookup> lookup_;
     const CancelFlag* cancel_;
     bool searched_ = false;
     Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
@@ -54,21 +55,27 @@ private:
     uint64_t rows_out_ = 0;
 };
 
-class KeyLookup final : public Leaf, public std::enable_shared_from_this<KeyLookup> {
+class IndexLookup final : public Leaf, public std::enable_shared_from_this<IndexLookup> {
 public:
-    KeyLookup(KeyLookupSpec spec, FilterProgram residual)
+    IndexLookup(IndexLookupSpec spec, FilterProgram residual)
         : spec_(std::move(spec)),
           reader_(*spec_.table, spec_.projection, spec_.output, std::move(residual)) {}
 
     std::string name() const override {
-        return spec_.conditions.points ? "PointLookup" : "RangeLookup";
+        const IndexPlan& plan = spec_.choice.plan;
+        if (plan.kind != IndexPlan::Kind::kScan) return "RecordFetch";
+        if (plan.is_lookup(*spec_.table)) return "PointLookup";
+        return index_def().is_primary ? "RangeLookup" : "IndexScan";
     }
     std::string explain() const override {
         const arrow::Schema& schema = *spec_.table->def().schema();
-        std::string text = spec_.table->def().primary()->name + " (" + index_kind() +
-                           "): " + list(spec_.conditions.used, schema);
-        if (!spec_.conditions.residual.empty()) {
-            text += ", filter=[" + list(spec_.conditions.residual, schema) + "]";
+        const IndexPlan& plan = spec_.choice.plan;
+        std::string text = plan.kind == IndexPlan::Kind::kScan
+                               ? index_def().name + " (" + index_kind() + "): "
+                               : "indexes=[" + to_string(plan, *spec_.table) + "], ";
+        text += list(spec_.choice.used, schema);
+        if (!spec_.choice.residual.empty()) {
+            text += ", filter=[" + list(spec_.choice.residual, schema) + "]";
         }
         if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
         return text;
@@ -76,102 +83,85 @@ public:
     const arrow::SchemaPtr& schema() const override { return spec_.output; }
     uint32_t partitions() const override { return 1; }
     Result<std::unique_ptr<BatchStream>> open(uint32_t, const CancelFlag* cancel) const override {
-        return std::unique_ptr<BatchStream>(new KeyLookupStream(shared_from_this(), cancel));
+        return std::unique_ptr<BatchStream>(new IndexLookupStream(shared_from_this(), cancel));
     }
 
     Statistics statistics() const override {
         Statistics s;
-        if (spec_.conditions.points) {
-            s.row_count = spec_.conditions.ranges.size();
-        } else {
-            s.row_count = estimate();
-        }
-        s.row_count = std::min(*s.row_count, spec_.table->live_rows());
+        s.row_count = std::min(static_cast<uint64_t>(std::llround(spec_.choice.plan.rows)),
+                               spec_.table->live_rows());
         if (spec_.limit) s.row_count = std::min(*s.row_count, *spec_.limit);
         return s;
     }
     bool row_count_is_exact() const override { return false; }
 
     std::vector<Metric> metrics() const override {
-        return {{"keys", metrics_.keys},
-                {"runs_searched", metrics_.searches},
-                {"model_searches", metrics_.model_searches},
-                {"last_mile_steps", metrics_.last_mile_steps},
-                {"rows_fetched", metrics_.rows_fetched},
-                {"rows_out", metrics_.rows_out}};
+        std::vector<Metric> all = {{"keys", metrics_.keys},
+                                   {"runs_searched", metrics_.searches},
+                                   {"model_searches", metrics_.model_searches},
+                                   {"last_mile_steps", metrics_.last_mile_steps}};
+        if (spec_.choice.plan.kind != IndexPlan::Kind::kScan) {
+            all.emplace_back("rows_found", metrics_.rows_found);
+        }
+        all.emplace_back("rows_fetched", metrics_.rows_fetched);
+        all.emplace_back("rows_out", metrics_.rows_out);
+        return all;
     }
 
-    const KeyLookupSpec& spec() const { return spec_; }
+    const IndexLookupSpec& spec() const { return spec_; }
     const RowReader& reader() const { return reader_; }
     LookupMetrics& counts() const { return metrics_; }
 
 private:
+    // REQUIRES: a plan of one scan.
+    const catalog::IndexDef& index_def() const {
+        return spec_.table->index_def(spec_.choice.plan.index);
+    }
     // "learned", or why a large run has no model: "none, prefixes collide".
     std::string index_kind() const {
-        for (const table::RunPart& r : spec_.table->runs(0)) {
+        for (const table::RunPart& r : spec_.table->runs(spec_.choice.plan.index)) {
             if (r.run->model_text().starts_with("none")) return r.run->model_text();
         }
         return "learned";
     }
 
-    // Entries in the runs' ranges: two searches per run, no row is touched.
-    uint64_t estimate() const {
-        index::IndexCounters ignored;
-        uint64_t n = 0;
-        for (const index::KeyRange& range : spec_.conditions.ranges) {
-            for (const table::RunPart& r : spec_.table->runs(0)) {
-                auto [begin, end] = r.run->range(range, ignored);
-                n += end - begin;
-            }
-            for (const table::Part& p : spec_.table->delta()) {
-                auto [begin, end] = p.chunk->keys()[0]->range(range, ignored);
-                n += end - begin;
-            }
-        }
-        return n;
-    }
-
-    KeyLookupSpec spec_;
+    IndexLookupSpec spec_;
     RowReader reader_;
     mutable LookupMetrics metrics_;
 };
 
-const arrow::SchemaPtr& KeyLookupStream::schema() const {
+const arrow::SchemaPtr& IndexLookupStream::schema() const {
     return lookup_->schema();
 }
 
-Status KeyLookupStream::search() {
-    const KeyLookupSpec& spec = lookup_->spec();
-    index::IndexCounters counters;
-    for (const index::KeyRange& range : spec.conditions.ranges) {
-        if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();
-        if (spec.conditions.points) {
-            ASSIGN_OR_RETURN(auto at, spec.table->find_key(0, *range.low, counters));
-            if (at) found_.push_back({at->part, at->row, at->row + 1});
-        } else {
-            RETURN_IF_ERROR(spec.table->find_range(0, range, &found_, counters));
-        }
-    }
-    normalise(&found_);
+Status IndexLookupStream::search() {
+    const IndexLookupSpec& spec = lookup_->spec();
+    const IndexPlan& plan = spec.choice.plan;
+    IndexScanCounts counts;
+    ASSIGN_OR_RETURN(found_, find_rows(plan, *spec.table, cancel_, &counts));
     uint64_t rows = 0;
     for (const table::RowSpan& span : found_) rows += span.size();
     LookupMetrics& m = lookup_->counts();
-    const uint64_t keys = spec.conditions.ranges.size();
-    m.keys += keys;
-    m.searches += counters.searches;
-    m.model_searches += counters.model_searches;
-    m.last_mile_steps += counters.last_mile_steps;
+    m.keys += counts.keys;
+    m.searches += counts.searches.searches;
+    m.model_searches += counts.searches.model_searches;
+    m.last_mile_steps += counts.searches.last_mile_steps;
+    m.rows_found += counts.entries;
     m.rows_fetched += rows;
-    auto& kind =
-        spec.conditions.points ? spec.counters->point_lookups : spec.counters->range_lookups;
-    kind.fetch_add(keys, std::memory_order_relaxed);
-    spec.counters->rows_fetched.fetch_add(rows, std::memory_order_relaxed);
-    spec.counters->add(counters);
+    TableCounters& all = *spec.counters;
+    const bool primary =
+        plan.kind == IndexPlan::Kind::kScan && spec.table->index_def(plan.index).is_primary;
+    auto& kind = plan.is_lookup(*spec.table) ? all.point_lookups
+                 : primary                   ? all.range_lookups
+                                             : all.index_scans;
+    kind.fetch_add(counts.keys, std::memory_order_relaxed);
+    all.rows_fetched.fetch_add(rows, std::memory_order_relaxed);
+    all.add(counts.searches);
     return {};
 }
 
 // A long span: slices where every row passes the residual filter.
-Result<arrow::Batch> KeyLookupStream::read_span(table::RowSpan span, bool* empty) {
+Result<arrow::Batch> IndexLookupStream::read_span(table::RowSpan span, bool* empty) {
     const table::Part& part = lookup_->spec().table->part(span.part);
     std::vector<uint32_t> rows;
     bool all = false;
@@ -183,7 +173,7 @@ Result<arrow::Batch> KeyLookupStream::read_span(table::RowSpan span, bool* empty
 }
 
 // Short spans of one part, picked together.
-Result<arrow::Batch> KeyLookupStream::read_rows(bool* empty) {
+Result<arrow::Batch> IndexLookupStream::read_rows(bool* empty) {
     const uint32_t number = found_[at_].part;
     const table::Part& part = lookup_->spec().table->part(number);
     std::vector<uint32_t> rows;
@@ -198,7 +188,7 @@ Result<arrow::Batch> KeyLookupStream::read_rows(bool* empty) {
     return lookup_->reader().read(part, rows);
 }
 
-Result<std::optional<arrow::Batch>> KeyLookupStream::next() {
+Result<std::optional<arrow::Batch>> IndexLookupStream::next() {
     if (!searched_) {
         searched_ = true;
         RETURN_IF_ERROR(search());
@@ -230,10 +220,11 @@ Result<std::optional<arrow::Batch>> KeyLookupStream::next() {
 
 }  // namespace
 
-Result<std::shared_ptr<Leaf>> make_key_lookup(KeyLookupSpec spec) {
+Result<std::shared_ptr<Leaf>> make_index_lookup(IndexLookupSpec spec) {
     ASSIGN_OR_RETURN(FilterProgram residual,
-                     FilterProgram::compile(spec.conditions.residual, *spec.table->def().schema()));
-    return std::shared_ptr<Leaf>(std::make_shared<KeyLookup>(std::move(spec), std::move(residual)));
+                     FilterProgram::compile(spec.choice.residual, *spec.table->def().schema()));
+    return std::shared_ptr<Leaf>(
+        std::make_shared<IndexLookup>(std::move(spec), std::move(residual)));
 }
 
 }  // namespace trefoil::access

@@ -1,0 +1,130 @@
+// CREATE, DROP and ALTER INDEX, REINDEX: each is another definition of a table, which lists its
+// indexes; a new one is built over the rows that are there by Transaction::alter_table.
+
+#include "db/session_state.h"
+
+namespace trefoil {
+
+using Answer = Session::State::Answer;
+
+namespace {
+
+// An index by its name: its table and its place there.
+struct Place {
+    catalog::TablePtr table;
+    size_t index = 0;
+    const catalog::IndexDef& def() const { return table->indexes[index]; }
+};
+
+Result<Place> find_index(const catalog::Catalog& catalog, const engine::Name& name) {
+    if (catalog::TablePtr table = catalog.find_by_index(name.text)) {
+        return Place{table, *table->find_index(name.text)};
+    }
+    if (catalog.find(name.text)) {
+        return Status(Code::kInvalidInput, "42809", "\"" + name.text + "\" is not an index")
+            .with_position(name.position);
+    }
+    return Status(Code::kInvalidInput, "42704", "index \"" + name.text + "\" does not exist")
+        .with_position(name.position);
+}
+
+Status name_is_taken(const engine::Name& name) {
+    return Status(Code::kInvalidInput, "42P07", "relation \"" + name.text + "\" already exists")
+        .with_position(name.position);
+}
+
+}  // namespace
+
+Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
+        if (statement.name && (t.view()->catalog->has_relation(statement.name->text) ||
+                               db.system_tables.contains(statement.name->text))) {
+            if (statement.if_not_exists) return uint64_t{0};
+            return name_is_taken(*statement.name);
+        }
+        catalog::IndexDef index;
+        if (statement.name) index.name = statement.name->text;
+        index.unique = statement.unique;
+        for (const engine::Name& name : statement.columns) {
+            auto position = table->find_column(name.text);
+            if (!position) {
+                return Status(Code::kInvalidInput, "42703",
+                              "column \"" + name.text + "\" does not exist")
+                    .with_position(name.position);
+            }
+            index.columns.push_back(*position);
+        }
+        catalog::TableDef def = *table;
+        def.indexes.push_back(std::move(index));
+        RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(work).status());
+    return done("CREATE INDEX");
+}
+
+Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        for (const engine::Name& name : statement.indexes) {
+            auto place = find_index(*t.view()->catalog, name);
+            if (place.status().sqlstate() == "42704" && statement.if_exists) continue;
+            RETURN_IF_ERROR(place.status());
+            if (place->def().is_constraint) {
+                const std::string& table = place->table->name;
+                return Status(Code::kInvalidInput, "2BP01",
+                              "cannot drop index " + name.text + " because constraint " +
+                                  name.text + " on table " + table + " requires it")
+                    .with_hint("You can drop constraint " + name.text + " on table " + table +
+                               " instead.")
+                    .with_position(name.position);
+            }
+            catalog::TableDef def = *place->table;
+            def.indexes.erase(def.indexes.begin() + static_cast<ptrdiff_t>(place->index));
+            RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        }
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(work).status());
+    return done("DROP INDEX");
+}
+
+Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        auto place = find_index(*t.view()->catalog, statement.index);
+        if (place.status().sqlstate() == "42704" && statement.if_exists) return uint64_t{0};
+        RETURN_IF_ERROR(place.status());
+        if (t.view()->catalog->has_relation(statement.to.text) ||
+            db.system_tables.contains(statement.to.text)) {
+            return name_is_taken(statement.to);
+        }
+        catalog::TableDef def = *place->table;
+        def.indexes[place->index].name = statement.to.text;
+        RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(work).status());
+    return done("ALTER INDEX");
+}
+
+// The index is built anew under another id, and the old one goes.
+Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        catalog::TableDef def;
+        if (statement.of_table) {
+            ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.name));
+            def = *table;
+            for (catalog::IndexDef& index : def.indexes) index.id = 0;
+        } else {
+            ASSIGN_OR_RETURN(Place place, find_index(*t.view()->catalog, statement.name));
+            def = *place.table;
+            def.indexes[place.index].id = 0;
+        }
+        RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(work).status());
+    return done("REINDEX");
+}
+
+}  // namespace trefoil

@@ -1,0 +1,193 @@
+// Indexes against a scan: whatever nested AND, OR and NOT is asked, both find the same rows.
+//
+// A seeded generator makes trees of conditions over a table with NULLs, duplicates and several
+// indexes, some columns without one. Each tree is asked in one session with indexes and in one
+// without, on the same data; between the trees rows are changed, files are written and the database
+// is reopened. Some are asked with a LIMIT, where only the number of rows is compared.
+//
+//     TREFOIL_SEED=7 TREFOIL_TREES=100000 build/tests/agreement_index_predicates
+
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "answers.h"
+
+namespace trefoil {
+namespace {
+
+uint64_t setting(const char* name, uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+// Conditions over the columns of t.
+class Trees {
+public:
+    explicit Trees(uint64_t seed) : random_(seed) {}
+
+    std::string tree(int depth) {
+        const uint64_t kind = pick(depth <= 0 ? 1 : 6);
+        if (kind == 0) return leaf();
+        if (kind == 1) return "NOT (" + tree(depth - 1) + ")";
+        const char* word = kind % 2 ? " AND " : " OR ";
+        std::string text = "(" + tree(depth - 1);
+        for (uint64_t more = 1 + pick(3); more > 0; more--) text += word + tree(depth - 1);
+        return text + ")";
+    }
+
+    uint64_t pick(uint64_t n) { return random_() % n; }
+
+private:
+    std::string leaf() {
+        static const char* const kOps[] = {"=", "=", "=", "<", "<=", ">", ">=", "<>"};
+        const std::string op = kOps[pick(8)];
+        switch (pick(12)) {
+            case 0:
+                return "age " + op + " " + number(40);
+            case 1:
+                return number(40) + " " + op + " age";
+            case 2:
+                return "city " + op + " " + city();
+            case 3:
+                return "age BETWEEN " + number(40) + " AND " + number(40);
+            case 4:
+                return "city IN (" + city() + ", " + city() + ", NULL)";
+            case 5:
+                return "age NOT IN (" + number(40) + ", " + number(40) + ")";
+            case 6:
+                return (pick(2) ? "age" : "city") +
+                       std::string(pick(2) ? " IS NULL" : " IS NOT NULL");
+            case 7:
+                return "city LIKE 'c1" + std::string(pick(2) ? "%'" : "%2'");
+            case 8:
+                return "score " + op + " " + number(10) + ".5";
+            case 9:
+                return "(big " + op + " " + (pick(2) ? "9223372036854775807" : number(5)) + ")";
+            case 10:
+                return "plain " + op + " " + number(20);
+            default:
+                return "(age = " + number(40) + " AND city = " + city() + ")";
+        }
+    }
+    std::string number(uint64_t n) { return std::to_string(pick(n)); }
+    std::string city() { return "'c" + number(25) + "'"; }
+
+    std::mt19937_64 random_;
+};
+
+struct Town {
+    Town() {
+        open();
+        run(*session,
+            "CREATE TABLE t (id BIGINT PRIMARY KEY, age INT, city TEXT, score DOUBLE, big BIGINT, "
+            "plain INT, code TEXT UNIQUE)");
+        run(*session, "CREATE INDEX ON t (age)");
+        run(*session, "CREATE INDEX ON t (city, age)");
+        add(0, 3000);
+        must(db->checkpoint());
+        run(*session, "CREATE INDEX ON t (score)");
+        run(*session, "CREATE INDEX ON t (big)");
+        add(3000, 3500);
+    }
+
+    void open() {
+        session.reset();
+        scan.reset();
+        db.reset();
+        db.emplace(must(Database::open(directory / "db.trefoil")));
+        session.emplace(must(db->connect()));
+        scan.emplace(must(db->connect()));
+        run(*scan, "SET trefoil.use_indexes = off");
+    }
+
+    void add(int from, int to) {
+        const std::string i = "i * 7919 % 1000";
+        run(*session,
+            "INSERT INTO t SELECT i, CASE WHEN " + i + " % 11 = 0 THEN NULL ELSE " + i +
+                " % 40 END, CASE WHEN " + i + " % 13 = 0 THEN NULL ELSE concat('c', " + i +
+                " % 25) END, CASE WHEN i % 5 = 0 THEN NULL WHEN i % 97 = 0 THEN 'NaN' ELSE " + i +
+                " % 10 + 0.5 END, CASE WHEN i % 4 = 0 THEN NULL WHEN i % 4 = 1 THEN "
+                "9223372036854775807 ELSE i % 5 END, " +
+                i + " % 20, CASE WHEN i % 3 = 0 THEN NULL ELSE concat('k', i) END" +
+                " FROM generate_series(" + std::to_string(from) + ", " + std::to_string(to - 1) +
+                ") AS s(i)");
+    }
+
+    // Changes some rows, by way of the indexes.
+    void change(Trees& trees, int round) {
+        run(*session, "UPDATE t SET age = age + 1 WHERE " + trees.tree(1) + " AND id % 5 = 0");
+        run(*session, "UPDATE t SET city = concat('c', id % 25), age = NULL WHERE id % 50 = " +
+                          std::to_string(round % 50));
+        run(*session, "DELETE FROM t WHERE " + trees.tree(2) + " AND id % 17 = 3");
+        add(10000 + round * 100, 10000 + round * 100 + 60);
+        if (round % 3 == 0) must(db->checkpoint());
+        if (round % 4 == 1) open();
+    }
+
+    TestDirectory directory;
+    std::optional<Database> db;
+    std::optional<Session> session, scan;
+};
+
+}  // namespace
+
+TEST_CASE("an index finds what a scan finds, for nested conditions over columns with NULLs") {
+    const uint64_t seed = setting("TREFOIL_SEED", 5);
+    const uint64_t trees = setting("TREFOIL_TREES", 2000);
+    CAPTURE(seed);
+    Trees make(seed);
+    Town town;
+    for (uint64_t i = 0; i < trees; i++) {
+        if (i % 100 == 99) town.change(make, static_cast<int>(i / 100));
+        const std::string where = " FROM t WHERE " + make.tree(3);
+        CAPTURE(where);
+        const Answer fast = ask(*town.session, "SELECT id, age, city" + where);
+        const Answer slow = ask(*town.scan, "SELECT id, age, city" + where);
+        REQUIRE_MESSAGE(slow.ok(), slow.status.to_string());
+        REQUIRE_MESSAGE(fast.ok(), fast.status.to_string());
+        REQUIRE(fast.rows == slow.rows);
+        if (i % 10 != 0) continue;
+        CHECK(ask(*town.session, "SELECT count(*)" + where).first() ==
+              std::to_string(slow.rows.size()) + "|");
+        const size_t limit = 1 + make.pick(20);
+        CHECK(ask(*town.session, "SELECT name FROM (SELECT city AS name" + where + " LIMIT " +
+                                     std::to_string(limit) + ") AS some")
+                  .rows.size() == std::min(limit, slow.rows.size()));
+    }
+    const Answer used = ask(*town.session, "SELECT index_scans > 0, scans > 0 FROM trefoil_stats");
+    CHECK(used.first() == "true|true|");
+}
+
+TEST_CASE("indexes and scans agree on one snapshot while others write") {
+    Trees make(setting("TREFOIL_SEED", 5) + 1);
+    Town town;
+    std::atomic<bool> stop{false};
+    std::thread writer([&] {
+        Session own = must(town.db->connect());
+        for (int round = 1; !stop; round++) {
+            const std::string n = std::to_string(round % 37);
+            const std::string id = std::to_string(100000 + round);
+            run(own, "UPDATE t SET age = (age + 1) % 40 WHERE id % 37 = " + n);
+            run(own, "DELETE FROM t WHERE age = " + n + " AND id % 100 = 1");
+            run(own, "INSERT INTO t (id, age, city) VALUES (" + id + ", " + n + ", 'c12')");
+            if (round % 10 == 0) run(own, "CHECKPOINT");
+        }
+    });
+    for (int i = 0; i < 200; i++) {
+        const std::string sql = "SELECT id, age, city FROM t WHERE " + make.tree(2);
+        CAPTURE(sql);
+        run(*town.session, "BEGIN");
+        const Answer fast = run(*town.session, sql);
+        run(*town.session, "SET trefoil.use_indexes = off");
+        const Answer slow = run(*town.session, sql);
+        run(*town.session, "SET trefoil.use_indexes = on");
+        run(*town.session, "COMMIT");
+        CHECK(fast.rows == slow.rows);
+    }
+    stop = true;
+    writer.join();
+}
+
+}  // namespace trefoil
