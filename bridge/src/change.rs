@@ -118,7 +118,8 @@ impl Ready {
             }
             self.shape.returning = Some(list.names);
         }
-        if exprs.len() != schema.fields().len() || self.shape.returning.is_some() {
+        let as_it_is = self.shape.checks.is_empty() && self.shape.returning.is_none();
+        if !as_it_is || exprs.len() != schema.fields().len() {
             self.plan = LogicalPlanBuilder::from(self.plan)
                 .project(exprs)?
                 .build()?;

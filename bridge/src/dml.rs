@@ -28,6 +28,7 @@ use crate::catalog::CppTable;
 use crate::change::{Ready, Shape, refuse_aggregates};
 use crate::check;
 use crate::convert::assignment;
+use crate::dependent;
 use crate::direct;
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
@@ -477,10 +478,16 @@ impl Dml<'_> {
 
     pub fn analysed(&self, plan: LogicalPlan) -> Res<LogicalPlan> {
         let options = self.state.config_options();
-        Ok(self
-            .state
-            .analyzer()
-            .execute_and_check(plan, options, |_, _| {})?)
+        let analyse = |plan| {
+            self.state
+                .analyzer()
+                .execute_and_check(plan, options, |_, _| {})
+        };
+        match analyse(plan.clone()) {
+            // DataFusion refuses some subqueries that we can turn into joins.
+            Err(_) if dependent::has_subqueries(&plan) => Ok(analyse(dependent::to_joins(&plan)?)?),
+            analysed => Ok(analysed?),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::catalog::CppTable;
 use crate::change::{Ready, Shape};
 use crate::dml::{Dml, ROW_ID, Target, bare, insert_alias, parameter_types};
 use crate::error::{BridgeError, Res};
+use crate::names;
 use crate::parse::{Kind, Name};
 use crate::parse_change::change;
 use crate::plan::Plan;
@@ -49,16 +50,15 @@ impl Dml<'_> {
             return Err(BridgeError::internal("a part without a change"));
         };
         shape.given = given.clone();
-        if let Some(names) = &shape.shape.returning {
-            let columns = &cte.alias.columns;
+        if let Some(names) = shape.shape.returning.as_mut() {
+            for (name, column) in names.iter_mut().zip(&cte.alias.columns) {
+                *name = ident_text(&column.name);
+            }
+            part.names = shape.shape.names();
+            part.schema = Arc::new(names::rename(&part.schema, &part.names));
             let returned = part.schema.fields().iter().skip(shape.shape.width());
             let fields: Vec<Field> = returned
-                .zip(names)
-                .enumerate()
-                .map(|(i, (field, name))| {
-                    let name = columns.get(i).map_or(name.clone(), |c| ident_text(&c.name));
-                    Field::new(name, field.data_type().clone(), true)
-                })
+                .map(|field| field.as_ref().clone().with_nullable(true))
                 .collect();
             let rows = Provider::given(&given, Arc::new(Schema::new(fields)));
             let source = provider_as_source(Arc::new(rows));

@@ -13,6 +13,8 @@ namespace trefoil::access {
 namespace {
 
 using arrow::TypeId;
+using Kind = DirectForm::Kind;
+using Operation = DirectForm::Operation;
 
 // Decimals with more digits are rounded on their way to a double, which is the engine's to do.
 constexpr int64_t kExactInDouble = 1'000'000'000'000'000;
@@ -122,7 +124,7 @@ bool DirectChange::admit_all() {
             if (!admit(row[i], {0, i, false, false})) return false;
         }
     }
-    for (const Assignment& a : form_.assignments) {
+    for (const Form::Assignment& a : form_.assignments) {
         const bool operand = a.operation != Operation::kValue;
         if (!admit(a.value, {0, a.column, false, operand})) return false;
     }
@@ -183,7 +185,7 @@ Result<std::optional<DirectChange::Outcome>> DirectChange::run(
     const arrow::Array ids = id.finish();
     if (form_.kind == Kind::kUpdate) {
         const std::vector<arrow::Array> before = columns;
-        for (const Assignment& a : form_.assignments) {
+        for (const Form::Assignment& a : form_.assignments) {
             auto value = assigned(a, before[a.from], parameters);
             if (!value) return std::optional<Outcome>();
             columns[a.column] = std::move(*value);
@@ -236,7 +238,8 @@ Result<std::optional<table::Location>> DirectChange::find(const table::TableVers
     return found;
 }
 
-std::optional<arrow::Array> DirectChange::assigned(const Assignment& a, const arrow::Array& from,
+std::optional<arrow::Array> DirectChange::assigned(const Form::Assignment& a,
+                                                   const arrow::Array& from,
                                                    std::span<const Value> parameters) const {
     const arrow::Type& type = table_->columns[a.column].type;
     const Value& value = value_of(a.value, parameters);

@@ -18,33 +18,15 @@
 #include <vector>
 
 #include "access/counters.h"
+#include "access/direct_form.h"
 #include "arrow/array.h"
-#include "plan/expr.h"
 #include "table/transaction.h"
 
 namespace trefoil::access {
 
 class DirectChange {
 public:
-    enum class Kind : uint8_t { kInsert, kUpdate, kDelete };
-    enum class Operation : uint8_t { kValue, kAdd, kSubtract };
-
-    // SET column = value, or = from + value, or = from - value.
-    struct Assignment {
-        uint32_t column = 0;
-        Operation operation = Operation::kValue;
-        uint32_t from = 0;
-        plan::Expr value;
-    };
-
-    // What the statement says. Every Expr is a literal or a parameter.
-    struct Form {
-        Kind kind = Kind::kInsert;
-        std::vector<std::vector<plan::Expr>> rows;  // of INSERT: all columns of the table
-        std::vector<Assignment> assignments;        // of UPDATE
-        std::vector<plan::Expr> keys;               // of UPDATE and DELETE: in key order
-        std::vector<uint32_t> returning;            // table columns
-    };
+    using Form = DirectForm;
 
     // nullptr if one of its constants needs the engine. `returned` is the schema of RETURNING.
     static std::shared_ptr<const DirectChange> make(catalog::TablePtr table, Form form,
@@ -53,7 +35,7 @@ public:
 
     // False if a parameter is missing, or of a kind that its place does not take as it is.
     bool fits(std::span<const Value> parameters) const;
-    bool uses_index() const { return form_.kind != Kind::kInsert; }
+    bool uses_index() const { return form_.kind != Form::Kind::kInsert; }
 
     struct Outcome {
         uint64_t rows = 0;
@@ -84,7 +66,8 @@ private:
     Result<std::optional<table::Location>> find(const table::TableVersion& table,
                                                 std::span<const Value> parameters,
                                                 bool* understood) const;
-    std::optional<arrow::Array> assigned(const Assignment& assignment, const arrow::Array& from,
+    std::optional<arrow::Array> assigned(const Form::Assignment& assignment,
+                                         const arrow::Array& from,
                                          std::span<const Value> parameters) const;
     arrow::Batch returned_of(const std::vector<arrow::Array>& columns, int64_t rows) const;
 

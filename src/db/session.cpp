@@ -129,10 +129,12 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     }
     if (statement->not_liftable) return Answer();
     if (statement->direct) {
-        *handled = statement->direct->fits(lifted->literals);
-        if (!*handled) return Answer();
+        if (!goes_directly(*statement, lifted->literals)) return Answer();
         cancel.store(false);
-        return run(statement, lifted->literals);
+        txn_used = true;
+        auto answer = direct_change(*statement, lifted->literals, handled);
+        if (!answer.ok() && txn) txn_failed = true;
+        return answer;
     }
     cancel.store(false);
     bool understood = false;

@@ -335,11 +335,11 @@ Result<std::vector<plan::Expr>> read_exprs(Reader& in) {
     return exprs;
 }
 
-Result<access::DirectChange::Form> read_direct(Reader& in) {
-    access::DirectChange::Form form;
+Result<access::DirectForm> read_direct(Reader& in) {
+    access::DirectForm form;
     const uint8_t kind = in.u8();
     if (kind > 2) return malformed("change");
-    form.kind = static_cast<access::DirectChange::Kind>(kind);
+    form.kind = static_cast<access::DirectForm::Kind>(kind);
     const uint32_t rows = in.u32();
     for (uint32_t i = 0; i < rows && in.ok(); i++) {
         ASSIGN_OR_RETURN(auto row, read_exprs(in));
@@ -347,11 +347,11 @@ Result<access::DirectChange::Form> read_direct(Reader& in) {
     }
     const uint32_t assignments = in.u32();
     for (uint32_t i = 0; i < assignments && in.ok(); i++) {
-        access::DirectChange::Assignment a;
+        access::DirectForm::Assignment a;
         a.column = in.u32();
         const uint8_t operation = in.u8();
         if (operation > 2) return malformed("change");
-        a.operation = static_cast<access::DirectChange::Operation>(operation);
+        a.operation = static_cast<access::DirectForm::Operation>(operation);
         a.from = in.u32();
         ASSIGN_OR_RETURN(a.value, plan::decode_expr(in));
         form.assignments.push_back(std::move(a));

@@ -29,7 +29,7 @@
 #include <string_view>
 #include <vector>
 
-#include "access/direct_change.h"
+#include "access/direct_form.h"
 #include "access/source.h"
 #include "arrow/array.h"
 #include "engine/statement.h"
@@ -76,8 +76,8 @@ struct ChangeShape {
     uint32_t columns = 0;  // of the table: all or none
     // CHECK constraints. Unless there are none, an INTEGER: which of them the row violates, or NULL
     std::vector<std::string> checks;
-    bool returning = false;  // the rest is what RETURNING answers, be it nothing
-    std::optional<access::DirectChange::Form> direct;  // set if it can be done without the engine
+    bool returning = false;                    // the rest is what RETURNING answers, be it nothing
+    std::optional<access::DirectForm> direct;  // set if it can be done without the engine
 
     size_t width() const {
         return action + row_id + columns + !checks.empty();

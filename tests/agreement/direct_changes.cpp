@@ -54,7 +54,7 @@ struct Both {
 TEST_CASE("INSERT of values does the same without the engine") {
     Both both;
     for (const char* sql : {
-             "INSERT INTO t VALUES (1, 'Ann', 'abc', 5, 70000, 12.25, 2.5, 0.5, true, "
+             "INSERT INTO t VALUES (1, 'Ann', 'abc', 5, 70000, 12.25, 2.5, NULL, true, "
              "'2024-02-29', '12:30:00', '2024-02-29 10:00:00.5', NULL, "
              "'0190a5c1-7e2b-7cc3-98c4-dc0c0c07398f', NULL, NULL)",
              "INSERT INTO t (id) VALUES (2)",
