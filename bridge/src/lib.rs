@@ -6,7 +6,8 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, transaction    what SQL says          suggest, error_text
+//!     text, check, names, copy, ddl, transaction, row_locks   what SQL says
+//!     suggest, error_text                what errors say
 //!     dml, change                        changes: what is read, and what comes out
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
@@ -48,6 +49,7 @@ mod parse;
 mod plan;
 mod planner;
 mod provider;
+mod row_locks;
 mod rules;
 mod session;
 mod statement_format;

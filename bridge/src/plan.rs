@@ -32,6 +32,7 @@ use crate::names;
 use crate::parse::{Kind, Name, Statement};
 use crate::planner::Planner;
 use crate::provider::Provider;
+use crate::row_locks::Bound;
 use crate::rules;
 use crate::statement_format::data_type;
 use crate::value::read_value;
@@ -71,7 +72,14 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
         Kind::Delete(name, with, ast) => change("Delete", name, dml.delete(name, with, ast)?),
         _ => return Err(BridgeError::internal("this statement has no plan")),
     };
-    let parameters = parameters_of(&logical)?;
+    let mut parameters = parameters_of(&logical)?;
+    for bound in [&statement.locks.limit, &statement.locks.offset] {
+        if let Some(Bound::Parameter(n)) = bound {
+            let count = parameters.len().max(*n as usize + 1);
+            parameters.resize(count, None);
+            parameters[*n as usize].get_or_insert(DataType::Int64);
+        }
+    }
     let tables = tables_of(&logical)?;
     let timely = asks_for_time(&logical)?.then(|| logical.clone());
     let optimised = optimise(state, &logical, timely.is_some())?;

@@ -146,7 +146,6 @@ Result<Answer> Session::State::modify(CachedStatement& statement,
 }
 
 Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStream* rows) {
-    cancel.store(false);
     // Taken over whatever happens.
     std::unique_ptr<ArrowArrayStream, void (*)(ArrowArrayStream*)> held(rows,
                                                                         [](ArrowArrayStream* s) {
@@ -156,7 +155,7 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
     if (txn_failed) {
         return block_failed();
     }
-    // The stream can be read once, so a conflict is not tried again: appends have none anyway.
+    RETURN_IF_ERROR(begin_statement());
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         ASSIGN_OR_RETURN(catalog::TablePtr table,
                          table_to_change(*t.view(), engine::Name{std::string(table_name), 0}));
@@ -169,10 +168,11 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
         }
         return writer.finish();
     };
-    auto count = change(work);
+    auto count = change(work, /*once=*/true);
+    deadline.reset();
     if (!count.ok()) {
-        if (txn) txn_failed = true;
-        return count.status();
+        fail_block();
+        return explain_cancel(count.status());
     }
     return done("INSERT 0 " + std::to_string(*count), *count);
 }

@@ -46,6 +46,7 @@ private:
         std::vector<Run> runs;
     };
 
+    Status check_reads(const Transaction& txn) const;
     Status apply_catalog(Transaction& txn, Change& change);
     static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
                                   const Version& newest);
