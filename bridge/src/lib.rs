@@ -6,7 +6,8 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, index, transaction  what SQL says     suggest, error_text
+//!     text, check, names, copy, ddl, index, transaction, row_locks       what SQL says
+//!     suggest, error_text                what errors say
 //!     dml, merge, parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
@@ -56,6 +57,7 @@ mod plan;
 mod planner;
 mod pool;
 mod provider;
+mod row_locks;
 mod rules;
 mod session;
 mod statement_format;

@@ -23,6 +23,7 @@ use crate::merge;
 use crate::index::{self, IndexCommand};
 use crate::names;
 use crate::parse_change::{Conflict, Truncate, change, is_change, truncate as truncated};
+use crate::row_locks::{self, RowLocks};
 use crate::suggest;
 use crate::text::{DIALECT, Text, folded};
 use crate::transaction;
@@ -71,6 +72,8 @@ pub struct Statement {
     pub text: Text,
     pub explain: Option<Explain>,
     pub kind: Kind,
+    /// What a query locks.
+    pub locks: RowLocks,
     /// What the columns of a query are called.
     pub names: Vec<names::Item>,
 }
@@ -82,9 +85,11 @@ pub fn parse(sql: &str) -> Res<Statement> {
     let mut reader = Reader::new(&text, &mut parser);
     let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
     let names = std::mem::take(&mut reader.names);
+    let locks = std::mem::take(&mut reader.locks);
     Ok(Statement {
         explain,
         kind,
+        locks,
         names,
         text,
     })
@@ -101,6 +106,8 @@ pub struct Reader<'a> {
     pub text: &'a Text,
     pub parser: &'a mut Parser<'static>,
     pub names: Vec<names::Item>,
+    pub locks: RowLocks,
+    lock_clauses: Vec<row_locks::Clause>,
 }
 
 impl<'a> Reader<'a> {
@@ -109,6 +116,8 @@ impl<'a> Reader<'a> {
             text,
             parser,
             names: Vec::new(),
+            locks: RowLocks::default(),
+            lock_clauses: Vec::new(),
         }
     }
 
@@ -316,6 +325,15 @@ impl<'a> Reader<'a> {
         if let Some(error) = self.known_unsupported(&start) {
             return Err(error);
         }
+        if matches!(&start.token, Token::Word(w) if w.keyword == Keyword::SELECT
+            || w.keyword == Keyword::WITH)
+        {
+            let mut tokens = self.text.tokens[self.parser.index()..].to_vec();
+            self.lock_clauses = row_locks::cut(self.text, &mut tokens)?;
+            if !self.lock_clauses.is_empty() {
+                *self.parser = parser_of(tokens);
+            }
+        }
         let statement = self.parser.parse_statement().map_err(|e| self.syntax(e))?;
         self.classify(statement, &start)
     }
@@ -380,6 +398,11 @@ impl<'a> Reader<'a> {
         if !is_change(&query) {
             self.names = names::of_query(&mut query);
             check::query(self.text, &mut query)?;
+            if !self.lock_clauses.is_empty() {
+                self.locks = row_locks::rewrite(self.text, &mut query, &self.lock_clauses)?;
+                let ids = self.locks.tables.iter().map(|_| names::Item::Named);
+                self.names.extend(ids);
+            }
             return Ok(Kind::Query(query));
         }
         let with = query.with.take();

@@ -136,7 +136,7 @@ fn what_we_do_not_do_is_refused_by_name() {
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
         ("UPDATE OR IGNORE t SET a = 1", "UPDATE OR"),
         ("COMMIT PREPARED 'a'", "COMMIT PREPARED"),
-        ("SELECT * FROM t FOR UPDATE", "FOR UPDATE"),
+        ("SELECT DISTINCT a FROM t FOR UPDATE", "FOR UPDATE"),
         ("CREATE TABLE t (a INT UNIQUE NULLS NOT DISTINCT)", "UNIQUE"),
         ("CREATE TABLE t (a INT CHECK (a > 0) NOT ENFORCED)", "CHECK"),
         ("CREATE TABLE t (a INT REFERENCES u)", "FOREIGN KEY"),

@@ -34,6 +34,7 @@ use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::has_changes;
 use crate::planner::Planner;
 use crate::provider::Provider;
+use crate::row_locks::Bound;
 use crate::rules;
 use crate::statement_format::{conflict, data_type, name};
 use crate::value::read_value;
@@ -101,7 +102,14 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     if !plan.children.is_empty() {
         plan.access = None;
     }
-    let parameters = plan.all_parameters();
+    let mut parameters = plan.all_parameters();
+    for bound in [&statement.locks.limit, &statement.locks.offset] {
+        if let Some(Bound::Parameter(n)) = bound {
+            let count = parameters.len().max(*n as usize + 1);
+            parameters.resize(count, None);
+            parameters[*n as usize].get_or_insert(DataType::Int64);
+        }
+    }
     plan.share_parameters(&parameters);
     Ok(plan)
 }

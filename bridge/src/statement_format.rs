@@ -8,6 +8,7 @@ use crate::ddl::{Action, Column, Key};
 use crate::index::IndexCommand;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
+use crate::row_locks::{Bound, RowLocks};
 use crate::transaction::{Command, Modes};
 use crate::types::format_of;
 
@@ -18,13 +19,16 @@ pub fn write(statement: &Statement) -> Vec<u8> {
         w.bool(e.verbose);
         w.str(&e.format);
     });
-    kind(&mut w, &statement.kind);
+    kind(&mut w, statement);
     w.out
 }
 
-fn kind(w: &mut Writer, kind: &Kind) {
-    match kind {
-        Kind::Query(_) => w.u8(0),
+fn kind(w: &mut Writer, statement: &Statement) {
+    match &statement.kind {
+        Kind::Query(_) => {
+            w.u8(0);
+            row_locks(w, &statement.locks);
+        }
         Kind::Insert(table, ..) => named(w, 1, table),
         Kind::Update(table, ..) => named(w, 2, table),
         Kind::Delete(table, ..) => named(w, 3, table),
@@ -88,6 +92,29 @@ fn kind(w: &mut Writer, kind: &Kind) {
         Kind::Index(command) => {
             w.u8(60);
             index(w, command);
+        }
+    }
+}
+
+fn row_locks(w: &mut Writer, locks: &RowLocks) {
+    w.list(&locks.tables, |w, t| {
+        name(w, &t.table);
+        w.u8(t.strength as u8);
+        w.u8(t.wait as u8);
+    });
+    w.opt(&locks.limit, bound);
+    w.opt(&locks.offset, bound);
+}
+
+fn bound(w: &mut Writer, bound: &Bound) {
+    match bound {
+        Bound::Number(n) => {
+            w.u8(0);
+            w.u64(*n);
+        }
+        Bound::Parameter(n) => {
+            w.u8(1);
+            w.u32(*n);
         }
     }
 }

@@ -29,12 +29,6 @@ std::string title_of(const engine::ChangeShape& change) {
     return change.given.empty() ? title : change.given.substr(1) + ": " + title;
 }
 
-// A key that somebody else takes meanwhile is one more conflict.
-bool has_conflict_clause(const engine::QueryPlan& plan) {
-    return (plan.change && plan.change->conflict) ||
-           std::any_of(plan.children.begin(), plan.children.end(), has_conflict_clause);
-}
-
 }  // namespace
 
 Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first) {
@@ -143,7 +137,7 @@ Result<Answer> Session::State::modify(CachedStatement& statement, std::span<cons
         }
         return done_last.rows;
     };
-    ASSIGN_OR_RETURN(uint64_t count, change(work, has_conflict_clause(whole)));
+    ASSIGN_OR_RETURN(uint64_t count, change(work));
     db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
     if (analysis) {
         *analysis = std::move(done_last.analysis);
@@ -240,7 +234,6 @@ Status Session::State::settle_conflicts(ChangeSink& sink, const engine::QueryPla
 }
 
 Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStream* rows) {
-    cancel.store(false);
     // Taken over whatever happens.
     std::unique_ptr<ArrowArrayStream, void (*)(ArrowArrayStream*)> held(rows,
                                                                         [](ArrowArrayStream* s) {
@@ -250,7 +243,7 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
     if (txn_failed) {
         return block_failed();
     }
-    // The stream can be read once, so a conflict is not tried again: appends have none anyway.
+    RETURN_IF_ERROR(begin_statement());
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         ASSIGN_OR_RETURN(catalog::TablePtr table,
                          table_to_change(*t.view(), engine::Name{std::string(table_name), 0}));
@@ -265,10 +258,11 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
         }
         return writer.finish();
     };
-    auto count = change(work);
+    auto count = change(work, /*once=*/true);
+    deadline.reset();
     if (!count.ok()) {
-        if (txn) txn_failed = true;
-        return count.status();
+        fail_block();
+        return explain_cancel(count.status());
     }
     return done("INSERT 0 " + std::to_string(*count), *count);
 }

@@ -9,6 +9,8 @@
 
 #include "access/counters.h"
 #include "access/snapshot_catalog.h"
+#include "db/activity.h"
+#include "db/alarms.h"
 #include "db/limits.h"
 #include "engine/engine.h"
 #include "storage/vfs.h"
@@ -37,9 +39,13 @@ struct Database::State {
     access::CounterRegistry table_counters;
     StatementCounters statement_counters;
     access::VirtualTables system_tables;
+    Alarms alarms;
+    Activities activities;
 };
 
 // trefoil_tables, trefoil_stats, trefoil_counters, trefoil_settings. `state` must outlive them.
 access::VirtualTables make_system_tables(Database::State& state);
+// trefoil_sessions, trefoil_locks.
+void add_session_tables(Database::State& state, access::VirtualTables& tables);
 
 }  // namespace trefoil

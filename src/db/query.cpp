@@ -88,29 +88,37 @@ private:
     uint64_t left_;
 };
 
-// The rows of an answer inside BEGIN ... COMMIT: if they cannot be read, the block has failed.
-class BlockStream final : public access::BatchStream {
+// The rows of an answer while its time runs, or inside BEGIN ... COMMIT: if they cannot be read,
+// the block has failed.
+class AnswerStream final : public access::BatchStream {
 public:
-    BlockStream(std::unique_ptr<access::BatchStream> input, Session::State& session)
-        : input_(std::move(input)), session_(session), block_(session.blocks) {}
+    AnswerStream(std::unique_ptr<access::BatchStream> input, Session::State& session,
+                 std::string_view statement)
+        : input_(std::move(input)),
+          session_(session),
+          block_(session.blocks),
+          deadline_(session.deadline),
+          activity_(session.activity) {
+        activity_->open_answer(statement);
+    }
+    ~AnswerStream() override { activity_->close_answer(); }
     const arrow::SchemaPtr& schema() const override { return input_->schema(); }
     Result<std::optional<arrow::Batch>> next() override {
         auto batch = input_->next();
-        if (!batch.ok()) session_.reading_failed(block_);
-        return batch;
+        if (batch.ok() && batch->has_value()) return batch;
+        deadline_.reset();
+        if (batch.ok()) return batch;
+        session_.reading_failed(block_);
+        return session_.explain_cancel(batch.status());
     }
 
 private:
     std::unique_ptr<access::BatchStream> input_;
     Session::State& session_;
     uint64_t block_;
+    std::shared_ptr<Alarms::Alarm> deadline_;
+    std::shared_ptr<Activity> activity_;
 };
-
-std::unique_ptr<access::BatchStream> in_block(std::unique_ptr<access::BatchStream> stream,
-                                              Session::State& session) {
-    if (!session.txn) return stream;
-    return std::make_unique<BlockStream>(std::move(stream), session);
-}
 
 // Whether a value is of just the type that its parameter was inferred to have. Others are
 // converted, or refused, by the engine, so that both tiers say the same.
@@ -213,7 +221,8 @@ Result<Answer> Session::State::access_query(const CachedStatement& statement,
     std::unique_ptr<access::BatchStream> stream =
         std::make_unique<LeafStream>(leaf, statement.plan->schema, offset, &cancel);
     if (limit) stream = std::make_unique<LimitStream>(std::move(stream), *limit);
-    auto answer = answer_of(in_block(std::move(stream), *this), now, "SELECT");
+    auto answer = answer_of(
+        std::make_unique<AnswerStream>(std::move(stream), *this, statement.text), now, "SELECT");
     answer->tier = "access";
     db.statement_counters.access_tier.fetch_add(1, std::memory_order_relaxed);
     return answer;
@@ -235,7 +244,8 @@ Result<Answer> Session::State::query(CachedStatement& statement,
         if (understood) return answer;
     }
     ASSIGN_OR_RETURN(auto stream, engine->run(*statement.plan, parameters, *now, &cancel));
-    auto answer = answer_of(in_block(std::move(stream), *this), now, "SELECT");
+    auto answer = answer_of(
+        std::make_unique<AnswerStream>(std::move(stream), *this, statement.text), now, "SELECT");
     answer->tier = "engine";
     db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
     return answer;

@@ -86,15 +86,15 @@ Result<Session::State::Answer> Session::State::execute(std::string_view sql,
                           " bytes; max_statement_size allows " + size_text(max))
             .with_hint("Load rows with COPY or through the append interface.");
     }
+    RETURN_IF_ERROR(begin_statement());
     if (parameters.empty() && settings.fast_path && !txn_failed) {
         bool handled = false;
         auto answer = try_lifted(sql, &handled);
         if (handled) return answer;
     }
-    cancel.store(false);
     auto statement = analyse(sql);
     if (!statement.ok()) {
-        if (txn) txn_failed = true;
+        fail_block();
         return statement.status();
     }
     return run(*statement, parameters);
@@ -130,15 +130,14 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     if (statement->not_liftable) return Answer();
     if (statement->direct) {
         if (!goes_directly(*statement, lifted->literals)) return Answer();
-        cancel.store(false);
         txn_used = true;
         auto answer = direct_change(*statement, lifted->literals, handled);
-        if (!answer.ok() && txn) txn_failed = true;
+        if (!answer.ok()) fail_block();
         return answer;
     }
-    cancel.store(false);
     bool understood = false;
     txn_used = true;
+    note_reads(*statement, *now->version());
     auto answer = access_query(*statement, lifted->literals, now, &understood);
     if (!answer.ok()) return Answer();  // the ordinary way says it with the right position
     *handled = understood;
@@ -154,9 +153,15 @@ Result<Session::State::Answer> Session::State::run(const CachedStatementPtr& sta
     if (txn_failed && !ends_block) {
         return block_failed();
     }
+    // Point queries are too short to be seen.
+    const bool shown = !statement->point;
+    if (shown) activity->begin(statement->text);
     auto answer = dispatch(*statement, parameters);
-    if (!answer.ok() && txn) txn_failed = true;
-    return answer;
+    if (shown) activity->end();
+    if (answer.ok()) return answer;
+    fail_block();
+    deadline.reset();
+    return explain_cancel(answer.status());
 }
 
 Result<Session::State::Answer> Session::State::dispatch(CachedStatement& statement,
@@ -166,16 +171,19 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
         txn_used = true;
         ASSIGN_OR_RETURN(auto now, catalog());
         RETURN_IF_ERROR(plan(statement, *now));
+        note_reads(statement, *now->version());
     } else if (!parameters.empty()) {
         return Status(Code::kInvalidInput, "08P01", "this statement takes no parameters");
     }
     if (s.explain) return explain(statement, parameters);
     return std::visit(Overloaded{
-                          [&](const engine::Query&) {
+                          [&](const engine::Query& q) {
                               // WITH may change something for a query, too.
-                              return statement.plan->children.empty()
-                                         ? query(statement, parameters)
-                                         : modify(statement, parameters);
+                              if (!statement.plan->children.empty()) {
+                                  return modify(statement, parameters);
+                              }
+                              return q.locks.empty() ? query(statement, parameters)
+                                                     : locking_query(statement, parameters);
                           },
                           [&](const engine::Insert&) { return modify(statement, parameters); },
                           [&](const engine::Update&) { return modify(statement, parameters); },
@@ -207,25 +215,74 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
                       s.kind);
 }
 
-Result<uint64_t> Session::State::change(
-    const std::function<Result<uint64_t>(table::Transaction&)>& work, bool retry_duplicates) {
-    if (txn) {
-        table::Transaction::State mark = txn->mark();
-        auto done = work(*txn);
-        if (!done.ok()) txn->roll_back_to(std::move(mark));
-        return done;
-    }
+Result<uint64_t> Session::State::change(const Work& work, bool once) {
     constexpr int kAttemptsMax = 100;
+    std::optional<table::Transaction> own;
     for (int attempt = 1;; attempt++) {
-        ASSIGN_OR_RETURN(table::Transaction own, db.tables->begin());
-        ASSIGN_OR_RETURN(uint64_t count, work(own));
-        Status committed = db.tables->commit(own);
-        if (committed.ok()) return count;
-        const bool again = committed.code() == Code::kConflict ||
-                           (retry_duplicates && committed.sqlstate() == "23505");
-        if (!again || attempt == kAttemptsMax) return committed;
+        if (!txn && !own) {
+            ASSIGN_OR_RETURN(own, db.tables->begin(settings.default_read_only));
+        }
+        table::Transaction& t = txn ? *txn : *own;
+        if (!txn) {
+            for (uint32_t table : statement_reads) t.note_read(table);
+        }
+        t.set_patience({settings.lock_timeout.count, /*nowait=*/false, &cancel});
+        table::Transaction::State mark = t.mark();
+        auto count = work(t);
+        Status status = count.status();
+        const bool at_commit = status.ok() && !txn;
+        if (at_commit) status = db.tables->commit(*own);
+        if (status.ok()) return count;
+        t.roll_back_to(std::move(mark));
+        // A key that is taken only at the commit was inserted meanwhile; a second try sees it.
+        const bool again =
+            status.sqlstate() == "40001" || (at_commit && status.sqlstate() == "23505");
+        if (!again || once || !has_statement_snapshots() || attempt == kAttemptsMax) return status;
         db.statement_counters.commit_retries.fetch_add(1, std::memory_order_relaxed);
+        if (at_commit) {
+            own.reset();  // it is over
+        } else {
+            RETURN_IF_ERROR(t.renew_snapshot());
+        }
     }
+}
+
+Status Session::State::begin_statement() {
+    statements++;
+    statement_reads.clear();
+    cancel.store(false);
+    timed_out.store(false);
+    deadline.reset();
+    if (settings.statement_timeout.count > 0) {
+        // The answer of an earlier statement may still be read, on its own time.
+        auto ring = [this, number = statements.load()] {
+            if (statements.load() != number) return;
+            timed_out.store(true);
+            cancel.store(true);
+        };
+        deadline = db.alarms.set(std::chrono::milliseconds(settings.statement_timeout.count),
+                                 std::move(ring));
+    }
+    if (txn && !txn_failed && has_statement_snapshots()) return txn->renew_snapshot();
+    return {};
+}
+
+void Session::State::note_reads(const CachedStatement& statement, const table::Version& version) {
+    statement_reads.clear();
+    const engine::Isolation level = txn ? txn_modes.isolation : settings.default_isolation;
+    if (level != engine::Isolation::kSerializable || !statement.plan) return;
+    for (const std::string& name : statement.plan->tables) {
+        if (db.system_tables.contains(name)) continue;
+        catalog::TablePtr table = version.catalog->find(name);
+        statement_reads.push_back(table ? table->id : table::Transaction::kAllTables);
+    }
+    if (!txn) return;
+    for (uint32_t table : statement_reads) txn->note_read(table);
+}
+
+Status Session::State::explain_cancel(Status status) const {
+    if (status.sqlstate() != "57014" || !timed_out.load()) return status;
+    return {Code::kInvalidInput, "57014", "canceling statement due to statement timeout"};
 }
 
 // --- The public handles
@@ -238,6 +295,7 @@ Session::~Session() = default;
 
 Result<Rows> Session::execute(std::string_view sql, std::span<const Value> parameters) {
     ASSIGN_OR_RETURN(auto answer, state_->execute(sql, parameters));
+    state_->deadline.reset();
     return Rows(std::move(answer));
 }
 
@@ -280,8 +338,9 @@ int32_t Prepared::parameter_count() const {
 }
 
 Result<Rows> Prepared::execute(std::span<const Value> parameters) {
-    state_->session.cancel.store(false);
+    RETURN_IF_ERROR(state_->session.begin_statement());
     ASSIGN_OR_RETURN(auto answer, state_->session.run(state_->statement, parameters));
+    state_->session.deadline.reset();
     return Rows(std::move(answer));
 }
 

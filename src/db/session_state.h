@@ -37,13 +37,19 @@ struct TransactionModes {
 };
 
 struct Session::State {
-    explicit State(Database::State& database) : db(database) {}
+    explicit State(Database::State& database) : db(database), activity(db.activities.add()) {}
+    ~State() { db.activities.remove(*activity); }
 
     Database::State& db;
+    std::shared_ptr<Activity> activity;
     std::unique_ptr<engine::EngineSession> engine;
     Settings settings;
     StatementCache cache;
     access::CancelFlag cancel{false};
+    // Set while a statement with a time-out runs or its answer is read.
+    std::shared_ptr<Alarms::Alarm> deadline;
+    std::atomic<bool> timed_out{false};
+    std::atomic<uint64_t> statements{0};    // begun so far
     std::optional<table::Transaction> txn;  // inside BEGIN ... COMMIT
     TransactionModes txn_modes;
     bool txn_failed = false;
@@ -51,8 +57,10 @@ struct Session::State {
     struct SavepointMark {
         std::string name;
         table::Transaction::State mark;
+        size_t locks;
     };
     std::vector<SavepointMark> savepoints;
+    std::vector<uint32_t> statement_reads;  // tables, under SERIALIZABLE
     // Begun so far: the number of the open one. One that was rolled back to a savepoint is new.
     uint64_t blocks = 0;
     // What relative paths of COPY FROM begin at; "": the process's folder.
@@ -70,11 +78,23 @@ struct Session::State {
     Result<std::shared_ptr<access::SnapshotCatalog>> catalog();
     std::shared_ptr<access::SnapshotCatalog> catalog_of(table::VersionPtr version);
 
-    // Runs `work` in the open transaction, or in one of its own that is committed, and again on
-    // conflict.
-    // With `retry_duplicates`, also if a key was taken meanwhile.
-    Result<uint64_t> change(const std::function<Result<uint64_t>(table::Transaction&)>& work,
-                            bool retry_duplicates = false);
+    // Runs `work` in the open transaction, or in one of its own that is committed. Where statements
+    // have snapshots of their own (outside of a block, and under READ COMMITTED) it is run again on
+    // a newer one when it meets a row that was changed meanwhile; the locks that it has stay, so
+    // that it gets there. `once`: its input can be read only once, so it is not run again.
+    using Work = std::function<Result<uint64_t>(table::Transaction&)>;
+    Result<uint64_t> change(const Work& work, bool once = false);
+
+    // At the start of every statement: the cancel flag is cleared, the time runs, and under READ
+    // COMMITTED the block moves to the newest snapshot.
+    Status begin_statement();
+    // Says so if what was cancelled was cancelled by the time-out.
+    Status explain_cancel(Status status) const;
+    // Under SERIALIZABLE: notes which tables the statement reads, for the transaction that runs it.
+    void note_reads(const CachedStatement& statement, const table::Version& version);
+    bool has_statement_snapshots() const {
+        return !txn || txn_modes.isolation <= engine::Isolation::kReadCommitted;
+    }
 
     // --- the parts of it ---
     Result<Answer> dispatch(CachedStatement& statement, std::span<const Value> parameters);
@@ -94,9 +114,14 @@ struct Session::State {
                                                       uint64_t* offset);
     Result<Answer> explain(CachedStatement& statement, std::span<const Value> parameters);
 
+    // row_locks.cpp
+    // A SELECT ... FOR UPDATE: reads all of its rows and locks them before it answers.
+    Result<Answer> locking_query(const CachedStatement& statement,
+                                 std::span<const Value> parameters);
+
     // Reading the rows of an answer of block number `block` failed.
     void reading_failed(uint64_t block) {
-        if (txn && block == blocks) txn_failed = true;
+        if (block == blocks) fail_block();
     }
 
     // changes.cpp
@@ -146,6 +171,9 @@ struct Session::State {
     // transactions.cpp
     // 25P02, for what is asked of a block in which a statement failed.
     Status block_failed() const;
+    // If a block is open: from now on it can only be rolled back, as a whole or to a savepoint;
+    // what it locked since is free for others.
+    void fail_block();
     Status open_block(TransactionModes modes);
     void close_block();
     Result<Answer> begin(const engine::Begin& statement);

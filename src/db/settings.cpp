@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <variant>
 
 #include "base/check.h"
@@ -11,7 +12,8 @@
 namespace trefoil {
 namespace {
 
-using Member = std::variant<bool Settings::*, engine::Isolation Settings::*>;
+using Member =
+    std::variant<bool Settings::*, Milliseconds Settings::*, engine::Isolation Settings::*>;
 
 struct Setting {
     std::string_view name;
@@ -28,7 +30,19 @@ constexpr std::array kSettings = {
             "the isolation level of transactions that do not say theirs"},
     Setting{"default_transaction_read_only", &Settings::default_read_only,
             "whether transactions that do not say it are read-only"},
+    Setting{"statement_timeout", &Settings::statement_timeout,
+            "a statement that runs longer is cancelled; 0 for none"},
+    Setting{"lock_timeout", &Settings::lock_timeout,
+            "a statement that waits longer for a row fails; 0 for none"},
 };
+
+struct Unit {
+    std::string_view name;
+    uint64_t milliseconds;
+};
+constexpr std::array kUnits = {Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"min", 60'000},
+                               Unit{"s", 1000}, Unit{"ms", 1}};
+constexpr uint64_t kMillisecondsMax = INT32_MAX;  // as in PostgreSQL
 
 const Setting* find_setting(std::string_view name) {
     for (const Setting& s : kSettings) {
@@ -56,6 +70,9 @@ Status invalid(std::string_view name, std::string_view value) {
 Result<bool> parse(std::string_view name, std::string_view value, bool /*unused*/) {
     return parse_switch(name, value);
 }
+Result<Milliseconds> parse(std::string_view name, std::string_view value, Milliseconds /*unused*/) {
+    return parse_milliseconds(name, value);
+}
 Result<engine::Isolation> parse(std::string_view name, std::string_view value,
                                 engine::Isolation /*unused*/) {
     return parse_isolation(name, value);
@@ -63,6 +80,16 @@ Result<engine::Isolation> parse(std::string_view name, std::string_view value,
 
 std::string text_of(bool value) {
     return value ? "on" : "off";
+}
+// In the largest unit that says it in whole numbers.
+std::string text_of(Milliseconds value) {
+    if (value.count == 0) return "0";
+    for (const Unit& unit : kUnits) {
+        if (value.count % unit.milliseconds == 0) {
+            return std::to_string(value.count / unit.milliseconds) + std::string(unit.name);
+        }
+    }
+    return "";
 }
 std::string text_of(engine::Isolation value) {
     return std::string(isolation_name(value));
@@ -110,6 +137,26 @@ Result<bool> parse_switch(std::string_view name, std::string_view value) {
         if (wanted == off) return false;
     }
     return invalid(name, value).with_hint("It is a switch: use on or off.");
+}
+
+Result<Milliseconds> parse_milliseconds(std::string_view name, std::string_view value) {
+    uint64_t number = 0;
+    const char* end = value.data() + value.size();
+    auto [rest, error] = std::from_chars(value.data(), end, number);
+    std::string unit = lower(std::string_view(rest, static_cast<size_t>(end - rest)));
+    std::erase(unit, ' ');
+    if (unit.empty()) unit = "ms";
+    if (error == std::errc()) {
+        for (const Unit& u : kUnits) {
+            if (unit == u.name && number <= kMillisecondsMax / u.milliseconds) {
+                return Milliseconds{number * u.milliseconds};
+            }
+        }
+    }
+    return invalid(name, value)
+        .with_hint(
+            "It is a time of at most 24 days: 250, 100ms, 5s, 2min, "
+            "1h, 1d; 0 is no limit.");
 }
 
 Status Settings::set(std::string_view name, std::string_view value) {

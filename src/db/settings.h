@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,11 @@
 
 namespace trefoil {
 
+// A length of time. 0 switches off what it limits.
+struct Milliseconds {
+    uint64_t count = 0;
+};
+
 struct Settings {
     bool use_indexes = true;  // trefoil.use_indexes
     bool fast_path = true;    // trefoil.fast_path
@@ -18,6 +24,9 @@ struct Settings {
     // What a transaction is when it does not say it.
     engine::Isolation default_isolation = engine::Isolation::kRepeatableRead;
     bool default_read_only = false;
+
+    Milliseconds statement_timeout;
+    Milliseconds lock_timeout;
 
     struct Description {
         std::string name, value, about;
@@ -34,5 +43,7 @@ std::string_view isolation_name(engine::Isolation isolation);
 // Of a setting called `name`. Errors: 22023.
 Result<engine::Isolation> parse_isolation(std::string_view name, std::string_view value);
 Result<bool> parse_switch(std::string_view name, std::string_view value);
+// "250", "100ms", "5s", "2min", "1h", "1d", also with a space between.
+Result<Milliseconds> parse_milliseconds(std::string_view name, std::string_view value);
 
 }  // namespace trefoil

@@ -137,6 +137,8 @@ access::VirtualTable counters_table(Database::State& db) {
                     {"plans_made", number(s.plans_made)},
                     {"cache_hits", number(s.cache_hits)},
                     {"commit_retries", number(s.commit_retries)},
+                    {"lock_waits", number(db.tables->locks().counters().waits)},
+                    {"deadlocks", number(db.tables->locks().counters().deadlocks)},
                     {"commits", number(t.commits)},
                     {"commit_groups", number(t.commit_groups)},
                     {"flushes", number(t.flushes)},
@@ -156,6 +158,7 @@ access::VirtualTables make_system_tables(Database::State& db) {
     tables.emplace("trefoil_indexes", indexes_table(db));
     tables.emplace("trefoil_stats", stats_table(db));
     tables.emplace("trefoil_counters", counters_table(db));
+    add_session_tables(db, tables);
     return tables;
 }
 

@@ -28,14 +28,17 @@ Status Session::State::block_failed() const {
                                             savepoints.back().name + "\".");
 }
 
+void Session::State::fail_block() {
+    if (!txn) return;
+    txn_failed = true;
+    txn->release_locks_after(savepoints.empty() ? 0 : savepoints.back().locks);
+}
+
 Status Session::State::open_block(TransactionModes modes) {
-    if (modes.isolation == engine::Isolation::kSerializable) {
-        return Status::unsupported("isolation level SERIALIZABLE")
-            .with_hint("Transactions run under snapshot isolation (REPEATABLE READ).");
-    }
     ASSIGN_OR_RETURN(table::Transaction begun, db.tables->begin(modes.read_only));
     txn.emplace(std::move(begun));
     txn_modes = modes;
+    activity->set_transaction(txn->id());
     txn_failed = false;
     txn_used = false;
     blocks++;
@@ -44,6 +47,7 @@ Status Session::State::open_block(TransactionModes modes) {
 
 void Session::State::close_block() {
     txn.reset();
+    activity->set_transaction(std::nullopt);
     savepoints.clear();
     txn_failed = false;
 }
@@ -81,7 +85,7 @@ Result<Answer> Session::State::rollback(const engine::Rollback& statement) {
 
 Result<Answer> Session::State::savepoint(const engine::Savepoint& statement) {
     if (!txn) return outside_block("SAVEPOINT");
-    savepoints.push_back({statement.name.text, txn->mark()});
+    savepoints.push_back({statement.name.text, txn->mark(), txn->lock_mark()});
     return done("SAVEPOINT");
 }
 
@@ -99,6 +103,7 @@ Result<Answer> Session::State::roll_back_to(const engine::RollbackTo& statement)
     ASSIGN_OR_RETURN(size_t at, find_savepoint(statement.savepoint));
     savepoints.resize(at + 1);
     txn->roll_back_to(savepoints[at].mark);
+    txn->release_locks_after(savepoints[at].locks);
     txn_failed = false;
     blocks++;  // answers of before may no longer fail the block
     return done("ROLLBACK");
@@ -130,9 +135,6 @@ Result<Answer> Session::State::set_transaction(const engine::SetTransaction& sta
     if (txn_used && txn_modes.read_only && !modes.read_only) {
         return Status(Code::kInvalidInput, "25001",
                       "transaction read-write mode must be set before any query");
-    }
-    if (modes.isolation == engine::Isolation::kSerializable) {
-        return Status::unsupported("isolation level SERIALIZABLE");
     }
     txn->set_read_only(modes.read_only);
     txn_modes = modes;

@@ -284,7 +284,10 @@ void tf_cursor_release(tf_cursor* cursor);
  *
  *   statement    opt (u8 analyze, u8 verbose, str format)       EXPLAIN in front
  *                u8 kind, then by kind:
- *      0 query
+ *      0 query         list lock, opt bound limit, opt bound offset
+ *                        lock: name table, u8 mode (table::LockMode), u8 wait (0 for ever, 1 nowait,
+ *                              2 skip locked). The row ids are the last columns of the rows.
+ *                        bound (with skip locked only): u8 0, u64 number; or u8 1, u32 parameter
  *      1 insert        name table
  *      2 update        name table
  *      3 delete        name table

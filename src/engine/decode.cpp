@@ -181,6 +181,30 @@ StatementKind read_drop_table(Reader& in) {
     return drop;
 }
 
+RowBound read_bound(Reader& in) {
+    RowBound bound;
+    if (in.u8() == 0) {
+        bound.number = in.u64();
+    } else {
+        bound.parameter = in.u32();
+    }
+    return bound;
+}
+
+StatementKind read_query(Reader& in) {
+    Query query;
+    query.locks = read_list<RowLock>(in, [](Reader& r) {
+        RowLock lock;
+        lock.table = read_name(r);
+        lock.mode = r.u8();
+        lock.wait = static_cast<RowLock::Wait>(r.u8());
+        return lock;
+    });
+    query.limit = read_optional(in, read_bound);
+    query.offset = read_optional(in, read_bound);
+    return query;
+}
+
 TransactionModes read_modes(Reader& in) {
     TransactionModes modes;
     const uint8_t isolation = in.u8();
@@ -245,7 +269,7 @@ Result<StatementKind> read_index(Reader& in) {
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
-            return StatementKind(Query{});
+            return read_query(in);
         case 1:
             return StatementKind(Insert{read_name(in)});
         case 2:

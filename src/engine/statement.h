@@ -172,7 +172,23 @@ struct House {
     CopyOptions options;        // of EXPORT
 };
 
-struct Query {};  // SELECT, VALUES, WITH ..., TABLE t
+// What SELECT ... FOR UPDATE locks. The last columns of the rows are the row ids, one for each of
+// `locks`.
+struct RowLock {
+    enum class Wait : uint8_t { kForever, kNowait, kSkipLocked };
+    Name table;
+    uint8_t mode = 0;  // table::LockMode
+    Wait wait = Wait::kForever;
+};
+// LIMIT or OFFSET, where rows that are skipped do not count.
+struct RowBound {
+    std::optional<uint64_t> number;
+    uint32_t parameter = 0;  // unless there is a number
+};
+struct Query {  // SELECT, VALUES, WITH ..., TABLE t
+    std::vector<RowLock> locks;
+    std::optional<RowBound> limit, offset;  // with SKIP LOCKED
+};
 // What INSERT does about rows whose key is taken.
 struct OnConflict {
     enum class Target : uint8_t {

@@ -16,12 +16,6 @@
 namespace trefoil::table {
 namespace {
 
-Status conflict(const catalog::TableDef& table) {
-    return Status::conflict("conflict: a row of table \"" + table.name +
-                            "\" was changed by another transaction since this one began")
-        .with_hint("Run the transaction again.");
-}
-
 Status altered_by_another(const catalog::TableDef& table) {
     return Status::conflict("conflict: table \"" + table.name +
                             "\" was altered by another transaction since this one began")
@@ -49,6 +43,7 @@ Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& 
     Change change;
     change.version = std::make_shared<Version>(*tip_);
     change.version->xid = tip_->xid + 1;
+    RETURN_IF_ERROR(check_reads(txn));
     RETURN_IF_ERROR(apply_catalog(txn, change));
     for (const auto& [table_id, writes] : txn.state_.writes) {
         auto keys = staged.find(table_id);
@@ -62,6 +57,22 @@ Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& 
     tip_ = change.version;
     changes_.push_back(std::move(change));
     return {};
+}
+
+// A serializable transaction could have run whole at this moment if what it read is still so.
+Status CommitGroup::check_reads(const Transaction& txn) const {
+    const uint64_t seen = txn.snapshot()->xid;
+    bool changed = txn.reads_.contains(Transaction::kAllTables) && tip_->xid != seen;
+    for (uint32_t id : txn.reads_) {
+        auto table = tip_->tables.find(id);
+        if (table != tip_->tables.end()) changed = changed || table->second->changed_by() > seen;
+        if (table == tip_->tables.end()) changed = changed || txn.snapshot()->tables.contains(id);
+    }
+    if (!changed) return {};
+    return Status::conflict(
+               "could not serialize access due to read/write dependencies among transactions")
+        .with_detail("A table that this transaction read was changed by another since it began.")
+        .with_hint("Run the transaction again.");
 }
 
 // What was altered leaves the catalog first and comes back under its new name, so that two tables
@@ -112,7 +123,7 @@ Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool ro
         return altered_by_another(*def);
     }
     if (rows_matter && newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
-        return conflict(*def);
+        return changed_meanwhile(*def);
     }
     return {};
 }
@@ -212,18 +223,15 @@ Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const Table
 
 Status CommitGroup::kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,
                               TableVersion& next, RedoTable& redo) {
+    if (!unchanged &&
+        store_.recent_changes_.find(next.def().id, writes.killed, txn.snapshot()->xid)) {
+        return changed_meanwhile(next.def());
+    }
     std::vector<Location> locations;
     locations.reserve(writes.killed.size());
-    const auto& recent = store_.recent_kills_[next.def().id];
     for (uint64_t id : writes.killed) {
-        if (!unchanged) {
-            auto killed = recent.find(id);
-            if (killed != recent.end() && killed->second > txn.snapshot()->xid) {
-                return conflict(next.def());
-            }
-        }
         auto at = next.locate(id);
-        if (!at) return conflict(next.def());
+        if (!at) return changed_meanwhile(next.def());
         locations.push_back(*at);
     }
     next.kill(locations);
@@ -268,8 +276,7 @@ void CommitGroup::accept(const Transaction& txn) {
 
 void CommitGroup::remember_kills(const Transaction& txn) {
     for (const auto& [table_id, writes] : txn.state_.writes) {
-        auto& recent = store_.recent_kills_[table_id];
-        for (uint64_t id : writes.killed) recent[id] = tip_->xid;
+        store_.recent_changes_.add(table_id, writes.killed, tip_->xid);
     }
 }
 
@@ -328,6 +335,9 @@ void CommitGroup::publish() {
 // -------------------------------------------------------------------------------------
 
 Status TableStore::commit(Transaction& txn) {
+    // After it is published: whoever waits for a row sees what became of it.
+    auto release = [](Transaction* t) { t->release_locks_after(0); };
+    std::unique_ptr<Transaction, decltype(release)> locks(&txn, release);
     if (!txn.has_changes()) return {};
     CommitRequest request{&txn, {}, {}, false};
     for (const auto& [table_id, writes] : txn.state_.writes) {
@@ -378,23 +388,11 @@ void TableStore::run_group(std::vector<CommitRequest*>& group) {
     Status written = commits.write();
     if (written.ok()) {
         commits.publish();
-        forget_old_kills();
+        recent_changes_.forget(active_->oldest());
         return;
     }
     for (CommitRequest* r : group) {
         if (r->result.ok()) r->result = written;
-    }
-}
-
-// Row changes matter only to transactions whose snapshot is older.
-void TableStore::forget_old_kills() {
-    constexpr size_t kRemembered = 100000;
-    size_t total = 0;
-    for (const auto& [table, kills] : recent_kills_) total += kills.size();
-    if (total < kRemembered) return;
-    const uint64_t oldest = active_->oldest();
-    for (auto& [table, kills] : recent_kills_) {
-        std::erase_if(kills, [&](const auto& entry) { return entry.second <= oldest; });
     }
 }
 

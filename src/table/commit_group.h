@@ -48,6 +48,7 @@ private:
         std::vector<std::pair<uint32_t, size_t>> unchecked;      // unique indexes: table, index
     };
 
+    Status check_reads(const Transaction& txn) const;
     Status apply_catalog(Transaction& txn, Change& change);
     static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
                                   const Version& newest);

@@ -78,7 +78,7 @@ Result<VersionPtr> TableStore::current() {
 Result<Transaction> TableStore::begin(bool read_only) {
     // Registered before the snapshot is taken, so that no change it might conflict with is
     // forgotten.
-    auto registration = std::make_unique<Transaction::Registration>(active_, active_->add());
+    auto registration = std::make_unique<Transaction::Registration>(active_, locks_);
     ASSIGN_OR_RETURN(VersionPtr version, current());
     active_->set_snapshot(registration->id, version->xid);
     return Transaction(*this, std::move(version), read_only, std::move(registration));

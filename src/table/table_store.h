@@ -31,12 +31,13 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "storage/backup.h"
 #include "storage/commit_log.h"
 #include "storage/store.h"
+#include "table/lock_manager.h"
+#include "table/recent_changes.h"
 #include "table/table_version.h"
 #include "table/transaction.h"
 
@@ -104,6 +105,7 @@ public:
             manifest_loads{0};  // by a reader beside the writer, after it was opened
     };
     const Counters& counters() const { return counters_; }
+    const LockManager& locks() const { return *locks_; }
 
 private:
     friend class Transaction;
@@ -124,7 +126,6 @@ private:
     Status refresh();
     void run_group(std::vector<CommitRequest*>& group);
     void publish(VersionPtr version) { current_.store(std::move(version)); }
-    void forget_old_kills();
     void wait_for_room();
     void maintain();  // the background thread
     bool needs_flush() const;
@@ -152,8 +153,7 @@ private:
     // Held while the newest version is being replaced: by a group's leader, by a flush, by a
     // refresh.
     std::mutex tip_mutex_;
-    // Who changed which row, for conflicts: table -> row id -> xid. Guarded by tip_mutex_.
-    std::map<uint32_t, std::unordered_map<uint64_t, uint64_t>> recent_kills_;
+    RecentChanges recent_changes_;  // for conflicts
     // What the root holds of each segment's dead rows. Guarded by flush_mutex_.
     std::map<uint64_t, DeadRowsPtr> stored_dead_rows_;
     std::atomic<uint32_t> next_table_id_{1};
@@ -165,6 +165,7 @@ private:
     bool leader_active_ = false;
 
     std::shared_ptr<ActiveTransactions> active_ = std::make_shared<ActiveTransactions>();
+    std::shared_ptr<LockManager> locks_ = std::make_shared<LockManager>();
 
     std::mutex flush_mutex_;  // one flush at a time
     std::mutex maintain_mutex_;

@@ -133,10 +133,10 @@ Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
     return {};
 }
 
-// Kills each row that this statement has not met yet (one it has met is live nowhere in next_);
-// tells which ids those were, where they were, and at which places of `row_ids` they stand. By
-// location.
-Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
+// Locks, and then kills, each row that this statement has not met yet (one it has met is live
+// nowhere in next_); tells which ids those were, where they were, and at which places of `row_ids`
+// they stand. By location.
+Status TableWriter::kill_rows(const arrow::Array& row_ids, LockMode mode, Killed* killed) {
     struct Found {
         Location location;
         uint32_t at;
@@ -150,6 +150,11 @@ Status TableWriter::kill_rows(const arrow::Array& row_ids, Killed* killed) {
     }
     std::stable_sort(found.begin(), found.end(),
                      [](const Found& a, const Found& b) { return a.location < b.location; });
+    std::vector<uint64_t> committed;
+    for (const Found& f : found) {
+        if (f.location.part < first_own) committed.push_back(ids[f.at]);
+    }
+    RETURN_IF_ERROR(txn_.lock_rows(*table_, committed, mode));
     for (size_t i = 0; i < found.size(); i++) {
         if (i > 0 && found[i].location == found[i - 1].location) continue;
         const uint64_t id = ids[found[i].at];
@@ -191,7 +196,7 @@ Status TableWriter::note_moved_keys(size_t index, const Killed& killed,
 Status TableWriter::erase(const arrow::Array& row_ids, std::vector<uint32_t>* applied) {
     RETURN_IF_ERROR(txn_.check_writable());
     Killed killed;
-    RETURN_IF_ERROR(kill_rows(row_ids, &killed));
+    RETURN_IF_ERROR(kill_rows(row_ids, LockMode::kUpdate, &killed));
     if (applied) *applied = sorted(killed.at);
     return {};
 }
@@ -201,7 +206,7 @@ Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow:
     RETURN_IF_ERROR(txn_.check_writable());
     RETURN_IF_ERROR(check_rows(columns, row_ids.length));
     Killed killed;
-    RETURN_IF_ERROR(kill_rows(row_ids, &killed));
+    RETURN_IF_ERROR(kill_rows(row_ids, LockMode::kNoKeyUpdate, &killed));
     if (applied) *applied = sorted(killed.at);
     if (killed.ids.empty()) return {};
     for (size_t i = 0; i < next_->index_count(); i++) {

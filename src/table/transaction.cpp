@@ -42,11 +42,9 @@ size_t ActiveTransactions::count_before(uint64_t xid) const {
 
 Transaction::Transaction(TableStore& store, VersionPtr snapshot, bool read_only,
                          std::unique_ptr<Registration> registration)
-    : store_(&store),
-      snapshot_(std::move(snapshot)),
-      read_only_(read_only),
-      registration_(std::move(registration)) {
-    state_.view = snapshot_;
+    : store_(&store), read_only_(read_only), registration_(std::move(registration)) {
+    state_.snapshot = std::move(snapshot);
+    state_.view = state_.snapshot;
 }
 
 Transaction::~Transaction() = default;
@@ -73,6 +71,104 @@ void Transaction::keep_named_files() {
             for (const RunPart& r : table.runs(i)) staged_.keep(*r.run->file());
         }
     }
+}
+
+// --- Locks and snapshots ---
+
+Status changed_meanwhile(const catalog::TableDef& table) {
+    return Status::conflict("conflict: a row of table \"" + table.name +
+                            "\" was changed by another transaction since this one began")
+        .with_hint("Run the transaction again.");
+}
+
+// What others committed before they released a row's lock is published and remembered by now.
+Status Transaction::check_unchanged(const catalog::TableDef& table,
+                                    std::span<const uint64_t> rows) const {
+    const VersionPtr newest = store_->current_.load();
+    auto now = newest->tables.find(table.id);
+    auto then = snapshot()->tables.find(table.id);
+    if (now == newest->tables.end() || then == snapshot()->tables.end()) return {};
+    if (now->second == then->second) return {};
+    if (store_->recent_changes_.find(table.id, rows, snapshot()->xid)) {
+        return changed_meanwhile(table);
+    }
+    return {};
+}
+
+Status Transaction::lock_rows(const catalog::TableDef& table, std::span<const uint64_t> rows,
+                              LockMode mode) {
+    Status locked = registration_->locks.lock(table.id, rows, mode, patience_);
+    if (patience_.nowait && locked.sqlstate() == "55P03") {
+        return {Code::kConflict, "55P03",
+                "could not obtain lock on row in relation \"" + table.name + "\""};
+    }
+    RETURN_IF_ERROR(std::move(locked));
+    return check_unchanged(table, rows);
+}
+
+Result<bool> Transaction::try_lock_row(const catalog::TableDef& table, uint64_t row,
+                                       LockMode mode) {
+    if (!registration_->locks.try_lock(table.id, row, mode)) return false;
+    RETURN_IF_ERROR(check_unchanged(table, std::span(&row, 1)));
+    return true;
+}
+
+Status Transaction::renew_snapshot() {
+    ASSIGN_OR_RETURN(VersionPtr newest, store_->current());
+    if (newest == snapshot()) return {};
+    State next = state_;
+    next.snapshot = next.view = newest;
+    if (has_changes()) {
+        auto view = std::make_shared<Version>(*newest);
+        if (state_.changed_catalog) {
+            if (newest->catalog != snapshot()->catalog) {
+                return Status::conflict("tables were changed by another transaction, too");
+            }
+            view->catalog = state_.view->catalog;
+            for (uint32_t id : state_.dropped) view->tables.erase(id);
+            for (uint32_t id : state_.created) view->tables[id] = state_.view->tables.at(id);
+            for (const auto& [id, rows_matter] : state_.altered) {
+                if (newest->tables.at(id) != snapshot()->tables.at(id)) {
+                    return changed_meanwhile(newest->tables.at(id)->def());
+                }
+                view->tables[id] = state_.view->tables.at(id);
+            }
+        }
+        for (auto& [id, writes] : next.writes) {
+            if (state_.created.contains(id) || state_.altered.contains(id)) continue;
+            auto table = newest->tables.find(id);
+            if (table == newest->tables.end()) {
+                return Status::conflict("a table that this transaction changes was dropped");
+            }
+            TableVersion rebased(*table->second);
+            RETURN_IF_ERROR(rebase(writes, *state_.view->tables.at(id), rebased));
+            view->tables[id] = std::make_shared<const TableVersion>(std::move(rebased));
+        }
+        next.view = std::move(view);
+    }
+    registration_->active->set_snapshot(registration_->id, newest->xid);
+    state_ = std::move(next);
+    return {};
+}
+
+Status Transaction::rebase(TableWrites& writes, const TableVersion& view,
+                           TableVersion& newest) const {
+    std::vector<Location> killed;
+    for (uint64_t id : writes.killed) {
+        auto at = newest.locate(id);
+        if (!at) return changed_meanwhile(newest.def());
+        killed.push_back(*at);
+    }
+    newest.kill(killed);
+    for (size_t i = 0; i < newest.index_count(); i++) {
+        if (view.keys_moved(i)) newest.set_keys_moved(i);
+    }
+    const size_t floor = newest.delta().size();
+    for (const Part& part : view.delta().subspan(writes.private_floor)) {
+        RETURN_IF_ERROR(newest.add_delta(part, floor));
+    }
+    writes.private_floor = floor;
+    return {};
 }
 
 void Transaction::set_table(std::shared_ptr<const TableVersion> table) {

@@ -11,9 +11,12 @@
 // fails must leave nothing: take a mark() before it and roll_back_to() it (a mark is a few
 // pointers).
 //
-// Snapshot isolation, first committer wins: commit answers 40001 if a row that this transaction
-// changed was changed by another since the snapshot. Uniqueness is checked by each statement
-// against view(), and again at commit against what others committed meanwhile (23505).
+// Snapshot isolation, first writer wins: a row is locked before it is changed (lock_manager.h), and
+// whoever gets the lock of a row that was changed since its snapshot is told so (40001). It may
+// then roll back the statement, renew its snapshot and try again, keeping its locks; that is how
+// single statements and READ COMMITTED go on. Commit checks once more. Uniqueness is checked by
+// each statement against view(), and again at commit against what others committed meanwhile
+// (23505).
 //
 // Threads: one at a time. Tested by table_store_test.cpp.
 
@@ -30,6 +33,7 @@
 
 #include "index/key_run.h"
 #include "storage/data_file.h"
+#include "table/lock_manager.h"
 #include "table/table_version.h"
 
 namespace trefoil::table {
@@ -93,7 +97,7 @@ public:
     // The snapshot with this transaction's changes. A new pointer after each change; the old one
     // stays valid for whoever reads it.
     const VersionPtr& view() const { return state_.view; }
-    const VersionPtr& snapshot() const { return snapshot_; }
+    const VersionPtr& snapshot() const { return state_.snapshot; }
     bool has_changes() const { return !state_.writes.empty() || state_.changed_catalog; }
     bool read_only() const { return read_only_; }
     void set_read_only(bool read_only) { read_only_ = read_only; }
@@ -113,7 +117,35 @@ public:
     // it takes no longer for a million rows than for one. REQUIRES: the table is in view().
     Status truncate_table(uint32_t table_id);
 
+    // --- Locks, held until the end ---
+
+    // A number of its own among the transactions of this process.
+    uint64_t id() const { return registration_->locks.id(); }
+    void set_patience(const LockPatience& patience) { patience_ = patience; }
+    // REQUIRES: ids of committed rows of a table in view().
+    // Errors: 40001 if one was changed by a commit that the snapshot does not show (the locks are
+    // there all the same); 55P03, 40P01, 57014.
+    Status lock_rows(const catalog::TableDef& table, std::span<const uint64_t> rows, LockMode mode);
+    // False if somebody else has it. Errors: 40001.
+    Result<bool> try_lock_row(const catalog::TableDef& table, uint64_t row, LockMode mode);
+    size_t lock_mark() const { return registration_->locks.mark(); }
+    void release_locks_after(size_t mark) { registration_->locks.release_after(mark); }
+
+    // --- Snapshots ---
+
+    // For a serializable transaction: its commit fails (40001) if a table that it read was changed
+    // since the snapshot by another. So what it did is what it would have done at once, at its
+    // commit. kAllTables: it is not known which it read.
+    static constexpr uint32_t kAllTables = UINT32_MAX;
+    void note_read(uint32_t table) { reads_.insert(table); }
+
+    // Moves to the newest snapshot, with the changes made so far on top of it. An older mark()
+    // brings the older snapshot back. Errors: 40001 if what was changed is there no more, or if
+    // both this transaction and others have changed what tables there are.
+    Status renew_snapshot();
+
     struct State {
+        VersionPtr snapshot;
         VersionPtr view;
         std::map<uint32_t, TableWrites> writes;
         std::set<uint32_t> created, dropped;
@@ -127,12 +159,17 @@ private:
     friend class TableStore;
     friend class TableWriter;
     friend class CommitGroup;
-    // Ends an entry of ActiveTransactions.
+    // Ends an entry of ActiveTransactions, and releases the locks.
     struct Registration {
         std::shared_ptr<ActiveTransactions> active;
+        std::shared_ptr<LockManager> lock_manager;
         uint64_t id;
-        Registration(std::shared_ptr<ActiveTransactions> all, uint64_t entry)
-            : active(std::move(all)), id(entry) {}
+        LockOwner locks;
+        Registration(std::shared_ptr<ActiveTransactions> all, std::shared_ptr<LockManager> manager)
+            : active(std::move(all)),
+              lock_manager(std::move(manager)),
+              id(active->add()),
+              locks(*lock_manager) {}
         Registration(const Registration&) = delete;
         Registration& operator=(const Registration&) = delete;
         ~Registration() { active->remove(id); }
@@ -143,17 +180,24 @@ private:
     void add_table(catalog::TableDef table);
     // After the commit: what it named belongs to the tables now.
     void keep_named_files();
+    Status check_unchanged(const catalog::TableDef& table, std::span<const uint64_t> rows) const;
+    // One table's changes, moved from this transaction's view to `newest`.
+    Status rebase(TableWrites& writes, const TableVersion& view, TableVersion& newest) const;
     // Replaces one table in the view.
     void set_table(std::shared_ptr<const TableVersion> table);
     Status build_indexes(const catalog::TableDef& before, TableVersion& table);
 
     TableStore* store_;
-    VersionPtr snapshot_;
     bool read_only_;
+    LockPatience patience_;
     State state_;
     StagedFiles staged_;
+    std::set<uint32_t> reads_;  // not undone: whoever rolls back has seen them
     std::unique_ptr<Registration> registration_;
 };
+
+// 40001, for a transaction that changes what another has changed.
+Status changed_meanwhile(const catalog::TableDef& table);
 
 // One statement's changes to one table: all of them, or none.
 // Batches arrive in any number; checks that need all rows happen in finish().
@@ -166,6 +210,7 @@ public:
     // New rows, all columns in the table's order.
     // Errors: 23502 not null, 22001 too long; 53100 disk full (large inserts are staged in files).
     Status insert(const arrow::Batch& rows);
+    // Both lock the rows first, which may wait. Errors besides: as Transaction::lock_rows.
     // New contents for live rows: ids (UInt64), then all columns. An id that comes twice counts
     // once. `applied` learns which places of `row_ids` counted, in rising order.
     Status update(const arrow::Array& row_ids, const std::vector<arrow::Array>& columns,
@@ -197,7 +242,7 @@ private:
         std::vector<Location> locations;
         std::vector<uint32_t> at;
     };
-    Status kill_rows(const arrow::Array& row_ids, Killed* killed);
+    Status kill_rows(const arrow::Array& row_ids, LockMode mode, Killed* killed);
     Status note_moved_keys(size_t index, const Killed& killed,
                            const std::vector<arrow::Array>& columns);
 

@@ -208,8 +208,8 @@ TEST_CASE("what is not there yet is refused by name and place") {
              {"CREATE TABLE t (a INT CHECK (a > 0))", "a INT", "CHECK"},
              {"CREATE TABLE t (a INT REFERENCES person)", "a INT", "FOREIGN KEY"},
              {"CREATE TABLE t AS SELECT 1", "CREATE", "CREATE TABLE AS"},
-             {"SELECT * FROM person FOR UPDATE", "FOR", "FOR UPDATE"},
-             {"BEGIN ISOLATION LEVEL SERIALIZABLE", "", "SERIALIZABLE"},
+             {"SELECT DISTINCT id FROM person FOR UPDATE", "FOR", "FOR UPDATE"},
+             {"SET TRANSACTION SNAPSHOT 'x'", "SNAPSHOT", "SNAPSHOT"},
              {"COPY person FROM STDIN", "STDIN", "STDIN"},
              {"SELECT id INTO other FROM person", "", "SELECT INTO"},
              {"GRANT SELECT ON person TO bob", "GRANT", "GRANT"}}) {
