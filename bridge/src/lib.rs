@@ -6,7 +6,7 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, transaction    what SQL says          suggest, error_text
+//!     text, check, dialect, names, copy, ddl, transaction  what SQL says   suggest, error_text
 //!     dml, change                        changes: what is read, and what comes out
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
@@ -31,6 +31,7 @@ mod copy;
 mod cursor;
 mod ddl;
 mod dependent;
+mod dialect;
 mod dml;
 mod domain;
 mod engine;
