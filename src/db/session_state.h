@@ -40,6 +40,7 @@ struct Session::State {
     Database::State& db;
     std::unique_ptr<engine::EngineSession> engine;
     Settings settings;
+    std::string application_name;  // what the program called itself; nothing depends on it
     StatementCache cache;
     access::CancelFlag cancel{false};
     std::optional<table::Transaction> txn;  // inside BEGIN ... COMMIT
@@ -130,6 +131,9 @@ struct Session::State {
     // variables.cpp
     Result<Answer> set_variable(const engine::SetVariable& statement);
     Result<Answer> show_variable(const engine::ShowVariable& statement);
+    Result<Answer> show_all();
+    // 42704, with the name that was perhaps meant.
+    Status unknown_setting(std::string_view name);
     Result<Answer> show_tables();
     Result<Answer> describe(const engine::Describe& statement);
 

@@ -146,21 +146,20 @@ bool print_create_table(Shell& shell, const std::string& table) {
     const auto get = [&](const auto& row, const char* name) {
         return at.count(name) != 0 ? field(row, at[name]) : std::string();
     };
-    std::vector<std::string> key;
+    std::map<size_t, std::string> key;  // by place: "PRI" is alone, "PRI 2" the second of several
     std::string out = "CREATE TABLE " + quote_identifier(table) + " (";
     for (size_t r = 0; r < found->rows.size(); r++) {
         const auto& row = found->rows[r];
         const std::string name = quote_identifier(get(row, "column_name"));
-        const bool in_key = !get(row, "key").empty();
+        const std::string place = get(row, "key");
+        const bool in_key = place.starts_with("PRI");
         out += (r == 0 ? "\n    " : ",\n    ") + name + " " + get(row, "column_type");
         if (get(row, "null") == "NO" && !in_key) out += " NOT NULL";
         if (const std::string value = get(row, "default"); !value.empty())
             out += " DEFAULT " + value;
-        if (in_key) key.push_back(name);
+        if (in_key) key[place == "PRI" ? 1 : std::stoul(place.substr(4))] = name;
     }
-    for (size_t i = 0; i < key.size(); i++) {
-        out += (i == 0 ? ",\n    PRIMARY KEY (" : ", ") + key[i];
-    }
+    for (const auto& [i, name] : key) out += (i == 1 ? ",\n    PRIMARY KEY (" : ", ") + name;
     shell.print(out + (key.empty() ? "" : ")") + "\n);\n");
     return true;
 }
