@@ -11,15 +11,6 @@ namespace {
 
 constexpr size_t kStatementBytesMax = 10 << 20;
 
-// Statements that need the engine's plan.
-bool wants_plan(const engine::StatementKind& kind) {
-    return std::holds_alternative<engine::Query>(kind) ||
-           std::holds_alternative<engine::Insert>(kind) ||
-           std::holds_alternative<engine::Update>(kind) ||
-           std::holds_alternative<engine::Delete>(kind) ||
-           std::holds_alternative<engine::CopyTo>(kind);
-}
-
 template <typename... Handlers>
 struct Overloaded : Handlers... {
     using Handlers::operator()...;
@@ -28,6 +19,14 @@ template <typename... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 }  // namespace
+
+bool wants_plan(const engine::StatementKind& kind) {
+    return std::holds_alternative<engine::Query>(kind) ||
+           std::holds_alternative<engine::Insert>(kind) ||
+           std::holds_alternative<engine::Update>(kind) ||
+           std::holds_alternative<engine::Delete>(kind) ||
+           std::holds_alternative<engine::CopyTo>(kind);
+}
 
 std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::VersionPtr version) {
     access::AccessOptions options;
@@ -91,6 +90,12 @@ Result<Session::State::Answer> Session::State::execute(std::string_view sql,
         if (handled) return answer;
     }
     cancel.store(false);
+    if (parameters.empty()) {
+        bool handled = false;
+        auto answer = named_statement(sql, &handled);
+        if (handled && !answer.ok() && txn) txn_failed = true;
+        if (handled) return answer;
+    }
     auto statement = analyse(sql);
     if (!statement.ok()) {
         if (txn) txn_failed = true;
