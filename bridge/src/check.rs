@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
     Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut, VisitorMut, With,
 };
 
+use crate::dialect;
 use crate::error::{BridgeError, Res};
 use crate::error_text::invalid_input;
 use crate::names;
@@ -219,6 +220,13 @@ impl VisitorMut for Checker<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
         end_distinct_from(expr);
+        if let Err(error) = dialect::rewrite(expr) {
+            let position = self.text.offset(expr.span().start);
+            return ControlFlow::Break(match error.position {
+                Some(_) => error,
+                None => error.at(position),
+            });
+        }
         match expr {
             Expr::Value(v) => {
                 if let Err(error) = check_placeholder(self.text, v) {

@@ -3,6 +3,7 @@
 //!     text <-> UUID        0190a5c1-...; braces and missing hyphens are read too
 //!     text <-> BYTEA       \x00ff; on reading also the escape form of PostgreSQL
 //!     text -> list         {1,2,NULL}
+//!     text -> TIMESTAMP    also without seconds
 //!     number -> integer    rounds, halves of a DECIMAL away from zero, of a DOUBLE to the even
 //!                          neighbour (Arrow cuts off)
 //!
@@ -38,7 +39,9 @@ pub fn is_ours(from: &DataType, to: &DataType) -> bool {
 
 /// True if a CAST from one type to the other is by `Convert`.
 pub fn is_our_cast(from: &DataType, to: &DataType) -> bool {
-    is_ours(from, to) || (to.is_integer() && (from.is_floating() || from.is_decimal()))
+    is_ours(from, to)
+        || (is_text(from) && matches!(to, DataType::Timestamp(..)))
+        || (to.is_integer() && (from.is_floating() || from.is_decimal()))
 }
 
 /// Casts an array as Arrow does, or in one of our ways.
@@ -52,6 +55,9 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     }
     if let (true, DataType::List(element)) = (is_text(from), to) {
         return text_to_list(array, element);
+    }
+    if is_text(from) && matches!(to, DataType::Timestamp(..)) {
+        return plain_cast(&with_seconds(array)?, to);
     }
     if is_text(from) && is_bytes(to) {
         return plain_cast(&text_to_bytes(array)?, to);
@@ -159,6 +165,26 @@ fn texts(array: &ArrayRef) -> Res<StringViewArray> {
     Ok(plain_cast(array, &DataType::Utf8View)?
         .as_string_view()
         .clone())
+}
+
+/// `2024-03-01 12:00` as `2024-03-01 12:00:00`, which Arrow wants.
+fn with_seconds(array: &ArrayRef) -> Res<ArrayRef> {
+    let lacks = |text: &str| {
+        let bytes = text.trim().as_bytes();
+        bytes.len() == 16 && bytes[13] == b':' && matches!(bytes[10], b' ' | b'T')
+    };
+    let texts = texts(array)?;
+    if !texts.iter().flatten().any(lacks) {
+        return Ok(array.clone());
+    }
+    let mut out = StringViewBuilder::with_capacity(texts.len());
+    for text in texts.iter() {
+        match text {
+            Some(text) if lacks(text) => out.append_value(format!("{}:00", text.trim())),
+            other => out.append_option(other),
+        }
+    }
+    Ok(Arc::new(out.finish()))
 }
 
 fn text_to_uuid(array: &ArrayRef) -> Res<ArrayRef> {

@@ -104,7 +104,14 @@ impl Rewriter {
             LogicalPlan::Join(join) => self.join_over(join, domain),
             LogicalPlan::Union(union) => self.union_over(union, domain),
             LogicalPlan::Values(values) => self.values_over(values, domain),
-            LogicalPlan::Unnest(_) => Err(unsupported("unnest() of an outer column")),
+            LogicalPlan::Unnest(unnest) => {
+                let Dependent { plan, keys } = self.over(&unnest.input, domain)?;
+                let (columns, options) = (unnest.exec_columns.clone(), unnest.options.clone());
+                let plan = LogicalPlanBuilder::from(plan)
+                    .unnest_columns_with_options(columns, options)?
+                    .build()?;
+                Dependent { plan, keys }.project(columns_of(&unnest.schema))
+            }
             LogicalPlan::RecursiveQuery(_) => Err(unsupported("WITH RECURSIVE")),
             _ => Err(unsupported("a part like this")),
         }

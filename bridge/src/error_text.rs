@@ -344,6 +344,10 @@ fn simple(m: &str) -> Option<Box<BridgeError>> {
         ("42702", m.to_string())
     } else if m.contains("returned more than one row") || m.contains("more than one row") {
         ("21000", m.to_string())
+    } else if m.contains("cannot take square root of a negative") {
+        ("2201F", m.to_string())
+    } else if m.contains("negative count not allowed") {
+        ("22011", "negative substring length not allowed".to_string())
     } else if m.contains("require unique expression names") {
         ("42701", m.to_string())
     } else if m.contains("laceholder") {

@@ -6,7 +6,7 @@
 //!     exports   the C functions      abi   their structs          error   one error type
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
-//!     text, check, names, copy, ddl, index, transaction, row_locks       what SQL says
+//!     text, check, dialect, names, copy, ddl, index, transaction, row_locks       what SQL says
 //!     suggest, error_text                what errors say
 //!     dml, merge, parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
@@ -33,6 +33,7 @@ mod copy;
 mod cursor;
 mod ddl;
 mod dependent;
+mod dialect;
 mod direct;
 mod dml;
 mod domain;

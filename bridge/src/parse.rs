@@ -375,7 +375,10 @@ impl<'a> Reader<'a> {
             Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
             Ast::Set(set) => self.set(set, at),
             Ast::Reset(reset) => match reset.reset {
-                ast::Reset::ALL => Err(BridgeError::unsupported("RESET ALL").at(at)),
+                ast::Reset::ALL => Ok(Kind::Set {
+                    name: "all".to_string(),
+                    value: None,
+                }),
                 ast::Reset::ConfigurationParameter(name) => Ok(Kind::Set {
                     name: dotted(&name),
                     value: None,

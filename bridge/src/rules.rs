@@ -5,6 +5,7 @@
 //!     decimal / decimal      a DOUBLE; DataFusion keeps four digits of the quotient
 //!     decimal meets double   a DOUBLE, as in PostgreSQL; DataFusion compares DECIMAL(30,15)
 //!     double::integer        rounds; DataFusion cuts off
+//!     date + interval        a TIMESTAMP; DataFusion drops the hours
 //!     round(decimal, 1)      has one type from the beginning; DataFusion's changes on the way
 //!     EXCEPT/INTERSECT ALL   count how often a row is there
 //!     text::uuid, ::bytea    by `convert.rs`; likewise text compared with a UUID or BYTEA
@@ -16,7 +17,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, NullEquality, ScalarValue};
@@ -208,6 +209,25 @@ fn binary(mut b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
         changed |= meet(&mut b.right, &left, schema);
         changed |= meet(&mut b.left, &right, schema);
         changed |= as_doubles([b.left.as_mut(), b.right.as_mut()], schema);
+    } else if matches!(b.op, Operator::Plus | Operator::Minus)
+        && left == DataType::Date32
+        && matches!(right, DataType::Interval(_))
+    {
+        // DataFusion's sum is a DATE, which has no place for hours.
+        b.left = Box::new(cast(
+            *b.left,
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+        ));
+        changed = true;
+    } else if b.op == Operator::Plus
+        && matches!(left, DataType::Interval(_))
+        && right == DataType::Date32
+    {
+        b.right = Box::new(cast(
+            *b.right,
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+        ));
+        changed = true;
     } else if b.op == Operator::Divide && decimal_quotient(&left, &right) {
         let (l, r) = (*b.left, *b.right);
         b.left = Box::new(cast(l, DataType::Float64));

@@ -52,13 +52,10 @@ pub struct Session {
 
 impl Session {
     pub fn open(engine: Arc<Engine>) -> Session {
-        let mut state = engine.new_state();
-        state
-            .config_mut()
-            .set_extension(Arc::new(RunSlot::default()));
+        let state = first_state(&engine);
         Session {
             engine,
-            state: Arc::new(state),
+            state,
             fallbacks: Arc::new(AtomicU64::new(0)),
             test_functions: false,
         }
@@ -105,6 +102,11 @@ impl Session {
         match name.as_str() {
             TEST_FUNCTIONS => return self.set_test_functions(value),
             FALLBACKS => return Err(read_only(&name)),
+            "all" if value.is_none() => {
+                self.state = first_state(&self.engine);
+                self.test_functions = false;
+                return Ok(());
+            }
             _ => {}
         }
         let key = long_name(&name);
@@ -192,6 +194,14 @@ impl Session {
         self.test_functions = on;
         Ok(())
     }
+}
+
+fn first_state(engine: &Engine) -> Arc<SessionState> {
+    let mut state = engine.new_state();
+    state
+        .config_mut()
+        .set_extension(Arc::new(RunSlot::default()));
+    Arc::new(state)
 }
 
 fn long_name(name: &str) -> &str {

@@ -9,15 +9,6 @@
 namespace trefoil {
 namespace {
 
-// Statements that need the engine's plan.
-bool wants_plan(const engine::StatementKind& kind) {
-    return std::holds_alternative<engine::Query>(kind) ||
-           std::holds_alternative<engine::Insert>(kind) ||
-           std::holds_alternative<engine::Update>(kind) ||
-           std::holds_alternative<engine::Delete>(kind) ||
-           std::holds_alternative<engine::Merge>(kind) ||
-           std::holds_alternative<engine::CopyTo>(kind);
-}
 
 template <typename... Handlers>
 struct Overloaded : Handlers... {
@@ -27,6 +18,15 @@ template <typename... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 }  // namespace
+
+bool wants_plan(const engine::StatementKind& kind) {
+    return std::holds_alternative<engine::Query>(kind) ||
+           std::holds_alternative<engine::Insert>(kind) ||
+           std::holds_alternative<engine::Update>(kind) ||
+           std::holds_alternative<engine::Delete>(kind) ||
+           std::holds_alternative<engine::Merge>(kind) ||
+           std::holds_alternative<engine::CopyTo>(kind);
+}
 
 std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::VersionPtr version) {
     access::AccessOptions options;
@@ -90,6 +90,12 @@ Result<Session::State::Answer> Session::State::execute(std::string_view sql,
     if (parameters.empty() && settings.fast_path && !txn_failed) {
         bool handled = false;
         auto answer = try_lifted(sql, &handled);
+        if (handled) return answer;
+    }
+    if (parameters.empty()) {
+        bool handled = false;
+        auto answer = named_statement(sql, &handled);
+        if (handled && !answer.ok()) fail_block();
         if (handled) return answer;
     }
     auto statement = analyse(sql);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,6 +45,7 @@ struct Session::State {
     std::shared_ptr<Activity> activity;
     std::unique_ptr<engine::EngineSession> engine;
     Settings settings;
+    std::string application_name;  // what the program called itself; nothing depends on it
     StatementCache cache;
     access::CancelFlag cancel{false};
     // Set while a statement with a time-out runs or its answer is read.
@@ -124,6 +126,19 @@ struct Session::State {
         if (block == blocks) fail_block();
     }
 
+    // named_statements.cpp
+    struct NamedStatement {
+        std::string text;
+        std::vector<std::string> types;  // of its parameters, as PREPARE gave them
+    };
+    std::map<std::string, NamedStatement> named;
+    // Runs PREPARE, EXECUTE and DEALLOCATE; otherwise nothing was `handled`.
+    Result<Answer> named_statement(std::string_view sql, bool* handled);
+    Result<Answer> prepare_named(std::string_view sql, size_t at);
+    Result<Answer> execute_named(std::string_view sql, size_t at);
+    Result<std::vector<Value>> evaluate(const std::vector<std::string_view>& expressions,
+                                        const std::vector<std::string>& types);
+
     // changes.cpp
     // As find_table; 42809 for a system table.
     Result<catalog::TablePtr> table_to_change(const table::Version& version,
@@ -201,6 +216,9 @@ struct Session::State {
     // variables.cpp
     Result<Answer> set_variable(const engine::SetVariable& statement);
     Result<Answer> show_variable(const engine::ShowVariable& statement);
+    Result<Answer> show_all();
+    // 42704, with the name that was perhaps meant.
+    Status unknown_setting(std::string_view name);
     Result<Answer> show_tables();
     Result<Answer> describe(const engine::Describe& statement);
 
@@ -212,6 +230,8 @@ struct Session::State {
 // The columns of the table must stand in the rows of the engine, the first of them as column
 // `first`; others may follow.
 Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first);
+// Statements that need the engine's plan.
+bool wants_plan(const engine::StatementKind& kind);
 
 // The table, or 42P01 with its position and the name it may have been.
 Result<catalog::TablePtr> find_table(const table::Version& version, const engine::Name& name);

@@ -1,6 +1,8 @@
 // SET, SHOW, RESET, SHOW TABLES, DESCRIBE.
 
 #include "base/check.h"
+#include "base/edit_distance.h"
+#include "db/client_settings.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -17,51 +19,84 @@ std::optional<std::string> fixed_setting(const Database::State& db, std::string_
 }  // namespace
 
 Result<Answer> Session::State::set_variable(const engine::SetVariable& statement) {
-    if (fixed_setting(db, statement.name)) {
-        return Status(Code::kInvalidInput, "55P02",
-                      "\"" + statement.name + "\" cannot be changed now")
+    const std::string& name = statement.name;
+    if (name == "all" && !statement.value) {
+        settings = Settings();
+        application_name.clear();
+        RETURN_IF_ERROR(engine->set("all", std::nullopt));
+        cache = StatementCache();
+        return done("RESET");
+    }
+    if (fixed_setting(db, name)) {
+        return Status(Code::kInvalidInput, "55P02", "\"" + name + "\" cannot be changed now")
             .with_hint("It is given when the database is opened.");
     }
-    if (transaction_variable(statement.name)) return set_transaction_variable(statement);
-    if (is_limit(statement.name)) {
-        RETURN_IF_ERROR(set_limit(db, statement.name, statement.value));
-        return done(statement.value ? "SET" : "RESET");
-    }
-    Status set = statement.value ? settings.set(statement.name, *statement.value)
-                                 : settings.reset(statement.name);
-    if (set.code() == Code::kNotFound && !statement.name.starts_with("trefoil.")) {
-        if (!statement.value) return Status::unsupported("RESET of \"" + statement.name + "\"");
-        set = engine->set(statement.name, *statement.value);
-        // Plans depend on the engine's settings.
-        if (set.ok()) cache = StatementCache();
+    if (transaction_variable(name)) return set_transaction_variable(statement);
+    Status set;
+    if (is_limit(name)) {
+        set = set_limit(db, name, statement.value);
+    } else if (name == "application_name") {
+        application_name = statement.value.value_or("");
+    } else if (const ClientSetting* client = find_client_setting(name)) {
+        if (statement.value) set = check_client_setting(*client, *statement.value);
+    } else {
+        set = statement.value ? settings.set(name, *statement.value) : settings.reset(name);
+        if (set.code() == Code::kNotFound) {
+            set = engine->set(name, statement.value);
+            // Plans depend on the engine's settings.
+            if (set.ok()) cache = StatementCache();
+        }
+        if (set.code() == Code::kNotFound) set = unknown_setting(name);
     }
     RETURN_IF_ERROR(std::move(set));
     return done(statement.value ? "SET" : "RESET");
 }
 
-Result<Answer> Session::State::show_variable(const engine::ShowVariable& statement) {
-    if (statement.name == "all") {
-        std::vector<std::vector<Value>> rows;
-        for (const Settings::Description& d : settings.all())
-            rows.push_back({d.name, d.value, d.about});
-        for (auto& limit : all_limits(db)) rows.push_back(std::move(limit));
-        rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
-        return text_answer({"name", "setting", "description"}, rows, "SHOW");
+Status Session::State::unknown_setting(std::string_view name) {
+    std::vector<std::string> names = {"threads", "application_name"};
+    for (const auto& limit : all_limits(db)) names.push_back(limit[0].to_string());
+    for (const Settings::Description& d : settings.all()) names.push_back(d.name);
+    for (const ClientSetting& s : client_settings()) names.emplace_back(s.name);
+    ASSIGN_OR_RETURN(auto engines, engine->settings());
+    for (const engine::Setting& s : engines) names.push_back(s.name);
+    Status status = Status::not_found("there is no setting \"" + std::string(name) + "\"");
+    auto meant = closest_name(name, names);
+    if (meant) return std::move(status).with_hint("did you mean \"" + *meant + "\"?");
+    return std::move(status).with_hint("SHOW ALL lists all settings.");
+}
+
+Result<Answer> Session::State::show_all() {
+    std::vector<std::vector<Value>> rows;
+    for (const Settings::Description& d : settings.all()) {
+        rows.push_back({d.name, d.value, d.about});
     }
-    std::optional<std::string> value = fixed_setting(db, statement.name);
-    if (!value) value = transaction_variable(statement.name);
-    if (is_limit(statement.name)) value = limit_text(db, statement.name);
+    for (auto& limit : all_limits(db)) rows.push_back(std::move(limit));
+    rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
+    rows.push_back({"application_name", application_name, "what the program calls itself"});
+    for (const ClientSetting& s : client_settings()) {
+        rows.push_back({std::string(s.name), std::string(s.value), std::string(s.about)});
+    }
+    ASSIGN_OR_RETURN(auto engines, engine->settings());
+    for (const engine::Setting& s : engines) rows.push_back({s.name, s.value, s.about});
+    return text_answer({"name", "setting", "description"}, rows, "SHOW");
+}
+
+Result<Answer> Session::State::show_variable(const engine::ShowVariable& statement) {
+    const std::string& name = statement.name;
+    if (name == "all") return show_all();
+    std::optional<std::string> value = fixed_setting(db, name);
+    if (name == "application_name") value = application_name;
+    if (!value) value = transaction_variable(name);
+    if (is_limit(name)) value = limit_text(db, name);
+    if (const ClientSetting* client = find_client_setting(name)) value = client->value;
     if (!value) {
-        auto own = settings.get(statement.name);
-        if (!own.ok() && statement.name.starts_with("trefoil.") &&
-            statement.name != "trefoil.sort_merge_fallbacks") {
-            return own.status();
-        }
-        if (!own.ok()) own = engine->get(statement.name);
+        auto own = settings.get(name);
+        if (!own.ok()) own = engine->get(name);
+        if (!own.ok() && own.status().code() == Code::kNotFound) return unknown_setting(name);
         if (!own.ok()) return own.status();
         value = std::move(*own);
     }
-    return text_answer({statement.name}, {{Value(*value)}}, "SHOW");
+    return text_answer({name}, {{Value(*value)}}, "SHOW");
 }
 
 Result<Answer> Session::State::show_tables() {
@@ -78,8 +113,10 @@ Result<Answer> Session::State::describe(const engine::Describe& statement) {
     for (uint32_t i = 0; i < table->columns.size(); i++) {
         const catalog::ColumnDef& c = table->columns[i];
         Value key;
-        for (uint32_t k : table->primary_key()) {
-            if (k == i) key = "PRI";
+        const auto& columns = table->primary_key();
+        for (size_t k = 0; k < columns.size(); k++) {
+            if (columns[k] != i) continue;
+            key = columns.size() == 1 ? "PRI" : "PRI " + std::to_string(k + 1);
         }
         for (const catalog::IndexDef& index : table->indexes) {
             const bool alone = index.unique && index.columns.size() == 1;

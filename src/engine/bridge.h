@@ -227,7 +227,8 @@ int tf_session_write_parquet(tf_session* session, tf_stream* rows, const struct 
                              tf_text path, tf_text options, uint64_t* row_count, tf_error* error);
 
 /* Settings: every "datafusion.*", and by short names "timezone", "batch_size", "target_partitions".
- * Code 2, SQLSTATE 42704 if there is none of that name. has_value = 0 resets to the default.
+ * Code 2, SQLSTATE 42704 if there is none of that name. has_value = 0 resets to the default, and
+ * every one of them if the name is "all".
  * "trefoil.sort_merge_fallbacks" (read only) counts queries that ran a second time without hash
  * joins; "trefoil.test_functions" = on registers tf_test_panic(x), which panics, for the tests of
  * this border. tf_session_settings writes u32 n, n of (str name, str value, str description). */

@@ -452,4 +452,17 @@ Result<std::vector<std::string>> decode_strings(Bytes bytes) {
     return strings;
 }
 
+Result<std::vector<Setting>> decode_settings(Bytes bytes) {
+    Reader in(bytes);
+    auto settings = read_list<Setting>(in, [](Reader& r) {
+        Setting setting;
+        setting.name = read_string(r);
+        setting.value = read_string(r);
+        setting.about = read_string(r);
+        return setting;
+    });
+    if (!in.ok() || !in.at_end()) return malformed("settings");
+    return settings;
+}
+
 }  // namespace trefoil::engine

@@ -19,6 +19,9 @@ Result<Statement> decode_statement(Bytes bytes);
 // `parameters`, `access` and `tables` of a QueryPlan; the rest stays as it is. Errors: likewise.
 Status decode_plan(Bytes bytes, QueryPlan* plan);
 
+// u32 n, n of (str name, str value, str description). Errors: likewise.
+Result<std::vector<Setting>> decode_settings(Bytes bytes);
+
 // u32 n, n strs. Errors: likewise.
 Result<std::vector<std::string>> decode_strings(Bytes bytes);
 

@@ -97,6 +97,10 @@ struct QueryPlan {
     std::vector<QueryPlan> children;
 };
 
+struct Setting {
+    std::string name, value, about;
+};
+
 class EngineSession {
 public:
     virtual ~EngineSession() = default;
@@ -147,9 +151,12 @@ public:
                                            const CopyOptions& options) = 0;
 
     // Settings that are the engine's ("datafusion.*", "timezone", "batch_size",
-    // "target_partitions"). kNotFound if the engine has no such setting.
-    virtual Status set(std::string_view name, std::string_view value) = 0;
+    // "target_partitions"). kNotFound if the engine has no such setting. Without a value, a setting
+    // is what it was in the beginning; so is every one if its name is "all".
+    virtual Status set(std::string_view name, std::optional<std::string_view> value) = 0;
     virtual Result<std::string> get(std::string_view name) = 0;
+    // All of them, by name.
+    virtual Result<std::vector<Setting>> settings() = 0;
 };
 
 class Engine {

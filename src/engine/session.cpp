@@ -152,9 +152,10 @@ public:
         return count;
     }
 
-    Status set(std::string_view name, std::string_view value) override {
+    Status set(std::string_view name, std::optional<std::string_view> value) override {
         return call([&](tf_error* e) {
-            return tf_session_set(session_.get(), as_text(name), 1, as_text(value), e);
+            return tf_session_set(session_.get(), as_text(name), value.has_value(),
+                                  as_text(value.value_or("")), e);
         });
     }
 
@@ -164,6 +165,13 @@ public:
             return tf_session_get(session_.get(), as_text(name), value.get(), e);
         }));
         return value.take();
+    }
+
+    Result<std::vector<Setting>> settings() override {
+        StringSink bytes;
+        RETURN_IF_ERROR(
+            call([&](tf_error* e) { return tf_session_settings(session_.get(), bytes.get(), e); }));
+        return decode_settings(bytes.take());
     }
 
 private:

@@ -161,7 +161,7 @@ bool print_create_table(Shell& shell, const std::string& table) {
     for (size_t r = 0; r < found->rows.size(); r++) {
         const auto& row = found->rows[r];
         const std::string name = quote_identifier(get(row, "column_name"));
-        const bool in_key = get(row, "key") == "PRI";
+        const bool in_key = get(row, "key").starts_with("PRI");
         out += (r == 0 ? "\n    " : ",\n    ") + name + " " + get(row, "column_type");
         if (get(row, "null") == "NO" && !in_key) out += " NOT NULL";
         if (const std::string value = get(row, "default"); !value.empty())
