@@ -9,7 +9,6 @@
 namespace trefoil {
 namespace {
 
-
 template <typename... Handlers>
 struct Overloaded : Handlers... {
     using Handlers::operator()...;
@@ -137,9 +136,11 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     if (statement->direct) {
         if (!goes_directly(*statement, lifted->literals)) return Answer();
         txn_used = true;
+        note_reads(*statement, *now->version());
+        activity->begin(sql);
         auto answer = direct_change(*statement, lifted->literals, handled);
-        if (!answer.ok()) fail_block();
-        return answer;
+        activity->end();
+        return settle(std::move(answer));
     }
     bool understood = false;
     txn_used = true;
@@ -164,6 +165,10 @@ Result<Session::State::Answer> Session::State::run(const CachedStatementPtr& sta
     if (shown) activity->begin(statement->text);
     auto answer = dispatch(*statement, parameters);
     if (shown) activity->end();
+    return settle(std::move(answer));
+}
+
+Result<Session::State::Answer> Session::State::settle(Result<Answer> answer) {
     if (answer.ok()) return answer;
     fail_block();
     deadline.reset();

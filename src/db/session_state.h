@@ -90,6 +90,8 @@ struct Session::State {
     // At the start of every statement: the cancel flag is cleared, the time runs, and under READ
     // COMMITTED the block moves to the newest snapshot.
     Status begin_statement();
+    // An error fails the block, and the statement's time ends.
+    Result<Answer> settle(Result<Answer> answer);
     // Says so if what was cancelled was cancelled by the time-out.
     Status explain_cancel(Status status) const;
     // Under SERIALIZABLE: notes which tables the statement reads, for the transaction that runs it.

@@ -36,6 +36,7 @@ std::string create_table_bytes() {
     w.str("vu");
     w.u8(1), w.u32(9), w.u8(0), w.u8(0), w.u8(0);
     w.u32(1), w.u8(0), w.u8(1), w.u32(1), write_name(w, "d", 60);
+    w.u32(0);  // no CHECK
     return w.take();
 }
 

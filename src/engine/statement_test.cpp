@@ -105,10 +105,10 @@ TEST_CASE("CREATE TABLE tells names with positions, keys, NOT NULL and defaults"
 
 TEST_CASE("a clause that is not done yet is refused by its name, with its place") {
     for (const char* sql :
-         {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "CREATE TABLE t (a INT CHECK (a > 1))",
-          "CREATE TABLE t (a INT REFERENCES u (b))", "CREATE TABLE t AS SELECT 1",
-          "CREATE INDEX i ON t (a DESC)", "CREATE VIEW v AS SELECT 1", "ALTER TABLE t OWNER TO u",
-          "COMMIT PREPARED 'a'", "UPDATE OR IGNORE t SET a = 1", "GRANT SELECT ON t TO u"}) {
+         {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "CREATE TABLE t (a INT REFERENCES u (b))",
+          "CREATE TABLE t AS SELECT 1", "CREATE INDEX i ON t (a DESC)", "CREATE VIEW v AS SELECT 1",
+          "ALTER TABLE t OWNER TO u", "COMMIT PREPARED 'a'", "UPDATE OR IGNORE t SET a = 1",
+          "GRANT SELECT ON t TO u"}) {
         INFO(sql);
         Status s = error(sql);
         CHECK(s.sqlstate() == "0A000");
