@@ -10,6 +10,8 @@
 //!     dml, change                        changes: what is read, and what comes out
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
+//!     join_order, join_graph, estimate   what is joined first
+//!     probe, options, sum                filters found while running; switches; SUM of BIGINT
 //!     dependent, domain, only_row        correlated subqueries as joins
 //!     files                              Parquet, and rows streamed in
 //!
@@ -36,22 +38,28 @@ mod domain;
 mod engine;
 mod error;
 mod error_text;
+mod estimate;
 mod explain;
 pub mod exports;
 mod files;
 mod filters;
 mod info_schema;
+mod join_graph;
+mod join_order;
 mod leaf;
 mod names;
 mod only_row;
+mod options;
 mod parse;
 mod plan;
 mod planner;
+mod probe;
 mod provider;
 mod rules;
 mod session;
 mod statement_format;
 mod suggest;
+mod sum;
 mod test_functions;
 mod text;
 mod transaction;

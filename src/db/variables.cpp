@@ -1,5 +1,8 @@
 // SET, SHOW, RESET, SHOW TABLES, DESCRIBE.
 
+#include <algorithm>
+#include <array>
+
 #include "base/check.h"
 #include "db/session_state.h"
 
@@ -15,6 +18,18 @@ std::optional<std::string> fixed_setting(const Database::State& db, std::string_
     return std::nullopt;
 }
 
+// The planner's switches live in the engine; what else it has under our name is for its tests.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kPlannerSwitches = {{
+    {"trefoil.dynamic_filters", "scans drop rows by what joins and top-k sorts have found out"},
+    {"trefoil.join_order", "join in the order that is cheapest by the statistics"},
+    {"trefoil.metadata_aggregates", "answer count(*), min and max of a whole table unread"},
+}};
+
+bool is_planner_switch(std::string_view name) {
+    return std::any_of(kPlannerSwitches.begin(), kPlannerSwitches.end(),
+                       [&](const auto& s) { return s.first == name; });
+}
+
 }  // namespace
 
 Result<Answer> Session::State::set_variable(const engine::SetVariable& statement) {
@@ -26,9 +41,12 @@ Result<Answer> Session::State::set_variable(const engine::SetVariable& statement
     if (transaction_variable(statement.name)) return set_transaction_variable(statement);
     Status set = statement.value ? settings.set(statement.name, *statement.value)
                                  : settings.reset(statement.name);
-    if (set.code() == Code::kNotFound && !statement.name.starts_with("trefoil.")) {
-        if (!statement.value) return Status::unsupported("RESET of \"" + statement.name + "\"");
-        set = engine->set(statement.name, *statement.value);
+    const bool ours = is_planner_switch(statement.name);
+    if (set.code() == Code::kNotFound && (ours || !statement.name.starts_with("trefoil."))) {
+        if (!statement.value && !ours) {
+            return Status::unsupported("RESET of \"" + statement.name + "\"");
+        }
+        set = engine->set(statement.name, statement.value.value_or("on"));
         // Plans depend on the engine's settings.
         if (set.ok()) cache = StatementCache();
     }
@@ -41,6 +59,10 @@ Result<Answer> Session::State::show_variable(const engine::ShowVariable& stateme
         std::vector<std::vector<Value>> rows;
         for (const Settings::Description& d : settings.all())
             rows.push_back({d.name, d.value, d.about});
+        for (const auto& [name, about] : kPlannerSwitches) {
+            ASSIGN_OR_RETURN(std::string value, engine->get(name));
+            rows.push_back({std::string(name), std::move(value), std::string(about)});
+        }
         rows.push_back({"memory_limit", *fixed_setting(db, "memory_limit"),
                         "memory for queries and for commits that wait to be flushed"});
         rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
@@ -51,7 +73,8 @@ Result<Answer> Session::State::show_variable(const engine::ShowVariable& stateme
     if (!value) {
         auto own = settings.get(statement.name);
         if (!own.ok() && statement.name.starts_with("trefoil.") &&
-            statement.name != "trefoil.sort_merge_fallbacks") {
+            statement.name != "trefoil.sort_merge_fallbacks" &&
+            !is_planner_switch(statement.name)) {
             return own.status();
         }
         if (!own.ok()) own = engine->get(statement.name);
