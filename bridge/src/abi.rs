@@ -86,12 +86,32 @@ type WriteSchema =
 type Release = Option<unsafe extern "C" fn(*mut c_void)>;
 
 #[repr(C)]
+pub struct TfProbe {
+    pub version: u32,
+    pub size: u32,
+    pub context: *mut c_void,
+    pub columns: *const u32,
+    pub column_count: usize,
+    pub generation: unsafe extern "C" fn(*mut c_void) -> u64,
+    pub ranges: unsafe extern "C" fn(*mut c_void, *const TfSink, *mut TfError) -> c_int,
+    pub test: unsafe extern "C" fn(
+        *mut c_void,
+        *mut FFI_ArrowArray,
+        *mut u64,
+        *mut u8,
+        *mut TfError,
+    ) -> c_int,
+    pub release: unsafe extern "C" fn(*mut c_void),
+}
+
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct TfStream {
     pub version: u32,
     pub size: u32,
     pub context: *mut c_void,
     pub next: Option<unsafe extern "C" fn(*mut c_void, *mut FFI_ArrowArray, *mut TfError) -> c_int>,
+    pub set_probe: Option<unsafe extern "C" fn(*mut c_void, *const TfProbe)>,
     pub release: Release,
 }
 
@@ -105,6 +125,7 @@ pub struct TfLeaf {
     pub explain: WriteBytes,
     pub schema: WriteSchema,
     pub partitions: Option<unsafe extern "C" fn(*mut c_void) -> u32>,
+    pub takes_probe: Option<unsafe extern "C" fn(*mut c_void) -> u8>,
     pub open: Option<
         unsafe extern "C" fn(*mut c_void, u32, *const u8, *mut TfStream, *mut TfError) -> c_int,
     >,
@@ -132,6 +153,8 @@ pub struct TfTable {
     pub context: *mut c_void,
     pub schema: WriteSchema,
     pub statistics: WriteBytes,
+    pub estimate:
+        Option<unsafe extern "C" fn(*mut c_void, TfText, *mut f64, *mut TfError) -> c_int>,
     pub supports: Option<unsafe extern "C" fn(*mut c_void, TfText, *mut u8, *mut TfError) -> c_int>,
     pub primary_key: WriteBytes,
     pub column_default: Option<

@@ -18,6 +18,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use crate::abi::*;
 use crate::bytes::Reader;
 use crate::error::{BridgeError, Res, take};
+use crate::probe::Probe;
 
 /// How long a released cursor waits for aborted tasks. They end within milliseconds; the bound only
 /// keeps a defect from becoming a hang.
@@ -84,6 +85,7 @@ impl Run {
             context: std::ptr::null_mut(),
             schema: None,
             statistics: None,
+            estimate: None,
             supports: None,
             primary_key: None,
             column_default: None,
@@ -180,6 +182,15 @@ impl CppTable {
         read_bytes(self.raw.context, self.raw.statistics)
     }
 
+    /// About how many rows satisfy `filters`; None if nothing is known.
+    pub fn estimate(&self, filters: &[u8]) -> Res<Option<f64>> {
+        let estimate = required(self.raw.estimate)?;
+        let mut rows = 0f64;
+        let filters = TfText::borrow(filters);
+        call(|e| unsafe { estimate(self.raw.context, filters, &mut rows, e) })?;
+        Ok((rows >= 0.0).then_some(rows))
+    }
+
     /// 0 not understood, 1 inexact, 2 exact.
     pub fn supports(&self, filter: &[u8]) -> Res<u8> {
         let supports = required(self.raw.supports)?;
@@ -229,6 +240,7 @@ impl CppTable {
             explain: None,
             schema: None,
             partitions: None,
+            takes_probe: None,
             open: None,
             statistics: None,
             metrics: None,
@@ -293,6 +305,10 @@ impl CppLeaf {
     pub fn explain(&self) -> Res<String> {
         self.text(self.raw.explain)
     }
+    pub fn takes_probe(&self) -> bool {
+        let takes = self.raw.takes_probe;
+        takes.is_some_and(|f| unsafe { f(self.raw.context) } != 0)
+    }
     pub fn statistics(&self) -> Res<Vec<u8>> {
         read_bytes(self.raw.context, self.raw.statistics)
     }
@@ -307,6 +323,7 @@ impl CppLeaf {
             size: 0,
             context: std::ptr::null_mut(),
             next: None,
+            set_probe: None,
             release: None,
         };
         let open = required(self.raw.open)?;
@@ -347,6 +364,13 @@ impl CppStream {
             return Err(wrong_version("tf_stream"));
         }
         Ok(stream)
+    }
+
+    /// Only for streams of a leaf that takes probes, before they are read.
+    pub fn set_probe(&mut self, probe: Probe) -> Res<()> {
+        let set = required(self.raw.set_probe)?;
+        unsafe { set(self.raw.context, &probe.into_raw()) };
+        Ok(())
     }
 
     pub fn with_schema(mut self, schema: SchemaRef) -> CppStream {

@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 
 use crate::error::{BridgeError, Res, from_io};
 use crate::info_schema::{CATALOG, SCHEMA};
+use crate::options::Options as OurOptions;
 use crate::pool::{Limit, SharedPool};
 use crate::rules;
 
@@ -28,6 +29,9 @@ const STACK_BYTES: usize = 8 << 20;
 /// A merge of spilled runs takes memory for a batch of each. Unbounded, the first merge takes all
 /// there is and the next finds none; eight at a time merge as well, in a level or two more.
 const MERGE_FAN_IN: usize = 8;
+
+/// Rows of a hash table that one thread builds for all, on a single core; on n, by n * n fewer.
+const COLLECT_ROWS: usize = 4 << 20;
 
 pub struct Options {
     pub threads: usize,
@@ -126,6 +130,7 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .with_create_default_catalog_and_schema(false)
         .with_collect_statistics(true);
     let options = config.options_mut();
+    options.extensions.insert(OurOptions::default());
     options.sql_parser.dialect = Dialect::PostgreSQL;
     // 0.1 is the DECIMAL 0.1, as in PostgreSQL: it meets DECIMAL columns exactly and becomes a
     // DOUBLE where it meets one. Numbers with an exponent are DOUBLE (check.rs).
@@ -140,6 +145,10 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
     }
     // It compares whether columns may be NULL, of which the optimiser learns more on the way.
     options.execution.skip_physical_aggregate_schema_check = true;
+    // One table for all threads spares the other side its repartitioning, which on few cores costs
+    // more than building the table with one of them.
+    let collect = &mut options.optimizer.hash_join_single_partition_threshold_rows;
+    *collect = (*collect).max(COLLECT_ROWS / (threads * threads).max(1));
     options.execution.time_zone = Some("UTC".to_string());
     let mut builder = SessionStateBuilder::new()
         .with_config(config)

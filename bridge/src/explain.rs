@@ -1,13 +1,15 @@
 //! EXPLAIN: the lines of a plan.
 //!
 //! The physical plan, in which our leaves stand under their own names; for VERBOSE the logical plan
-//! before it; for ANALYZE with what was counted while it ran. Of INSERT, UPDATE and DELETE the read
+//! before it; for ANALYZE with what was counted while it ran; for both with the rows that were
+//! expected of leaves and joins. Of INSERT, UPDATE and DELETE the read
 //! side is shown, under a line that says what is done with the rows.
 
 use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use crate::catalog::Run;
 use crate::cursor::{Cursor, execute, physical_plan};
@@ -124,7 +126,44 @@ fn shown(plan: &Arc<dyn ExecutionPlan>, how: &Explain, tree: bool) -> String {
             .tree_render()
             .to_string();
     }
-    display.indent(how.verbose).to_string()
+    let text = display.indent(how.verbose).to_string();
+    if how.analyze || how.verbose {
+        with_estimates(&text, plan)
+    } else {
+        text
+    }
+}
+
+/// Behind each leaf and join, the number of rows that the planner expected.
+fn with_estimates(text: &str, plan: &Arc<dyn ExecutionPlan>) -> String {
+    let mut rows = Vec::new();
+    estimates(plan, &StatisticsContext::new(), &mut rows);
+    let mut out = String::new();
+    for (i, line) in text.lines().enumerate() {
+        out.push_str(line);
+        if let Some(Some(rows)) = rows.get(i) {
+            out.push_str(&format!(", estimated_rows={rows}"));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// In the order of the lines.
+fn estimates(
+    plan: &Arc<dyn ExecutionPlan>,
+    context: &StatisticsContext,
+    rows: &mut Vec<Option<usize>>,
+) {
+    let children = plan.children();
+    let told = children.is_empty() || plan.name().ends_with("JoinExec");
+    let known = told
+        .then(|| context.compute(plan.as_ref(), &StatisticsArgs::new()).ok())
+        .flatten();
+    rows.push(known.and_then(|s| s.num_rows.get_value().copied()));
+    for child in children {
+        estimates(child, context, rows);
+    }
 }
 
 /// The text without its CooperativeExec lines: they say nothing about the query.

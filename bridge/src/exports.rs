@@ -55,7 +55,7 @@ fn panic_error(payload: Box<dyn std::any::Any + Send>) -> Box<BridgeError> {
 }
 
 /// Runs `work`; 0, or 1 with `error` filled.
-fn guard(error: *mut TfError, work: impl FnOnce() -> Res<()>) -> c_int {
+pub fn guard(error: *mut TfError, work: impl FnOnce() -> Res<()>) -> c_int {
     let failed = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => return 0,
         Ok(Err(e)) => e,
@@ -90,7 +90,7 @@ fn give<T>(out: *mut *mut T, value: T) -> Res<()> {
     Ok(())
 }
 
-fn write(sink: *const TfSink, bytes: &[u8]) -> Res<()> {
+pub fn write(sink: *const TfSink, bytes: &[u8]) -> Res<()> {
     let sink = given(sink, "the sink")?;
     let write = sink
         .write

@@ -1,26 +1,31 @@
 //! A leaf of C++ as DataFusion's ExecutionPlan: it prints, estimates, runs and counts as C++ says.
 //!
 //! A stream is pulled inline, in the task that wants its batches: making one takes microseconds,
-//! and the cancel flag is looked at before each. Statistics are exact only where C++ says so;
-//! bounds of columns are always given as estimates, because rows may have been deleted from under
-//! them.
+//! and the cancel flag is looked at before each. Statistics are exact only where C++ says so: then
+//! count(*), min and max of a whole table are answered from them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
+};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, Metric, MetricValue, MetricsSet,
 };
@@ -34,19 +39,34 @@ use futures::Stream;
 use crate::bytes::Reader;
 use crate::catalog::{CppLeaf, CppStream, CppTable};
 use crate::error::{BridgeError, Res};
+use crate::options::{Switch, is_on};
+use crate::probe::{Probe, is_dynamic};
+use crate::types::is_text;
 use crate::value::read_value;
 
+#[derive(Clone)]
 pub struct LeafExec {
     leaf: Arc<CppLeaf>,
     text: String,
+    table: SchemaRef,
     narrowed: bool,
+    answers: bool,
+    /// Filters that become known while the plan runs, over the leaf's columns.
+    dynamic: Vec<Arc<dyn PhysicalExpr>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl LeafExec {
-    /// `narrowed`: the scan has filters or a limit.
-    pub fn new(mut leaf: CppLeaf, expected: SchemaRef, narrowed: bool) -> Res<LeafExec> {
+    /// `narrowed`: the scan has filters or a limit; `answers`: exact statistics may be taken for
+    /// answers.
+    pub fn new(
+        mut leaf: CppLeaf,
+        expected: SchemaRef,
+        table: SchemaRef,
+        narrowed: bool,
+        answers: bool,
+    ) -> Res<LeafExec> {
         let same =
             |(a, b): (&FieldRef, &FieldRef)| a.name() == b.name() && a.data_type() == b.data_type();
         if leaf.schema.fields().len() != expected.fields().len()
@@ -70,10 +90,29 @@ impl LeafExec {
         Ok(LeafExec {
             text: leaf.explain()?,
             leaf: Arc::new(leaf),
+            table,
             narrowed,
+            answers,
+            dynamic: Vec::new(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// The same with `filters` besides.
+    fn with_dynamic(&self, filters: Vec<Arc<dyn PhysicalExpr>>) -> LeafExec {
+        let mut leaf = self.clone();
+        leaf.dynamic.extend(filters);
+        let columns: BTreeSet<String> = leaf
+            .dynamic
+            .iter()
+            .flat_map(collect_columns)
+            .map(|c| c.name().to_string())
+            .collect();
+        let columns: Vec<String> = columns.into_iter().collect();
+        leaf.text = format!("{}, dynamic=[{}]", self.text, columns.join(", "));
+        leaf.metrics = ExecutionPlanMetricsSet::new();
+        leaf
     }
 }
 
@@ -105,9 +144,36 @@ impl ExecutionPlan for LeafExec {
     }
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
     ) -> DfResult<TreeNodeRecursion> {
+        for filter in &self.dynamic {
+            if visit(filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
+    }
+    // A filter that is taken is still said to be unsupported: whoever made it looks again.
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        config: &ConfigOptions,
+    ) -> DfResult<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let known = |filter: &Arc<dyn PhysicalExpr>| self.dynamic.iter().any(|d| d == filter);
+        let takes = matches!(phase, FilterPushdownPhase::Post)
+            && self.leaf.takes_probe()
+            && is_on(config, Switch::DynamicFilters);
+        let mut filters = Vec::new();
+        if takes {
+            let given = result.parent_filters.iter().map(|f| &f.filter);
+            filters.extend(given.filter(|f| is_dynamic(f) && !known(f)).cloned());
+        }
+        let answer = FilterPushdownPropagation::all_unsupported(result);
+        if filters.is_empty() {
+            return Ok(answer);
+        }
+        Ok(answer.with_updated_node(Arc::new(self.with_dynamic(filters))))
     }
     fn replace_children(
         self: Arc<Self>,
@@ -127,8 +193,12 @@ impl ExecutionPlan for LeafExec {
         partition: usize,
         _: Arc<TaskContext>,
     ) -> DfResult<SendableRecordBatchStream> {
+        let mut stream = self.leaf.open(partition)?;
+        if !self.dynamic.is_empty() {
+            stream.set_probe(Probe::new(&self.dynamic, &self.leaf.schema, &self.table)?)?;
+        }
         let stream = LeafStream {
-            stream: self.leaf.open(partition)?,
+            stream,
             schema: self.leaf.schema.clone(),
             metrics: BaselineMetrics::new(&self.metrics, partition),
             over: false,
@@ -160,8 +230,9 @@ impl ExecutionPlan for LeafExec {
         }
         let bytes = self.leaf.statistics()?;
         let mut reader = Reader::new(&bytes);
-        let exact = reader.u8()? != 0;
-        let statistics = read_statistics(&mut reader, schema, exact, exact && !self.narrowed)?;
+        let rows_exact = reader.u8()? != 0 && self.answers;
+        let columns_exact = reader.u8()? != 0 && rows_exact && !self.narrowed;
+        let statistics = read_statistics(&mut reader, schema, rows_exact, columns_exact)?;
         Ok(Arc::new(statistics))
     }
 }
@@ -176,7 +247,7 @@ fn read_statistics(
     reader: &mut Reader,
     schema: &SchemaRef,
     rows_exact: bool,
-    nulls_exact: bool,
+    columns_exact: bool,
 ) -> Res<Statistics> {
     let rows = reader.opt(|r| r.u64())?;
     let bytes = reader.opt(|r| r.u64())?;
@@ -185,7 +256,7 @@ fn read_statistics(
         let distinct = r.opt(|r| r.u64())?;
         let (min, max) = (read_value(r)?, read_value(r)?);
         Ok(ColumnStatistics {
-            null_count: precision(nulls, nulls_exact),
+            null_count: precision(nulls, columns_exact),
             distinct_count: precision(distinct, false),
             min_value: bound(min),
             max_value: bound(max),
@@ -198,7 +269,7 @@ fn read_statistics(
     if columns.len() == schema.fields().len() {
         let typed = columns.into_iter().zip(schema.fields());
         statistics.column_statistics = typed
-            .map(|(column, field)| of_type(column, field.data_type()))
+            .map(|(column, field)| of_type(column, field.data_type(), columns_exact))
             .collect();
     }
     Ok(statistics)
@@ -220,13 +291,19 @@ fn bound(value: ScalarValue) -> Precision<ScalarValue> {
 }
 
 // Bounds come as plain values (BIGINT, DOUBLE, TEXT); DataFusion compares them as the column's
-// type.
-fn of_type(mut column: ColumnStatistics, to: &arrow::datatypes::DataType) -> ColumnStatistics {
+// type. Exact ones answer min() and max(), so they must be what these would answer: of doubles,
+// which have NaN and two zeros, they stay estimates.
+fn of_type(mut column: ColumnStatistics, to: &DataType, exact: bool) -> ColumnStatistics {
+    let exact =
+        exact && (to.is_integer() || to.is_decimal() || is_text(to) || *to == DataType::Date32);
     for bound in [&mut column.min_value, &mut column.max_value] {
-        *bound = match &*bound {
-            Precision::Inexact(v) if v.data_type() == *to => Precision::Inexact(v.clone()),
-            Precision::Inexact(v) => v.cast_to(to).map_or(Precision::Absent, Precision::Inexact),
-            _ => Precision::Absent,
+        let Precision::Inexact(value) = &*bound else {
+            continue;
+        };
+        *bound = match value.cast_to(to) {
+            Ok(value) if exact => Precision::Exact(value),
+            Ok(value) => Precision::Inexact(value),
+            Err(_) => Precision::Absent,
         };
     }
     column

@@ -11,6 +11,8 @@
 //!     dml, merge, parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
+//!     join_order, join_graph, estimate   what is joined first
+//!     probe, options, sum                filters found while running; switches; SUM of BIGINT
 //!     dependent, domain, only_row        correlated subqueries as joins
 //!     files                              Parquet, and rows streamed in
 //!
@@ -40,6 +42,7 @@ mod domain;
 mod engine;
 mod error;
 mod error_text;
+mod estimate;
 mod explain;
 pub mod exports;
 mod files;
@@ -47,22 +50,27 @@ mod filters;
 mod house;
 mod index;
 mod info_schema;
+mod join_graph;
+mod join_order;
 mod leaf;
 mod merge;
 mod names;
 mod only_row;
+mod options;
 mod parse;
 mod parse_change;
 mod parts;
 mod plan;
 mod planner;
 mod pool;
+mod probe;
 mod provider;
 mod row_locks;
 mod rules;
 mod session;
 mod statement_format;
 mod suggest;
+mod sum;
 mod test_functions;
 mod text;
 mod transaction;

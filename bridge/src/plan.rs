@@ -29,6 +29,7 @@ use crate::dependent;
 use crate::dml::{Dml, parse_expression};
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
+use crate::join_order::reorder;
 use crate::names;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::has_changes;
@@ -141,7 +142,8 @@ fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<Logic
         Some(Err(error)) if !dependent::has_subqueries(plan) => return Err(error.into()),
         _ => state.optimize(&dependent::to_joins(plan)?)?,
     };
-    Ok(rules::null_safe_keys(optimised, state)?)
+    let optimised = rules::null_safe_keys(optimised, state)?;
+    Ok(reorder(state, optimised)?)
 }
 
 impl Plan {

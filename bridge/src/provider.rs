@@ -27,6 +27,7 @@ use crate::catalog::{CppTable, Run};
 use crate::error::{BridgeError, Res};
 use crate::filters::encode_condition;
 use crate::leaf::{LeafExec, table_statistics};
+use crate::options::{Switch, is_on};
 
 /// Names of rows that C++ gives begin so; nobody writes such a name.
 const GIVEN: char = '\u{1}';
@@ -50,6 +51,14 @@ pub struct Provider {
     schema: SchemaRef,
     planning: Mutex<Option<Arc<CppTable>>>,
     exact_promised: AtomicBool,
+}
+
+pub struct TableEstimate {
+    pub all_rows: f64,
+    pub rows: f64,
+    pub distinct: Vec<Option<usize>>,
+    /// The columns of the primary key.
+    pub key: Vec<u32>,
 }
 
 impl fmt::Debug for Provider {
@@ -95,6 +104,28 @@ impl Provider {
 
     pub fn end_planning(&self) {
         *self.planning.lock().expect("planning table") = None;
+    }
+
+    /// What is known of the rows that satisfy `filters`; only while a statement is planned.
+    pub fn estimate(&self, filters: &[Expr]) -> Option<TableEstimate> {
+        let table = self.planning_table()?;
+        let statistics = table_statistics(&table, &self.schema).ok()?;
+        let encoded = filters
+            .iter()
+            .map(|f| encode_condition(f, &self.schema).bytes);
+        let mut request = Writer::default();
+        request.u32(filters.len() as u32);
+        request.out.extend(encoded.flatten());
+        let all_rows = *statistics.num_rows.get_value()? as f64;
+        let columns = statistics.column_statistics.iter();
+        Some(TableEstimate {
+            all_rows,
+            rows: table.estimate(&request.out).ok()??,
+            distinct: columns
+                .map(|c| c.distinct_count.get_value().copied())
+                .collect(),
+            key: table.primary_key().ok()?,
+        })
     }
 
     fn support(&self, table: &CppTable, filter: &Expr) -> Res<TableProviderFilterPushDown> {
@@ -146,6 +177,7 @@ impl Provider {
         columns: &[usize],
         filters: &[Expr],
         limit: Option<usize>,
+        answers: bool,
     ) -> Res<(LeafExec, Vec<Expr>)> {
         let table = self.table_of(run)?;
         let (understood, left) = self.divide(&table, filters)?;
@@ -160,7 +192,10 @@ impl Provider {
         let leaf = table.scan(&projection, &request.out, limit.map(|n| n as u64))?;
         let schema = Arc::new(self.schema.project(&columns)?);
         let narrowed = !filters.is_empty() || limit.is_some();
-        Ok((LeafExec::new(leaf, schema, narrowed)?, left))
+        Ok((
+            LeafExec::new(leaf, schema, self.schema.clone(), narrowed, answers)?,
+            left,
+        ))
     }
 
     // A parameter's value may be one that the table cannot use where it could have used another:
@@ -260,7 +295,8 @@ impl TableProvider for Provider {
             Some(columns) => columns.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
-        let (leaf, left) = self.open_leaf(&run, &columns, filters, limit)?;
+        let answers = is_on(state.config_options(), Switch::MetadataAggregates);
+        let (leaf, left) = self.open_leaf(&run, &columns, filters, limit, answers)?;
         filtered(leaf, left, columns.len(), state)
     }
 }

@@ -1,7 +1,8 @@
 //! Where our SQL differs from DataFusion's: rules that rewrite expressions before they are
 //! optimised.
 //!
-//!     SUM(bigint)            a DECIMAL, which cannot overflow
+//!     SUM(bigint)            a DECIMAL, which cannot overflow; by `sum.rs`, but for SUM(DISTINCT)
+//!                            and over windows, which sum decimals
 //!     decimal / decimal      a DOUBLE; DataFusion keeps four digits of the quotient
 //!     decimal meets double   a DOUBLE, as in PostgreSQL; DataFusion compares DECIMAL(30,15)
 //!     double::integer        rounds; DataFusion cuts off
@@ -39,6 +40,7 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::convert::{Checked, Convert, is_our_cast};
+use crate::sum;
 use crate::types::{UUID, is_bytes, is_text};
 
 /// Sums of BIGINT have this type: 2^63 rows of 2^63 fit.
@@ -189,8 +191,16 @@ fn call_before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<E
         Expr::ScalarFunction(call) if UNITING.contains(&call.func.name()) => {
             as_doubles(call.args.iter_mut(), schema)
         }
+        Expr::AggregateFunction(call) if call.func == sum::sum_of_integers() => false,
         Expr::AggregateFunction(call) if call.func.name() == "sum" => {
-            widen_sum(&mut call.params.args, schema)?
+            let args = &mut call.params.args;
+            let integers = args.len() == 1 && sum::takes(&args[0].get_type(schema)?);
+            if integers && !call.params.distinct {
+                call.func = sum::sum_of_integers();
+                true
+            } else {
+                widen_sum(args, schema)?
+            }
         }
         Expr::WindowFunction(call) if call.fun.name() == "sum" => {
             widen_sum(&mut call.params.args, schema)?
@@ -346,7 +356,7 @@ fn union_of_doubles(mut union: Union) -> DfResult<Transformed<LogicalPlan>> {
 fn widen_sum(args: &mut [Expr], schema: &DFSchema) -> DfResult<bool> {
     for arg in args.iter_mut() {
         let from = arg.get_type(schema)?;
-        if matches!(from, DataType::Int64 | DataType::UInt64 | DataType::UInt32) {
+        if sum::takes(&from) {
             *arg = cast(std::mem::take(arg), SUM_OF_BIGINT);
             return Ok(true);
         }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "access/row_probe.h"
 #include "access/row_reader.h"
 #include "base/check.h"
 
@@ -20,6 +21,8 @@ struct Zone {
 
 struct ScanMetrics {
     std::atomic<uint64_t> rows_scanned{0}, rows_out{0}, zones{0}, zones_skipped{0};
+    std::atomic<uint64_t> probe_zones_skipped{0}, probe_rows_dropped{0};
+    std::atomic<bool> probed{false};
 };
 
 class NodeScan;
@@ -31,14 +34,18 @@ public:
         : scan_(std::move(scan)), next_(first), last_(last), cancel_(cancel) {}
     const arrow::SchemaPtr& schema() const override;
     Result<std::optional<arrow::Batch>> next() override;
+    void set_probe(std::shared_ptr<RowProbe> probe) override;
 
 private:
+    bool may_match(const table::Part& part, const Zone& zone);
+    Status select(const table::Part& part, const Zone& zone, bool* all);
     Result<arrow::Batch> emit(arrow::Batch batch);
     Result<std::optional<arrow::Batch>> flush_rows();
 
     std::shared_ptr<const NodeScan> scan_;
     size_t next_, last_;
     const CancelFlag* cancel_;
+    std::optional<ProbeFilter> probe_;
     std::vector<uint32_t> rows_;  // of part rows_part_, passed but not yet out
     uint32_t rows_part_ = 0;
     uint64_t rows_out_ = 0;
@@ -77,6 +84,8 @@ public:
     }
     const arrow::SchemaPtr& schema() const override { return spec_.output; }
     uint32_t partitions() const override { return partitions_; }
+    // Under a limit the rows that are dropped would not count.
+    bool takes_probe() const override { return !spec_.limit; }
 
     Result<std::unique_ptr<BatchStream>> open(uint32_t partition,
                                               const CancelFlag* cancel) const override {
@@ -87,20 +96,20 @@ public:
             new NodeScanStream(shared_from_this(), first, last, cancel));
     }
 
-    Statistics statistics() const override {
-        Statistics s;
-        s.row_count = spec_.table->live_rows();
-        if (spec_.limit) s.row_count = std::min(*s.row_count, *spec_.limit);
-        return s;
-    }
+    Statistics statistics() const override { return spec_.statistics; }
     // Under a limit each partition may yield as many rows as the limit.
     bool row_count_is_exact() const override { return spec_.filters.empty() && !spec_.limit; }
 
     std::vector<Metric> metrics() const override {
-        return {{"rows_scanned", metrics_.rows_scanned},
-                {"zones_read", metrics_.zones},
-                {"zones_skipped", metrics_.zones_skipped},
-                {"rows_out", metrics_.rows_out}};
+        std::vector<Metric> all = {{"rows_scanned", metrics_.rows_scanned},
+                                   {"zones_read", metrics_.zones},
+                                   {"zones_skipped", metrics_.zones_skipped},
+                                   {"rows_out", metrics_.rows_out}};
+        if (metrics_.probed) {
+            all.emplace_back("dynamic_zones_skipped", metrics_.probe_zones_skipped);
+            all.emplace_back("dynamic_rows_dropped", metrics_.probe_rows_dropped);
+        }
+        return all;
     }
 
     const RowReader& reader() const { return reader_; }
@@ -118,6 +127,31 @@ private:
 
 const arrow::SchemaPtr& NodeScanStream::schema() const {
     return scan_->schema();
+}
+
+void NodeScanStream::set_probe(std::shared_ptr<RowProbe> probe) {
+    const NodeScanSpec& spec = scan_->spec();
+    probe_.emplace(*spec.table, spec.projection, *spec.output, std::move(probe));
+    scan_->counts().probed = true;
+}
+
+bool NodeScanStream::may_match(const table::Part& part, const Zone& zone) {
+    if (!scan_->reader().may_match(part, zone.begin, zone.end)) return false;
+    if (!probe_ || probe_->may_match(part, zone.begin, zone.end)) return true;
+    scan_->counts().probe_zones_skipped++;
+    return false;
+}
+
+// Adds the rows of `zone` that pass to rows_; `all` is set instead if every row does.
+Status NodeScanStream::select(const table::Part& part, const Zone& zone, bool* all) {
+    const size_t before = rows_.size();
+    RETURN_IF_ERROR(scan_->reader().select(part, zone.begin, zone.end, &rows_, all));
+    if (!probe_) return {};
+    const size_t candidates = *all ? zone.end - zone.begin : rows_.size() - before;
+    RETURN_IF_ERROR(probe_->refine(part, zone.begin, zone.end, before, &rows_, all));
+    const size_t passed = *all ? candidates : rows_.size() - before;
+    scan_->counts().probe_rows_dropped += candidates - passed;
+    return {};
 }
 
 Result<arrow::Batch> NodeScanStream::emit(arrow::Batch batch) {
@@ -155,7 +189,7 @@ Result<std::optional<arrow::Batch>> NodeScanStream::next() {
             return flush_rows();
         }
         const table::Part& part = scan_->spec().table->part(zone.part);
-        if (!scan_->reader().may_match(part, zone.begin, zone.end)) {
+        if (!may_match(part, zone)) {
             next_++;
             counts.zones_skipped++;
             scan_->spec().counters->zones_skipped.fetch_add(1, std::memory_order_relaxed);
@@ -163,7 +197,7 @@ Result<std::optional<arrow::Batch>> NodeScanStream::next() {
         }
         bool all = false;
         const size_t before = rows_.size();
-        RETURN_IF_ERROR(scan_->reader().select(part, zone.begin, zone.end, &rows_, &all));
+        RETURN_IF_ERROR(select(part, zone, &all));
         rows_part_ = zone.part;
         if (all && before > 0) {
             rows_.resize(before);

@@ -21,6 +21,7 @@ struct NodeScanSpec {
     std::vector<plan::Expr> filters;
     std::optional<uint64_t> limit;
     uint32_t partitions_max = 1;
+    Statistics statistics;  // of the output
     TableCountersPtr counters;
 };
 

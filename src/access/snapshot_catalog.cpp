@@ -3,10 +3,13 @@
 #include "access/snapshot_catalog.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "access/filter.h"
 #include "access/index_lookup.h"
 #include "access/node_scan.h"
+#include "access/selectivity.h"
 #include "base/check.h"
 
 namespace trefoil::access {
@@ -36,31 +39,15 @@ public:
 
     const arrow::SchemaPtr& schema() const override { return schema_; }
 
-    // Bounds and null counts come from the zone maps of the segments, so they are known when
-    // nothing waits in memory; a deleted row may still widen them.
     Statistics statistics() const override {
-        Statistics s;
-        s.row_count = table_->live_rows();
-        s.columns.resize(schema_->fields.size());
-        if (!table_->delta().empty() || table_->base().empty()) return s;
-        for (size_t c = 0; c < table_->def().columns.size(); c++) {
-            table::Bounds all;
-            arrow::DistinctSketch distinct;
-            for (size_t i = 0; i < table_->part_count(); i++) {
-                const table::ColumnZones& zones = table_->part(i).chunk->zones()->columns[c];
-                all = i == 0 ? zones.all : merge(all, zones.all);
-                distinct.merge(zones.distinct);
-            }
-            ColumnStatistics& column = s.columns[c];
-            column.distinct_count = distinct.estimate();
-            if (has_dead_rows()) continue;
-            column.null_count = all.null_count;
-            if (all.known) {
-                column.min = all.min;
-                column.max = all.max;
-            }
-        }
-        return s;
+        std::vector<uint32_t> all(schema_->fields.size());
+        std::iota(all.begin(), all.end(), 0);
+        return statistics_of(all, {}, std::nullopt);
+    }
+
+    std::optional<double> estimate(const std::vector<plan::Expr>& filters) const override {
+        return static_cast<double>(table_->live_rows()) *
+               selectivity(filters, *table_->statistics());
     }
 
     FilterSupport supports(const plan::Expr& filter) const override {
@@ -94,11 +81,43 @@ public:
                                           std::move(*choice), request.limit, counters_});
             }
         }
+        Statistics statistics = statistics_of(request.projection, filters, request.limit);
         return make_node_scan({table_, request.projection, std::move(output), std::move(filters),
-                               request.limit, options_.partitions_max, counters_});
+                               request.limit, options_.partitions_max, std::move(statistics),
+                               counters_});
     }
 
 private:
+    // Of the rows of `columns` that satisfy `filters`.
+    Statistics statistics_of(const std::vector<uint32_t>& columns,
+                             const std::vector<plan::Expr>& filters,
+                             std::optional<uint64_t> limit) const {
+        const table::TableStatisticsPtr known = table_->statistics();
+        const auto all_rows = static_cast<double>(table_->live_rows());
+        const bool narrowed = !filters.empty() || limit;
+        double rows = all_rows;
+        if (!filters.empty()) rows = std::ceil(rows * selectivity(filters, *known));
+        if (limit) rows = std::min(rows, static_cast<double>(*limit));
+        Statistics s;
+        s.row_count = static_cast<uint64_t>(rows);
+        s.columns_exact = !narrowed && known->complete && !has_dead_rows();
+        for (uint32_t c : columns) {
+            ColumnStatistics& column = s.columns.emplace_back();
+            if (c >= known->columns.size()) continue;
+            const table::ColumnSummary& summary = known->columns[c];
+            double distinct = static_cast<double>(summary.distinct);
+            if (summary.analysis) distinct = std::max(distinct, summary.analysis->distinct);
+            if (distinct > 0) {
+                distinct = distinct_among(rows, all_rows, std::min(distinct, all_rows));
+                column.distinct_count = static_cast<uint64_t>(distinct);
+            }
+            if (s.columns_exact) column.null_count = summary.null_count;
+            column.min = summary.min;
+            column.max = summary.max;
+        }
+        return s;
+    }
+
     bool has_dead_rows() const {
         for (size_t i = 0; i < table_->part_count(); i++) {
             if (table_->part(i).dead) return true;

@@ -24,6 +24,8 @@
 
 namespace trefoil::access {
 
+class RowProbe;  // row_probe.h
+
 // A stream of batches, used by one thread at a time. After the end or an error, next() is not
 // called.
 class BatchStream {
@@ -32,21 +34,25 @@ public:
     virtual const arrow::SchemaPtr& schema() const = 0;
     // The next batch, never empty of rows; nullopt at the end. 57014 if cancelled.
     virtual Result<std::optional<arrow::Batch>> next() = 0;
+    // Before the first next(), of a leaf that takes_probe().
+    virtual void set_probe(std::shared_ptr<RowProbe>) {}
 };
 
 // Set from any thread to stop a running statement.
 using CancelFlag = std::atomic<bool>;
 
 struct ColumnStatistics {
-    std::optional<uint64_t> null_count;      // exact
+    std::optional<uint64_t> null_count;
     std::optional<uint64_t> distinct_count;  // an estimate
-    Value min, max;                          // exact bounds; NULL if not known
+    Value min, max;                          // NULL if not known
 };
 
 struct Statistics {
-    std::optional<uint64_t> row_count;  // exact under the snapshot
+    std::optional<uint64_t> row_count;
     std::optional<uint64_t> byte_size;
-    std::vector<ColumnStatistics> columns;  // by table column
+    // Bounds and null counts are those of the rows, not only estimates.
+    bool columns_exact = false;
+    std::vector<ColumnStatistics> columns;  // by column, or empty
 };
 
 // How a source answers a filter. kExact: rows that come out satisfy it, nobody need look again.
@@ -74,6 +80,8 @@ public:
     // `cancel` outlives the stream.
     virtual Result<std::unique_ptr<BatchStream>> open(uint32_t partition,
                                                       const CancelFlag* cancel) const = 0;
+    // True if its streams can use a RowProbe.
+    virtual bool takes_probe() const { return false; }
     // Of the output, after filters and limit: row count exact only if it is certain.
     virtual Statistics statistics() const = 0;
     virtual bool row_count_is_exact() const = 0;
@@ -93,6 +101,11 @@ public:
     virtual const arrow::SchemaPtr& schema() const = 0;
     virtual Statistics statistics() const = 0;
     virtual FilterSupport supports(const plan::Expr& filter) const = 0;
+    // About how many rows satisfy all `filters`, which may have parts that are not understood;
+    // nullopt if nothing is known.
+    virtual std::optional<double> estimate(const std::vector<plan::Expr>&) const {
+        return std::nullopt;
+    }
     // Column indexes of the primary key, empty if there is none.
     virtual std::vector<uint32_t> primary_key() const = 0;
     // SQL text of a column's default; nullopt if it has none.

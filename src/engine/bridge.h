@@ -72,6 +72,25 @@ typedef struct tf_error {
 /* ---- What C++ gives: stored data
  * ------------------------------------------------------------------ */
 
+/* access::RowProbe: a condition over columns of a leaf that becomes known, and stricter, while the
+ * statement runs. Used by one thread at a time. The functions of Rust that may be called from
+ * inside a callback are these. */
+typedef struct tf_probe {
+    uint32_t version;
+    uint32_t size;
+    void* context;
+    const uint32_t* columns; /* of the leaf's output */
+    size_t column_count;
+    uint64_t (*generation)(void* context); /* changes when ranges() and test() may */
+    /* Writes u32 n, n exprs over the table's columns that hold for all rows that pass. */
+    int (*ranges)(void* context, const tf_sink* out, tf_error* error);
+    /* `keys` is a struct array of `columns`, which it takes over. Sets bit i % 64 of words[i / 64],
+     * all zero before, if row i passes. *useful is 0 if nearly all do. */
+    int (*test)(void* context, struct ArrowArray* keys, uint64_t* words, uint8_t* useful,
+                tf_error* error);
+    void (*release)(void* context);
+} tf_probe;
+
 /* access::BatchStream. */
 typedef struct tf_stream {
     uint32_t version;
@@ -80,6 +99,9 @@ typedef struct tf_stream {
     /* The next batch as a struct array without nulls of its own; out->release is null at the end.
      * After the end or an error it is not called again. */
     int (*next)(void* context, struct ArrowArray* out, tf_error* error);
+    /* Before the first next(), and only if the leaf takes_probe(); null in streams of Rust. Takes
+     * the probe over. */
+    void (*set_probe)(void* context, const tf_probe* probe);
     void (*release)(void* context);
 } tf_stream;
 
@@ -93,6 +115,7 @@ typedef struct tf_leaf {
     int (*explain)(void* context, const tf_sink* out, tf_error* error);
     int (*schema)(void* context, struct ArrowSchema* out, tf_error* error);
     uint32_t (*partitions)(void* context); /* at least 1 */
+    uint8_t (*takes_probe)(void* context);
     int (*open)(void* context, uint32_t partition, const uint8_t* cancel, tf_stream* out,
                 tf_error* error);
     int (*statistics)(void* context, const tf_sink* out,
@@ -121,6 +144,9 @@ typedef struct tf_table {
     int (*schema)(void* context, struct ArrowSchema* out,
                   tf_error* error);                                        /* "+s" of the columns */
     int (*statistics)(void* context, const tf_sink* out, tf_error* error); /* statistics bytes */
+    /* About how many rows satisfy all of `filters`: u32 n, n exprs, of which parts may be opaque or
+     * parameters; negative if nothing is known. */
+    int (*estimate)(void* context, tf_text filters, double* rows, tf_error* error);
     /* *support: 0 not understood, 1 inexact, 2 exact. `filter` is one expr; it may hold parameters.
      */
     int (*supports)(void* context, tf_text filter, uint8_t* support, tf_error* error);
@@ -258,9 +284,10 @@ void tf_cursor_release(tf_cursor* cursor);
  *   name         str text (folded to lower case unless quoted), u32 byte offset in the statement
  *   options      list of (str lower-case name, str value); a flag without a value has "true"
  *
- *   statistics   opt u64 rows, opt u64 bytes, list of (opt u64 nulls, opt u64 distinct, value min,
- * value max): one per column of the table (leaf: of its output), or none at all leaf stat.   u8 row
- * count is exact, statistics metrics      list of (str name, u64)
+ *   statistics   opt u64 rows, opt u64 bytes, list of (opt u64 nulls, opt u64 distinct,
+ *                value min, value max): one per column of the table (leaf: of its output), or none
+ *   leaf stat.   u8 row count is exact, u8 nulls and bounds are exact, statistics
+ *   metrics      list of (str name, u64)
  *
  *   plan         list of opt type      parameters $1, $2, ...
  *                opt access            the statement needs no algebra:

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "access/row_probe.h"
 #include "arrow/array.h"
 #include "base/bytes.h"
 #include "base/check.h"
@@ -61,6 +62,18 @@ void write_statistics(const Statistics& s, const arrow::Schema& schema, Writer* 
     }
 }
 
+// u32 n, n exprs.
+Result<std::vector<plan::Expr>> read_filters(Reader& reader) {
+    std::vector<plan::Expr> filters;
+    const uint32_t count = reader.u32();
+    for (uint32_t i = 0; i < count && reader.ok(); i++) {
+        ASSIGN_OR_RETURN(plan::Expr filter, plan::decode_expr(reader));
+        filters.push_back(std::move(filter));
+    }
+    if (!reader.ok() || !reader.at_end()) return internal_error("malformed filters");
+    return filters;
+}
+
 // --- Streams
 // ---------------------------------------------------------------------------------------
 
@@ -96,9 +109,56 @@ int stream_next(void* context, ArrowArray* out, tf_error* error) {
     });
 }
 
+// Rust's tf_probe as a RowProbe.
+class BridgeProbe final : public access::RowProbe {
+public:
+    explicit BridgeProbe(const tf_probe& raw)
+        : raw_(raw), columns_(raw.columns, raw.columns + raw.column_count) {}
+    BridgeProbe(const BridgeProbe&) = delete;
+    BridgeProbe& operator=(const BridgeProbe&) = delete;
+    ~BridgeProbe() override { raw_.release(raw_.context); }
+
+    std::vector<uint32_t> columns() const override { return columns_; }
+    uint64_t generation() const override { return raw_.generation(raw_.context); }
+
+    Result<std::vector<plan::Expr>> ranges() const override {
+        StringSink sink;
+        RETURN_IF_ERROR(
+            call([&](tf_error* e) { return raw_.ranges(raw_.context, sink.get(), e); }));
+        const std::string bytes = sink.take();
+        Reader reader(bytes);
+        return read_filters(reader);
+    }
+
+    Result<bool> test(const arrow::Batch& keys, std::vector<uint64_t>* words) override {
+        ArrowArray array{};
+        arrow::export_batch(keys, &array);
+        uint8_t useful = 1;
+        RETURN_IF_ERROR(call([&](tf_error* e) {
+            return raw_.test(raw_.context, &array, words->data(), &useful, e);
+        }));
+        return useful != 0;
+    }
+
+private:
+    tf_probe raw_;
+    std::vector<uint32_t> columns_;
+};
+
+void stream_set_probe(void* context, const tf_probe* probe) {
+    tf_error error{};
+    if (guarded(&error, [&]() -> Status {
+            auto owned = std::make_shared<BridgeProbe>(*probe);
+            static_cast<StreamBox*>(context)->stream->set_probe(std::move(owned));
+            return {};
+        }) != 0) {
+        error.release(&error);  // without its probe a stream gives more rows, not other ones
+    }
+}
+
 tf_stream functions_of(StreamBox box) {
-    return {TF_BRIDGE_VERSION, sizeof(tf_stream), new StreamBox(std::move(box)), stream_next,
-            release_box<StreamBox>};
+    return {TF_BRIDGE_VERSION, sizeof(tf_stream), new StreamBox(std::move(box)),
+            stream_next,       stream_set_probe,  release_box<StreamBox>};
 }
 
 // --- Leaves
@@ -137,6 +197,10 @@ uint32_t leaf_partitions(void* context) {
     return std::max<uint32_t>(1, count);
 }
 
+uint8_t leaf_takes_probe(void* context) {
+    return leaf_of(context).takes_probe();
+}
+
 int leaf_open(void* context, uint32_t partition, const uint8_t* cancel, tf_stream* out,
               tf_error* error) {
     return guarded(error, [&]() -> Status {
@@ -151,8 +215,10 @@ int leaf_statistics(void* context, const tf_sink* out, tf_error* error) {
     return guarded(error, [&]() -> Status {
         const access::Leaf& leaf = leaf_of(context);
         Writer bytes;
+        const Statistics statistics = leaf.statistics();
         bytes.u8(leaf.row_count_is_exact());
-        write_statistics(leaf.statistics(), *leaf.schema(), &bytes);
+        bytes.u8(statistics.columns_exact);
+        write_statistics(statistics, *leaf.schema(), &bytes);
         write_to(out, bytes.data());
         return {};
     });
@@ -173,10 +239,10 @@ int leaf_metrics(void* context, const tf_sink* out, tf_error* error) {
 }
 
 tf_leaf leaf_functions(LeafPtr leaf) {
-    return {TF_BRIDGE_VERSION, sizeof(tf_leaf),     new LeafPtr(std::move(leaf)),
-            leaf_name,         leaf_explain,        leaf_schema,
-            leaf_partitions,   leaf_open,           leaf_statistics,
-            leaf_metrics,      release_box<LeafPtr>};
+    return {TF_BRIDGE_VERSION, sizeof(tf_leaf),  new LeafPtr(std::move(leaf)),
+            leaf_name,         leaf_explain,     leaf_schema,
+            leaf_partitions,   leaf_takes_probe, leaf_open,
+            leaf_statistics,   leaf_metrics,     release_box<LeafPtr>};
 }
 
 // --- Tables
@@ -195,6 +261,15 @@ int table_statistics(void* context, const tf_sink* out, tf_error* error) {
         Writer bytes;
         write_statistics(source.statistics(), *source.schema(), &bytes);
         write_to(out, bytes.data());
+        return {};
+    });
+}
+
+int table_estimate(void* context, tf_text filters, double* rows, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        Reader reader(as_view(filters));
+        ASSIGN_OR_RETURN(std::vector<plan::Expr> conditions, read_filters(reader));
+        *rows = source_of(context).estimate(conditions).value_or(-1);
         return {};
     });
 }
@@ -254,12 +329,7 @@ Result<access::ScanRequest> read_request(const tf_scan_request& request) {
         out.projection.assign(request.projection, request.projection + request.projection_count);
     }
     Reader reader(as_view(request.filters));
-    const uint32_t count = reader.u32();
-    for (uint32_t i = 0; i < count; i++) {
-        ASSIGN_OR_RETURN(plan::Expr filter, plan::decode_expr(reader));
-        out.filters.push_back(std::move(filter));
-    }
-    if (!reader.ok() || !reader.at_end()) return internal_error("malformed filters");
+    ASSIGN_OR_RETURN(out.filters, read_filters(reader));
     if (request.has_limit) out.limit = request.limit;
     return out;
 }
@@ -280,10 +350,10 @@ int table_scan(void* context, const tf_scan_request* request, tf_leaf* out, tf_e
 }
 
 tf_table table_functions(SourcePtr source) {
-    return {TF_BRIDGE_VERSION, sizeof(tf_table),      new SourcePtr(std::move(source)),
-            table_schema,      table_statistics,      table_supports,
-            table_primary_key, table_column_default,  table_checks,
-            table_scan,        release_box<SourcePtr>};
+    return {TF_BRIDGE_VERSION, sizeof(tf_table),  new SourcePtr(std::move(source)),
+            table_schema,      table_statistics,  table_estimate,
+            table_supports,    table_primary_key, table_column_default,
+            table_checks,      table_scan,        release_box<SourcePtr>};
 }
 
 // --- The catalog

@@ -30,6 +30,7 @@
 #include "index/key_run.h"
 #include "table/chunk.h"
 #include "table/dead_rows.h"
+#include "table/statistics.h"
 
 namespace trefoil::table {
 
@@ -94,6 +95,9 @@ public:
     const index::KeyEncoder* key_encoder() const {
         return def_->primary() ? indexes_[0].keys.get() : nullptr;
     }
+    // What is known of the values; shared by all versions of the table.
+    StatisticsCache& statistics_cache() const { return *statistics_; }
+    TableStatisticsPtr statistics() const { return statistics_->of(*this); }
 
     size_t part_count() const { return base_->size() + patches_->size() + delta_.size(); }
     const Part& part(size_t i) const;
@@ -163,6 +167,7 @@ private:
     std::vector<TableIndex> indexes_;
     std::shared_ptr<const std::vector<Part>> base_, patches_;  // shared among versions
     std::vector<Part> delta_;
+    std::shared_ptr<StatisticsCache> statistics_ = std::make_shared<StatisticsCache>();
     size_t frozen_ = 0;
     uint64_t live_rows_ = 0;
     uint64_t next_row_id_ = 0;
