@@ -91,7 +91,9 @@ pub fn cut(text: &Text, tokens: &mut Vec<TokenWithSpan>) -> Res<Vec<Clause>> {
             Token::RParen => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth == 0 && at.begins() {
+        // Blanks may be many, and a clause begins with a word.
+        let word = matches!(token.token, Token::Word(_));
+        if word && depth == 0 && at.begins() {
             clauses.push(at.clause()?);
             continue;
         }
