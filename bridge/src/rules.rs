@@ -222,6 +222,7 @@ fn binary(mut b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     } else if matches!(b.op, Operator::Plus | Operator::Minus)
         && left == DataType::Date32
         && matches!(right, DataType::Interval(_))
+        && !counts_days(&b.right, schema)
     {
         // DataFusion's sum is a DATE, which has no place for hours.
         b.left = Box::new(cast(
@@ -232,6 +233,7 @@ fn binary(mut b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     } else if b.op == Operator::Plus
         && matches!(left, DataType::Interval(_))
         && right == DataType::Date32
+        && !counts_days(&b.left, schema)
     {
         b.right = Box::new(cast(
             *b.right,
@@ -245,6 +247,14 @@ fn binary(mut b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
         changed = true;
     }
     Ok(Transformed::new_transformed(Expr::BinaryExpr(b), changed))
+}
+
+/// DATE + 7 is read by DataFusion as an interval that was a duration of so many days: a DATE.
+fn counts_days(interval: &Expr, schema: &DFSchema) -> bool {
+    match interval {
+        Expr::Cast(c) => matches!(c.expr.get_type(schema), Ok(DataType::Duration(_))),
+        _ => false,
+    }
 }
 
 fn decimal_quotient(left: &DataType, right: &DataType) -> bool {

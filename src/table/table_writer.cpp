@@ -274,7 +274,8 @@ Result<uint64_t> TableWriter::finish() {
                                   [](const Part& p) { return p.chunk->file() != nullptr; });
     if (bulk) {
         ASSIGN_OR_RETURN(ChunkKeys keys, check_unique_bulk(*next_, added_));
-        if (!keys.empty()) writes_.staged_keys.push_back(std::move(keys));
+        // Also without an index: one that this transaction makes later will have them.
+        writes_.staged_keys.push_back(std::move(keys));
     }
     for (Part& part : added_) {
         if (!bulk) RETURN_IF_ERROR(check_unique(*next_, part));
