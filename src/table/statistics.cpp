@@ -41,13 +41,17 @@ uint64_t extrapolated(uint64_t distinct, uint64_t seen, uint64_t rows) {
                                  static_cast<double>(rows));
 }
 
+bool is(const std::weak_ptr<const Chunk>& known, const ChunkPtr& chunk) {
+    return !known.owner_before(chunk) && !chunk.owner_before(known);
+}
+
 }  // namespace
 
 TableStatisticsPtr StatisticsCache::of(const TableVersion& table) {
     std::lock_guard lock(mutex_);
     bool same = made_ && chunks_.size() == table.part_count() && made_->analysis == analysis_ &&
                 made_->columns.size() == table.def().columns.size();
-    for (size_t i = 0; same && i < chunks_.size(); i++) same = chunks_[i] == table.part(i).chunk;
+    for (size_t i = 0; same && i < chunks_.size(); i++) same = is(chunks_[i], table.part(i).chunk);
     if (!same) made_ = put_together(table);
     return made_;
 }
@@ -56,7 +60,7 @@ TableStatisticsPtr StatisticsCache::put_together(const TableVersion& table) {
     auto made = std::make_shared<TableStatistics>();
     const size_t width = table.def().columns.size();
     std::vector<Merged> merged(width);
-    std::map<ChunkPtr, ZoneMap> samples;
+    Samples samples;
     chunks_.clear();
     uint64_t seen = 0;
     for (size_t i = 0; i < table.part_count(); i++) {

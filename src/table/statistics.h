@@ -71,9 +71,13 @@ private:
     TableStatisticsPtr put_together(const TableVersion& table);
 
     mutable std::mutex mutex_;
-    std::vector<ChunkPtr> chunks_;  // that made_ is about
+    // Chunks are known, not held: a file goes from the disk when nobody reads it any more.
+    using KnownChunk = std::weak_ptr<const Chunk>;
+    using Samples = std::map<KnownChunk, ZoneMap, std::owner_less<KnownChunk>>;
+
+    std::vector<KnownChunk> chunks_;  // that made_ is about
     TableStatisticsPtr made_;
-    std::map<ChunkPtr, ZoneMap> samples_;  // of chunks in memory
+    Samples samples_;  // of chunks in memory
     AnalysisPtr analysis_;
 };
 
