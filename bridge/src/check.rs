@@ -413,6 +413,10 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         or,
         None | Some(SqliteOnConflict::Replace | SqliteOnConflict::Ignore)
     );
+    let several_tables = multi_table_insert_type.is_some()
+        || !multi_table_into_clauses.is_empty()
+        || !multi_table_when_clauses.is_empty()
+        || multi_table_else_clause.is_some();
     refuse_all(
         text,
         &[
@@ -435,13 +439,7 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
                 settings.is_some() || format_clause.is_some(),
                 "INSERT FORMAT",
             ),
-            (
-                multi_table_insert_type.is_some()
-                    || !multi_table_into_clauses.is_empty()
-                    || !multi_table_when_clauses.is_empty()
-                    || multi_table_else_clause.is_some(),
-                "INSERT into several tables",
-            ),
+            (several_tables, "INSERT into several tables"),
         ],
     )?;
     run(text, source)?;

@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 
 use crate::bytes::Writer;
 use crate::copy::Options;
-use crate::ddl::{Action, Column, Key};
+use crate::ddl::{Action, Check, Column, Key};
 use crate::index::IndexCommand;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
@@ -43,11 +43,7 @@ fn kind(w: &mut Writer, statement: &Statement) {
             w.bool(t.if_not_exists);
             w.list(&t.columns, column);
             w.list(&t.keys, key);
-            w.list(&t.checks, |w, c| {
-                w.opt(&c.name, name);
-                w.str(&c.condition);
-                w.list(&c.columns, |w, column| w.str(column));
-            });
+            w.list(&t.checks, check);
         }
         Kind::DropTable(d) => {
             w.u8(5);
@@ -94,6 +90,12 @@ fn kind(w: &mut Writer, statement: &Statement) {
             index(w, command);
         }
     }
+}
+
+fn check(w: &mut Writer, check: &Check) {
+    w.opt(&check.name, name);
+    w.str(&check.condition);
+    w.list(&check.columns, |w, column| w.str(column));
 }
 
 fn row_locks(w: &mut Writer, locks: &RowLocks) {

@@ -217,8 +217,9 @@ void tf_plan_release(tf_plan* plan);
  * long as the plan, and is not released. First, of INSERT ... ON CONFLICT DO UPDATE, the update of
  * the rows that are there: it reads the table "\1conflict", which the catalog of its run must have:
  * _rowid (UInt64), the columns e0, e1, ... of the row that was proposed, and t0, t1, ... of the row
- * that is there. Then the data-changing parts of WITH, in their order; the others, and the statement
- * itself, may read what they return as a table of the name that the part's "change" tells. */
+ * that is there. Then the data-changing parts of WITH, in their order; the others, and the
+ * statement itself, may read what they return as a table of the name that the part's "change"
+ * tells. */
 const tf_plan* tf_plan_child(const tf_plan* plan, size_t index);
 
 /* `parameters`: u32 n, n values, cast to the types that the plan inferred. */
@@ -267,8 +268,8 @@ int tf_session_settings(tf_session* session, const tf_sink* out, tf_error* error
  * batches stay valid after the cursor is released. */
 int tf_cursor_schema(const tf_cursor* cursor, struct ArrowSchema* out, tf_error* error);
 int tf_cursor_next(tf_cursor* cursor, struct ArrowArray* out, tf_error* error);
-/* Writes u32 n, n strs: the plan that runs, with what it has counted so far; nothing if the rows are
- * not those of a plan. */
+/* Writes u32 n, n strs: the plan that runs, with what it has counted so far; nothing if the rows
+ * are not those of a plan. */
 int tf_cursor_analysed(const tf_cursor* cursor, const tf_sink* out, tf_error* error);
 void tf_cursor_release(tf_cursor* cursor);
 
@@ -296,9 +297,10 @@ void tf_cursor_release(tf_cursor* cursor);
  *                list str              tables that it reads, each once
  *                opt change            the columns of a change's read side, in this order:
  *                  change: u8 the first column is an INTEGER that says what is done with each row
- *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of the table, list str CHECK
- *                          constraints: unless none, an INTEGER follows: which of them the row
- *                          violates, else NULL; u8 the rest is RETURNING's, opt direct   it can be done without the engine:
+ *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of the
+ *                          table, list str CHECK constraints: unless none, an INTEGER follows: which
+ *                          of them the row violates, else NULL; u8 the rest is RETURNING's,
+ *                          opt direct: it can be done without the engine,
  *                          u8 kind (0 insert, 1 update, 2 delete, 3 merge), name table,
  *                          opt on conflict, str name under which its rows are read ("": none)
  *                  on conflict: u8 what conflicts (0 any unique key, 1 that of the columns, 2 the
@@ -313,8 +315,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *   statement    opt (u8 analyze, u8 verbose, str format)       EXPLAIN in front
  *                u8 kind, then by kind:
  *      0 query         list lock, opt bound limit, opt bound offset
- *                        lock: name table, u8 mode (table::LockMode), u8 wait (0 for ever, 1 nowait,
- *                              2 skip locked). The row ids are the last columns of the rows.
+ *                        lock: name table, u8 mode (table::LockMode), u8 wait (0 for ever,
+ *                              1 nowait, 2 skip locked). The row ids are the last columns of the rows.
  *                        bound (with skip locked only): u8 0, u64 number; or u8 1, u32 parameter
  *      1 insert        name table
  *      2 update        name table

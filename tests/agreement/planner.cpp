@@ -212,7 +212,12 @@ TEST_CASE("what a join knows reaches the scan of its other side") {
         "WHERE item.kind = 'kind 1' AND item.weight < 10";
     CHECK(w.counted(sql, "dynamic_rows_dropped") > 50000);
     const std::string sorted = "SELECT id FROM sale ORDER BY id LIMIT 10";
-    CHECK(w.counted(sorted, "dynamic_zones_skipped") >= 1);
+    // On a busy machine a scan may be done before the sort has learned anything.
+    uint64_t skipped = 0;
+    for (int i = 0; i < 20 && skipped == 0; i++) {
+        skipped = w.counted(sorted, "dynamic_zones_skipped");
+    }
+    CHECK(skipped >= 1);
     w.turn("trefoil.dynamic_filters", false);
     CHECK(w.counted(sql, "dynamic_rows_dropped") == 0);
     w.turn("trefoil.dynamic_filters", true);
