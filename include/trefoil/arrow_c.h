@@ -1,8 +1,9 @@
 /* The Arrow C Data and C Stream interfaces: the structs in which results leave and rows arrive.
  *
- * Layout and rules are those of the Arrow specification ("The Arrow C data interface"): whoever holds a
- * struct calls its `release` once; a null `release` marks a struct that was released or moved from. The
- * guards are the ones the specification names, so that any other Arrow header may be included beside it. */
+ * Layout and rules are those of the Arrow specification ("The Arrow C data interface"): whoever
+ * holds a struct calls its `release` once; a null `release` marks a struct that was released or
+ * moved from. The guards are the ones the specification names, so that any other Arrow header may
+ * be included beside it. */
 
 #pragma once
 

@@ -9,14 +9,15 @@
 //         auto batch = rows->next();
 //         if (!batch.ok()) return fail(batch.status());
 //         if (!batch->has_value()) break;
-//         for (int64_t r = 0; r < (*batch)->row_count(); r++) std::cout << (*batch)->text(r, 0) << "\n";
+//         for (int64_t r = 0; r < (*batch)->row_count(); r++) print((*batch)->text(r, 0));
 //     }
 //
-// All four are handles: they move and are not copied. A Database outlives its Sessions, a Session its
-// Prepared statements and Rows.
+// All four are handles: they move and are not copied. A Database outlives its Sessions, a Session
+// its Prepared statements and Rows.
 //
-// Threads: a Database may be used from any thread. A Session, with its Prepared and Rows, by one thread
-// at a time; only cancel() may be called from another. Open a Session per thread: readers never wait.
+// Threads: a Database may be used from any thread. A Session, with its Prepared and Rows, by one
+// thread at a time; only cancel() may be called from another. Open a Session per thread: readers
+// never wait.
 
 #pragma once
 
@@ -36,7 +37,7 @@
 namespace trefoil {
 
 struct OpenOptions {
-    bool read_only = false;           // may be opened beside the one writer process
+    bool read_only = false;  // may be opened beside the one writer process
     bool create_if_missing = true;
     uint64_t memory_limit_bytes = 0;  // 0: half of the machine's memory
     uint32_t threads = 0;             // 0: one per core
@@ -77,7 +78,8 @@ private:
 };
 
 // An answer: a stream of batches for a query, a count for the rest.
-// Reading on after the Session executed something else is fine: the rows come from their own snapshot.
+// Reading on after the Session executed something else is fine: the rows come from their own
+// snapshot.
 class Rows {
 public:
     struct State;  // the insides, for the library alone
@@ -140,9 +142,9 @@ public:
     }
     Result<Prepared> prepare(std::string_view sql);
 
-    // Appends all rows of an Arrow stream to a table, columns by position, in one transaction (the open
-    // one, if there is one). Takes the stream over. Answers the number of rows; on an error nothing is
-    // appended.
+    // Appends all rows of an Arrow stream to a table, columns by position, in one transaction (the
+    // open one, if there is one). Takes the stream over. Answers the number of rows; on an error
+    // nothing is appended.
     Result<uint64_t> append(std::string_view table, ArrowArrayStream* rows);
 
     // Stops the running statement of this session, which answers 57014. From any thread.
@@ -160,9 +162,9 @@ class Database {
 public:
     struct State;  // the insides, for the library alone
 
-    // Opens the database directory at `path`, creating it if there is none; "" or ":memory:" is a new
-    // database in memory. Errors: 55006 another process writes it (open it read-only); 58030 and XX001
-    // with what is wrong; 0A000 the files are of a newer version.
+    // Opens the database directory at `path`, creating it if there is none; "" or ":memory:" is a
+    // new database in memory. Errors: 55006 another process writes it (open it read-only); 58030
+    // and XX001 with what is wrong; 0A000 the files are of a newer version.
     static Result<Database> open(const std::string& path, const OpenOptions& options = {});
 
     Database(Database&&) noexcept;
@@ -179,8 +181,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// The first statement of `text`, up to and with its semicolon, or nullopt if none is complete. Knows
-// quotes, dollar quotes and comments. What a shell needs to split its input.
+// The first statement of `text`, up to and with its semicolon, or nullopt if none is complete.
+// Knows quotes, dollar quotes and comments. What a shell needs to split its input.
 std::optional<std::string_view> first_statement(std::string_view text);
 // True if `text` holds nothing but space and comments.
 bool is_blank_sql(std::string_view text);

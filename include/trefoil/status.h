@@ -3,9 +3,9 @@
 //     Result<Database> db = Database::open("shop.trefoil");
 //     if (!db.ok()) { std::cerr << db.status().message() << "\n"; return 1; }
 //
-// A Status is a value. The good one is free (a null pointer); a bad one carries a code that says what
-// the caller can do, and beside it what happened: SQLSTATE, message, and where known a detail, a hint
-// and the position in the text of the statement. Both types are [[nodiscard]].
+// A Status is a value. The good one is free (a null pointer); a bad one carries a code that says
+// what the caller can do, and beside it what happened: SQLSTATE, message, and where known a detail,
+// a hint and the position in the text of the statement. Both types are [[nodiscard]].
 
 #pragma once
 
@@ -80,8 +80,8 @@ private:
 template <typename T>
 class [[nodiscard]] Result {
 public:
-    Result(T value) : value_(std::move(value)) {}                  // NOLINT: implicit by design
-    Result(Status status) : value_(std::move(status)) {}           // NOLINT: REQUIRES !status.ok()
+    Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design
+    Result(Status status) : value_(std::move(status)) {}  // NOLINT: REQUIRES !status.ok()
 
     bool ok() const { return std::holds_alternative<T>(value_); }
     // The good status if ok().

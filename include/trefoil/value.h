@@ -1,7 +1,7 @@
 // Value: one SQL value, of any type, that owns its bytes.
 //
-// Values are how parameters go in and how single fields come out; whole results travel as Arrow batches.
-// A Value is copied and compared like an int.
+// Values are how parameters go in and how single fields come out; whole results travel as Arrow
+// batches. A Value is copied and compared like an int.
 
 #pragma once
 
@@ -43,7 +43,8 @@ struct Timestamp {
     auto operator<=>(const Timestamp&) const = default;
 };
 
-// Months, days and nanoseconds are kept apart: a month has no fixed length, a day may have 23 hours.
+// Months, days and nanoseconds are kept apart: a month has no fixed length, a day may have 23
+// hours.
 struct Interval {
     int32_t months = 0;
     int32_t days = 0;

@@ -1,9 +1,9 @@
 // A session: the router of statements.
 //
 //     text ──► cache ──► parsed statement, plan ──► query      access tier, or engine
-//                                                   DML        read side by the engine, rows to a
-//                                                   TableWriter DDL, transactions, settings, COPY
-//                                                   here
+//                                                   DML        read side by the engine,
+//                                                              rows to a TableWriter
+//                                                   others     here
 //
 // Outside BEGIN ... COMMIT each statement is a transaction of its own; one that changes rows and
 // meets a conflict is run again on a newer snapshot. Inside a block a failed statement leaves

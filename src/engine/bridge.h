@@ -5,29 +5,29 @@
  *
  *     C++ -> Rust   tables of functions with a context:  tf_catalog, tf_table, tf_leaf, tf_stream
  *     Rust -> C++   opaque handles:                      tf_engine, tf_session, tf_statement,
- * tf_plan, tf_cursor
+ *                                                        tf_plan, tf_cursor
  *
  * Rows travel as Arrow C Data, uncopied. Cold things (a parsed statement, statistics, settings)
  * travel as bytes in the forms drawn at the end.
  *
  * Rules
  *   1. Structs begin with `version` (TF_BRIDGE_VERSION) and `size` (sizeof); the reader refuses
- * others.
+ *      others.
  *   2. A call that can fail returns 0, or 1 after it has filled *error. Out-parameters are written
- * only on 0. *error arrives zeroed; whoever asked releases it (`if (error.release)
- * error.release(&error)`). No panic and no exception crosses: each side catches its own.
+ *      only on 0. *error arrives zeroed; whoever asked releases it (`if (error.release)
+ *      error.release(&error)`). No panic and no exception crosses: each side catches its own.
  *   3. Bytes are handed over by writing them to the asker's tf_sink during the call; nobody frees
  *      anything. A tf_text is borrowed for the call; strings are UTF-8, not zero-terminated.
  *   4. A struct of functions that is written to an out-parameter is owned by the receiver, who
- * calls its `release` once. tf_catalog alone is borrowed.
+ *      calls its `release` once. tf_catalog alone is borrowed.
  *   5. Threads: tf_catalog, tf_table and tf_leaf are called from several threads at once; a
- * tf_stream from one thread at a time, but not always the same. A tf_engine may be used by several
- * threads at once; a tf_session, tf_plan or tf_cursor by one at a time. None of them may be called
- * from inside a callback. Handles may be released in any order.
+ *      tf_stream from one thread at a time, but not always the same. A tf_engine may be used by
+ *      several threads at once; a tf_session, tf_plan or tf_cursor by one at a time. None of them
+ *      may be called from inside a callback. Handles may be released in any order.
  *   6. `cancel` points to one byte, read atomically, that turns from 0 to 1 to stop the statement
- * (57014). It may be null. It and the catalog must live until the cursor is released; when
- * tf_cursor_release returns, every table, leaf and stream of that run has been released, and no
- * callback is running. */
+ *      (57014). It may be null. It and the catalog must live until the cursor is released; when
+ *      tf_cursor_release returns, every table, leaf and stream of that run has been released, and
+ *      no callback is running. */
 
 #pragma once
 
@@ -69,8 +69,7 @@ typedef struct tf_error {
         struct tf_error* error); /* frees the texts and sets itself to null; never fails */
 } tf_error;
 
-/* ---- What C++ gives: stored data
- * ------------------------------------------------------------------ */
+/* ---- What C++ gives: stored data ------------------------------------------------------- */
 
 /* access::RowProbe: a condition over columns of a leaf that becomes known, and stricter, while the
  * statement runs. Used by one thread at a time. The functions of Rust that may be called from
@@ -170,8 +169,7 @@ typedef struct tf_catalog {
     int (*table_names)(void* context, const tf_sink* out, tf_error* error); /* u32 n, n strs */
 } tf_catalog;
 
-/* ---- What Rust gives: the engine
- * ------------------------------------------------------------------ */
+/* ---- What Rust gives: the engine ------------------------------------------------------- */
 
 typedef struct tf_engine tf_engine;
 typedef struct tf_session tf_session;
@@ -273,8 +271,7 @@ int tf_cursor_next(tf_cursor* cursor, struct ArrowArray* out, tf_error* error);
 int tf_cursor_analysed(const tf_cursor* cursor, const tf_sink* out, tf_error* error);
 void tf_cursor_release(tf_cursor* cursor);
 
-/* ---- Byte forms
- * ------------------------------------------------------------------------------------
+/* ---- Byte forms --------------------------------------------------------------------------
  *
  * Numbers are little-endian; str is u32 length and the bytes; opt X is u8 0, or u8 1 and X; list X
  * is u32 n and n X. expr and value are those of plan/expr_format.h; a value (parameter) may besides

@@ -129,8 +129,7 @@ void LineEditor::State::handle_events() {
             case Interrupts::kResize:
                 el_resize(editor);
                 break;
-            case Interrupts::kContinue:  // back from Ctrl-Z: the terminal was left in its usual
-                                         // mode
+            case Interrupts::kContinue:  // back from Ctrl-Z, which left it in its usual mode
                 el_set(editor, EL_PREP_TERM, 1);
                 el_set(editor, EL_REFRESH);
                 break;

@@ -1,14 +1,12 @@
 // DataFile and FileWriter: bulk bytes beside the root, in files that are written once.
 //
 //     ASSIGN_OR_RETURN(auto writer, store.create_file(FileKind::kSegment));
-//     ASSIGN_OR_RETURN(uint64_t offset, writer->append(column));       // 64-byte aligned
-//     RETURN_IF_ERROR(writer->finish(directory));                      // durable, under its final
-//     name
+//     ASSIGN_OR_RETURN(uint64_t offset, writer->append(column));      // 64-byte aligned
+//     RETURN_IF_ERROR(writer->finish(directory));                     // durable, final name
 //     ... name writer->id() in the manifest, in one WriteTransaction ...
 //
 //     ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, id));
-//     ASSIGN_OR_RETURN(Bytes column, file->read(offset, length));      // a view into the mapped
-//     file
+//     ASSIGN_OR_RETURN(Bytes column, file->read(offset, length));     // a view of the mapped file
 //
 // A file that no committed manifest names is garbage: whoever knows that calls discard(), and the
 // file goes with its last holder; what a crash leaves behind is found by Store::sweep_orphans().

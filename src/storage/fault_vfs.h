@@ -1,8 +1,7 @@
 // FaultVfs: a Vfs that does what it is told at the n-th call: fail, write too little, lie, or kill.
 //
 //     FaultVfs faulty(disk);
-//     faulty.arm({.op = VfsOp::kSync, .call = 3, .error = EIO});   // the third sync from now on
-//     fails
+//     faulty.arm({.op = VfsOp::kSync, .call = 3, .error = EIO});   // the third sync fails
 //     ... run the workload ...
 //     CHECK(faulty.fired());                                       // false: it has fewer syncs
 //

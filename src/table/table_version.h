@@ -2,9 +2,8 @@
 //
 //     base       segments in row-id order, their id ranges disjoint
 //     patches    segments of rows that were updated; their ids lie inside those of base
-//     delta      chunks in memory: what was committed since the last flush, then what the
-//     transaction
-//                that looks has done itself
+//     delta      chunks in memory: what was committed since the last flush, then what
+//                the transaction that looks has done itself
 //     indexes    for each: sorted runs of keys -> row id over base and patches, oldest first; the
 //                chunks of the delta have their own
 //
