@@ -409,10 +409,12 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         multi_table_else_clause,
         ..
     } = insert;
-    let other_or = !matches!(
-        or,
-        None | Some(SqliteOnConflict::Replace | SqliteOnConflict::Ignore)
-    );
+    let known_or = [
+        None,
+        Some(SqliteOnConflict::Replace),
+        Some(SqliteOnConflict::Ignore),
+    ];
+    let other_or = !known_or.contains(or);
     let several_tables = multi_table_insert_type.is_some()
         || !multi_table_into_clauses.is_empty()
         || !multi_table_when_clauses.is_empty()

@@ -6,8 +6,8 @@
 //! come out of each join, those that go through it, and twice those it keeps in memory.
 //!
 //! Semi and anti joins may be applied once the relations they look at are joined, and are where
-//! that is cheapest. Connected sets of up to MAX_EXACT are ordered by dynamic programming over all bushy
-//! trees, larger ones greedily; what is not connected is multiplied at the end, smallest first.
+//! that is cheapest. Connected sets of up to MAX_EXACT are ordered by dynamic programming over all
+//! bushy trees, larger ones greedily; what is not connected is multiplied at the end, smallest first.
 
 use datafusion::common::Column;
 

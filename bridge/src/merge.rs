@@ -4,8 +4,8 @@
 //!
 //! The first WHEN whose kind and condition fit decides. Values are computed for the rows of their
 //! clause alone, so that `THEN UPDATE SET x = 1 / y` divides for nobody else. Rows for which
-//! nothing is done do not leave the plan. With NOT MATCHED BY SOURCE it is a full join, and a column
-//! of the source that is never NULL tells who came without one.
+//! nothing is done do not leave the plan. With NOT MATCHED BY SOURCE it is a full join, and a
+//! column of the source that is never NULL tells who came without one.
 
 use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::Case;

@@ -295,8 +295,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *                opt change            the columns of a change's read side, in this order:
  *                  change: u8 the first column is an INTEGER that says what is done with each row
  *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of the
- *                          table, list str CHECK constraints: unless none, an INTEGER follows: which
- *                          of them the row violates, else NULL; u8 the rest is RETURNING's,
+ *                          table, list str CHECK constraints: unless none, an INTEGER follows:
+ *                          which of them the row violates, else NULL; u8 the rest is RETURNING's,
  *                          opt direct: it can be done without the engine,
  *                          u8 kind (0 insert, 1 update, 2 delete, 3 merge), name table,
  *                          opt on conflict, str name under which its rows are read ("": none)
@@ -313,7 +313,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *                u8 kind, then by kind:
  *      0 query         list lock, opt bound limit, opt bound offset
  *                        lock: name table, u8 mode (table::LockMode), u8 wait (0 for ever,
- *                              1 nowait, 2 skip locked). The row ids are the last columns of the rows.
+ *                              1 nowait, 2 skip locked). Row ids are the last columns of the rows.
  *                        bound (with skip locked only): u8 0, u64 number; or u8 1, u32 parameter
  *      1 insert        name table
  *      2 update        name table

@@ -11,8 +11,8 @@
 namespace trefoil {
 namespace {
 
-const std::vector<std::string> kSwitches = {"trefoil.dynamic_filters",
-                                            "trefoil.join_order", "trefoil.metadata_aggregates"};
+const std::vector<std::string> kSwitches = {"trefoil.dynamic_filters", "trefoil.join_order",
+                                            "trefoil.metadata_aggregates"};
 
 struct Warehouse {
     Warehouse() : db(must(Database::open(":memory:"))), session(must(db.connect())) {
