@@ -409,16 +409,10 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
         multi_table_else_clause,
         ..
     } = insert;
-    let known_or = [
-        None,
-        Some(SqliteOnConflict::Replace),
-        Some(SqliteOnConflict::Ignore),
-    ];
-    let other_or = !known_or.contains(or);
-    let several_tables = multi_table_insert_type.is_some()
-        || !multi_table_into_clauses.is_empty()
-        || !multi_table_when_clauses.is_empty()
-        || multi_table_else_clause.is_some();
+    use SqliteOnConflict::{Ignore, Replace};
+    let other_or = or.is_some_and(|or| !matches!(or, Replace | Ignore));
+    let several_tables = multi_table_insert_type.is_some() || multi_table_else_clause.is_some();
+    let clauses = multi_table_into_clauses.len() + multi_table_when_clauses.len();
     refuse_all(
         text,
         &[
@@ -441,7 +435,7 @@ pub fn insert(text: &Text, insert: &mut Insert) -> Res<ObjectName> {
                 settings.is_some() || format_clause.is_some(),
                 "INSERT FORMAT",
             ),
-            (several_tables, "INSERT into several tables"),
+            (several_tables || clauses > 0, "INSERT into several tables"),
         ],
     )?;
     run(text, source)?;

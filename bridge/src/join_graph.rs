@@ -7,7 +7,8 @@
 //!
 //! Semi and anti joins may be applied once the relations they look at are joined, and are where
 //! that is cheapest. Connected sets of up to MAX_EXACT are ordered by dynamic programming over all
-//! bushy trees, larger ones greedily; what is not connected is multiplied at the end, smallest first.
+//! bushy trees, larger ones greedily; what is not connected is multiplied at the end, smallest
+//! first.
 
 use datafusion::common::Column;
 
