@@ -29,7 +29,7 @@ use crate::check;
 use crate::convert::assignment;
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
-use crate::parse::Name;
+use crate::parse::{Name, bare_name};
 use crate::planner::{Planner, ROWS};
 use crate::suggest;
 use crate::text::{DIALECT, Text, ident_text};
@@ -464,7 +464,7 @@ impl Target {
     fn new(name: &Name, written: &TableWithJoins) -> Target {
         let alias = match &written.relation {
             TableFactor::Table { alias: Some(a), .. } => ident_text(&a.name),
-            _ => name.text.clone(),
+            _ => bare_name(&name.text),
         };
         Target {
             table: name.text.clone(),

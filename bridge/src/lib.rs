@@ -8,7 +8,7 @@
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
 //!     text, check, names, copy, ddl, transaction    what SQL says          suggest, error_text
 //!     dml, change                        changes: what is read, and what comes out
-//!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
+//!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     join_order, join_graph, estimate   what is joined first
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
@@ -43,7 +43,6 @@ mod explain;
 pub mod exports;
 mod files;
 mod filters;
-mod info_schema;
 mod join_graph;
 mod join_order;
 mod leaf;

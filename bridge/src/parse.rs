@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
-use crate::ddl::{self, AlterTable, CreateTable, DropTable};
+use crate::ddl::{self, AlterTable, Comment, CreateTable, CreateTableAs, CreateView, Drop};
 use crate::error::{BridgeError, Res};
 use crate::names;
 use crate::suggest;
@@ -48,7 +48,11 @@ pub enum Kind {
     Delete(Name, Option<With>, Box<Delete>),
     CreateTable(CreateTable),
     AlterTable(AlterTable),
-    DropTable(DropTable),
+    Drop(Drop),
+    CreateView(CreateView),
+    CreateTableAs(CreateTableAs),
+    CreateSchema { name: Name, if_not_exists: bool },
+    Comment(Comment),
     Transaction(transaction::Command),
     Set { name: String, value: Option<String> },
     Show(String),
@@ -321,6 +325,12 @@ impl<'a> Reader<'a> {
         let two = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP") && !second.is_empty();
         let name = match (first.as_str(), second.as_str()) {
             ("CREATE" | "ALTER" | "DROP", "TABLE") => return None,
+            ("CREATE" | "DROP", "VIEW" | "SCHEMA") => return None,
+            ("COMMENT", "ON") => return None,
+            ("CREATE", "TEMP" | "TEMPORARY") if matches!(word(2).as_str(), "TABLE" | "VIEW") => {
+                return None;
+            }
+            ("CREATE", "OR") if word(3) == "VIEW" => return None,
             ("CREATE", "OR" | "UNIQUE" | "TEMP" | "TEMPORARY" | "EXTERNAL" | "UNLOGGED") => {
                 format!("{first} {second} {}", word(2))
             }
@@ -341,9 +351,21 @@ impl<'a> Reader<'a> {
             Ast::Insert(insert) => self.insert(None, insert),
             Ast::Update(update) => self.update(None, update),
             Ast::Delete(delete) => self.delete(None, delete),
+            Ast::CreateTable(table) if table.query.is_some() => {
+                let mut table = ddl::create_table_as(self, table, at)?;
+                self.checked(&mut table.query)?;
+                Ok(Kind::CreateTableAs(table))
+            }
             Ast::CreateTable(table) => ddl::create_table(self, table, at).map(Kind::CreateTable),
+            Ast::CreateView(view) => {
+                let mut view = ddl::create_view(self, view, at)?;
+                self.checked(&mut view.query)?;
+                Ok(Kind::CreateView(view))
+            }
+            Ast::CreateSchema { .. } => ddl::create_schema(self, statement, at),
+            Ast::Comment { .. } => ddl::comment(self, statement, at).map(Kind::Comment),
             Ast::AlterTable(table) => ddl::alter_table(self, table, at).map(Kind::AlterTable),
-            Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
+            Ast::Drop { .. } => ddl::drop(self, statement, at).map(Kind::Drop),
             Ast::Set(set) => self.set(set, at),
             Ast::Reset(reset) => match reset.reset {
                 ast::Reset::ALL => Err(BridgeError::unsupported("RESET ALL").at(at)),
@@ -364,6 +386,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A query whose rows come out under the names that are written in it.
+    fn checked(&mut self, query: &mut Query) -> Res<()> {
+        self.names = names::of_query(query);
+        check::query(self.text, query)
+    }
+
     // WITH ... INSERT, UPDATE or DELETE is a query whose body is that statement.
     fn query(&mut self, mut query: Box<Query>) -> Res<Kind> {
         let is_dml = matches!(
@@ -371,8 +399,7 @@ impl<'a> Reader<'a> {
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_)
         );
         if !is_dml {
-            self.names = names::of_query(&mut query);
-            check::query(self.text, &mut query)?;
+            self.checked(&mut query)?;
             return Ok(Kind::Query(query));
         }
         let with = query.with.take();
@@ -606,18 +633,51 @@ pub fn table_name(text: &Text, name: &ObjectName) -> Res<Name> {
     let position = text.offset(last.span.start).unwrap_or(0) as u32;
     let front: Vec<String> = parts[..parts.len() - 1].iter().map(|i| fold(i)).collect();
     let front: Vec<&str> = front.iter().map(String::as_str).collect();
-    match front.as_slice() {
-        [] | ["public"] | ["trefoil", "public"] => Ok(Name {
-            text: fold(last),
-            position,
-        }),
-        _ => Err(BridgeError::new(
-            "3F000",
-            format!("schema \"{}\" does not exist", front.join(".")),
-        )
-        .at(text.offset(parts[0].span.start))
-        .hint("all tables are in the schema public")),
+    let schema = match front.as_slice() {
+        [] => None,
+        [schema] | ["trefoil", schema] => Some(*schema),
+        _ => {
+            return Err(BridgeError::new(
+                "0A000",
+                format!("references to other databases: \"{}\"", front.join(".")),
+            )
+            .at(text.offset(parts[0].span.start)));
+        }
+    };
+    Ok(Name {
+        text: reference(schema, &fold(last)),
+        position,
+    })
+}
+
+/// A name with or without its schema as one text: catalog::reference.
+pub fn reference(schema: Option<&str>, name: &str) -> String {
+    let part = |text: &str| match text.contains(['.', '"']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_string(),
+    };
+    match schema {
+        Some(schema) => format!("{}.{}", part(schema), part(name)),
+        None => part(name),
     }
+}
+
+/// The name in a reference, without its schema.
+pub fn bare_name(reference: &str) -> String {
+    let (mut name, mut quoted) = (String::new(), false);
+    let mut chars = reference.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                name.push('"');
+                chars.next();
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => name.clear(),
+            c => name.push(c),
+        }
+    }
+    name
 }
 
 fn explainable(kind: &Kind) -> bool {

@@ -17,7 +17,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
 use datafusion::sql::planner::PlannerContext;
-use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 
 use crate::access_query;
 use crate::bytes::{Reader, Writer};
@@ -35,6 +35,7 @@ use crate::planner::Planner;
 use crate::provider::Provider;
 use crate::rules;
 use crate::statement_format::data_type;
+use crate::types::storage_type;
 use crate::value::read_value;
 
 pub struct Plan {
@@ -66,6 +67,8 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     };
     let (logical, change) = match &statement.kind {
         Kind::Query(query) => (plan_query(planner, query.clone())?, None),
+        Kind::CreateView(view) => (plan_query(planner, view.query.clone())?, None),
+        Kind::CreateTableAs(table) => (storable(planner, state, table.query.clone())?, None),
         Kind::CopyTo(copy) => (plan_query(planner, copy.query.clone())?, None),
         Kind::Insert(name, with, ast) => change("Insert", name, dml.insert(name, with, ast)?),
         Kind::Update(name, with, ast) => change("Update", name, dml.update(name, with, ast)?),
@@ -73,7 +76,8 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
         _ => return Err(BridgeError::internal("this statement has no plan")),
     };
     let parameters = parameters_of(&logical)?;
-    let tables = tables_of(&logical)?;
+    let mut tables = tables_of(&logical)?;
+    tables.extend(planner.views());
     let timely = asks_for_time(&logical)?.then(|| logical.clone());
     let optimised = optimise(state, &logical, timely.is_some())?;
     let access = match (&change, &timely) {
@@ -104,13 +108,26 @@ fn change(title: &str, table: &Name, ready: Ready) -> (LogicalPlan, Option<Chang
     (ready.plan, Some(change))
 }
 
-fn plan_query(
-    planner: &Planner,
-    query: Box<datafusion::sql::sqlparser::ast::Query>,
-) -> Res<LogicalPlan> {
+pub fn plan_query(planner: &Planner, query: Box<Query>) -> Res<LogicalPlan> {
     Ok(planner
         .sql()
         .sql_statement_to_plan_with_context(Ast::Query(query), &mut PlannerContext::new())?)
+}
+
+/// The query of CREATE TABLE AS: its columns are of types that tables have.
+fn storable(planner: &Planner, state: &SessionState, query: Box<Query>) -> Res<LogicalPlan> {
+    let plan = plan_query(planner, query)?;
+    let plan = state
+        .analyzer()
+        .execute_and_check(plan, state.config_options(), |_, _| {})?;
+    let schema = plan.schema().clone();
+    let mut columns = Vec::new();
+    for (qualifier, field) in schema.iter() {
+        let column = Expr::Column((qualifier, field).into());
+        let to = storage_type(field.data_type());
+        columns.push(assignment(column, &schema, &to, field.name())?.alias(field.name()));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
 }
 
 fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<LogicalPlan> {

@@ -31,6 +31,13 @@ Result<std::unique_ptr<Store>> open_store(Database::State& db) {
     return Store::open(db.vfs, db.path, options);
 }
 
+// Temporary tables of sessions that did not end as they should.
+Status drop_leftovers(table::TableStore& tables) {
+    ASSIGN_OR_RETURN(table::Transaction txn, tables.begin());
+    RETURN_IF_ERROR(drop_schema_members(txn, catalog::kTemporaryPrefix));
+    return tables.commit(txn);
+}
+
 }  // namespace
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
@@ -58,6 +65,7 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
     ASSIGN_OR_RETURN(db->tables, table::TableStore::open(std::move(store), table_options));
     ASSIGN_OR_RETURN(db->engine, engine::Engine::create(engine_options));
     db->system_tables = make_system_tables(*db);
+    if (!options.read_only) RETURN_IF_ERROR(drop_leftovers(*db->tables));
     return Database(std::move(db));
 }
 

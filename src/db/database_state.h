@@ -35,6 +35,7 @@ struct Database::State {
     std::unique_ptr<engine::Engine> engine;
     access::CounterRegistry table_counters;
     StatementCounters statement_counters;
+    std::atomic<uint64_t> sessions_opened{0};
     access::VirtualTables system_tables;
 };
 

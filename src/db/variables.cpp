@@ -30,9 +30,39 @@ bool is_planner_switch(std::string_view name) {
                        [&](const auto& s) { return s.first == name; });
 }
 
+// 'app, "My Schema", public': the schemas in which names are looked up.
+catalog::SearchPath parse_search_path(std::string_view text) {
+    catalog::SearchPath path;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find(','), text.size());
+        std::string_view part = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        while (part.starts_with(' ')) part.remove_prefix(1);
+        while (part.ends_with(' ')) part.remove_suffix(1);
+        if (part.size() >= 2 && part.starts_with('"') && part.ends_with('"')) {
+            part = part.substr(1, part.size() - 2);
+        }
+        if (!part.empty() && part != "$user") path.emplace_back(part);
+    }
+    return path;
+}
+
+std::string search_path_text(const catalog::SearchPath& path) {
+    std::string text;
+    for (const std::string& schema : path) {
+        text += (text.empty() ? "" : ", ") + catalog::quoted(schema);
+    }
+    return text;
+}
+
 }  // namespace
 
 Result<Answer> Session::State::set_variable(const engine::SetVariable& statement) {
+    if (statement.name == "search_path") {
+        search_path =
+            parse_search_path(statement.value.value_or(std::string(catalog::kPublicSchema)));
+        return done(statement.value ? "SET" : "RESET");
+    }
     if (fixed_setting(db, statement.name)) {
         return Status(Code::kInvalidInput, "55P02",
                       "\"" + statement.name + "\" cannot be changed now")
@@ -65,11 +95,14 @@ Result<Answer> Session::State::show_variable(const engine::ShowVariable& stateme
         }
         rows.push_back({"memory_limit", *fixed_setting(db, "memory_limit"),
                         "memory for queries and for commits that wait to be flushed"});
+        rows.push_back(
+            {"search_path", search_path_text(search_path), "schemas in which names are looked up"});
         rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
         return text_answer({"name", "setting", "description"}, rows, "SHOW");
     }
     std::optional<std::string> value = fixed_setting(db, statement.name);
     if (!value) value = transaction_variable(statement.name);
+    if (statement.name == "search_path") value = search_path_text(search_path);
     if (!value) {
         auto own = settings.get(statement.name);
         if (!own.ok() && statement.name.starts_with("trefoil.") &&
@@ -93,7 +126,10 @@ Result<Answer> Session::State::show_tables() {
 
 Result<Answer> Session::State::describe(const engine::Describe& statement) {
     ASSIGN_OR_RETURN(auto now, catalog());
-    ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*now->version(), statement.table));
+    catalog::TablePtr table = now->resolve(statement.table.text);
+    if (!table || table->kind != catalog::RelationKind::kView) {
+        ASSIGN_OR_RETURN(table, table_to_change(*now->version(), statement.table));
+    }
     std::vector<std::vector<Value>> rows;
     for (uint32_t i = 0; i < table->columns.size(); i++) {
         const catalog::ColumnDef& c = table->columns[i];

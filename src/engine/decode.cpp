@@ -93,6 +93,7 @@ Result<StatementKind> read_create_table(Reader& in) {
     CreateTable create;
     create.table = read_name(in);
     create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
     const uint32_t count = in.u32();
     for (uint32_t i = 0; i < count; i++) {
         ASSIGN_OR_RETURN(ColumnSpec column, read_column(in));
@@ -158,10 +159,16 @@ StatementKind read_set(Reader& in) {
     return set;
 }
 
-StatementKind read_drop_table(Reader& in) {
-    DropTable drop;
-    drop.tables = read_list<Name>(in, read_name);
+catalog::RelationKind read_relation_kind(Reader& in) {
+    return static_cast<catalog::RelationKind>(in.u8() & 3);
+}
+
+StatementKind read_drop(Reader& in) {
+    Drop drop;
+    drop.kind = read_relation_kind(in);
+    drop.names = read_list<Name>(in, read_name);
     drop.if_exists = in.u8() != 0;
+    drop.cascade = in.u8() != 0;
     return drop;
 }
 
@@ -180,6 +187,34 @@ StatementKind read_set_transaction(Reader& in) {
     return set;
 }
 
+StatementKind read_create_view(Reader& in) {
+    CreateView create;
+    create.view = read_name(in);
+    create.or_replace = in.u8() != 0;
+    create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
+    create.columns = read_list<Name>(in, read_name);
+    create.query = read_string(in);
+    return create;
+}
+
+StatementKind read_create_table_as(Reader& in) {
+    CreateTableAs create;
+    create.table = read_name(in);
+    create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
+    return create;
+}
+
+StatementKind read_comment(Reader& in) {
+    Comment comment;
+    comment.name = read_name(in);
+    comment.kind = read_relation_kind(in);
+    comment.column = read_optional(in, read_name);
+    comment.text = read_optional(in, read_string);
+    return comment;
+}
+
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
@@ -193,7 +228,7 @@ Result<StatementKind> read_kind(Reader& in) {
         case 4:
             return read_create_table(in);
         case 5:
-            return read_drop_table(in);
+            return read_drop(in);
         case 6:
             return StatementKind(Begin{read_modes(in)});
         case 7:
@@ -224,6 +259,17 @@ Result<StatementKind> read_kind(Reader& in) {
             return StatementKind(Release{read_name(in)});
         case 43:
             return read_set_transaction(in);
+        case 31:
+            return read_create_view(in);
+        case 32:
+            return read_create_table_as(in);
+        case 33: {
+            CreateSchema create{read_name(in)};
+            create.if_not_exists = in.u8() != 0;
+            return StatementKind(std::move(create));
+        }
+        case 34:
+            return read_comment(in);
         default:
             return malformed("statement");
     }

@@ -69,28 +69,54 @@ Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
     for (const auto& [id, rows_matter] : txn.state_.altered) {
         RETURN_IF_ERROR(check_alterable(txn, id, rows_matter, next));
         catalog = catalog.without_table(id);
+        catalog::TablePtr def = txn.view()->catalog->find(id);
+        change.defined.push_back(def);
+        if (def->kind != catalog::RelationKind::kTable) continue;
         auto altered = std::make_shared<TableVersion>(*next.tables.at(id));
-        altered->set_definition(txn.view()->catalog->find(id));
-        change.defined.push_back(altered->def_ptr());
+        altered->set_definition(std::move(def));
         next.tables[id] = std::move(altered);
     }
     for (uint32_t id : txn.state_.created) {
         catalog::TablePtr def = txn.view()->catalog->find(id);
-        next.tables[id] = std::make_shared<const TableVersion>(def);
         change.defined.push_back(def);
+        if (def->kind != catalog::RelationKind::kTable) continue;
+        next.tables[id] = std::make_shared<const TableVersion>(def);
     }
     for (const catalog::TablePtr& def : change.defined) {
-        if (catalog.has_relation(def->name)) {
-            return {Code::kInvalidInput, "42P07", "table \"" + def->name + "\" already exists"};
+        if (auto namesake = catalog.find(def->schema_name, def->name)) {
+            return already_exists(*namesake);
         }
+        if (catalog.find_by_index(def->schema_name, def->name)) return name_taken(def->name);
         for (const catalog::IndexDef& index : def->indexes) {
-            if (!catalog.has_relation(index.name)) continue;
-            return {Code::kInvalidInput, "42P07", "relation \"" + index.name + "\" already exists"};
+            if (catalog.has_relation(def->schema_name, index.name)) return name_taken(index.name);
         }
         catalog = catalog.with_table(def);
     }
+    RETURN_IF_ERROR(check_dependencies(change, *txn.snapshot()->catalog, catalog));
     if (txn.state_.changed_catalog) {
         next.catalog = std::make_shared<const catalog::Catalog>(std::move(catalog));
+    }
+    return {};
+}
+
+// What was made needs what it depends on, and nothing may depend on what was dropped.
+Status CommitGroup::check_dependencies(const Change& change, const catalog::Catalog& before,
+                                       const catalog::Catalog& after) {
+    const Status gone = Status::conflict(
+        "conflict: another transaction dropped what this one needs, or uses what it drops");
+    for (const catalog::TablePtr& def : change.defined) {
+        if (!def->schema_name.empty() && !after.has_schema(def->schema_name)) return gone;
+        for (uint32_t id : def->depends_on) {
+            if (!after.find(id)) return gone;
+        }
+    }
+    for (uint32_t id : change.dropped) {
+        if (!after.dependents(id).empty()) return gone;
+        catalog::TablePtr def = before.find(id);
+        if (!def || def->kind != catalog::RelationKind::kSchema) continue;
+        for (const catalog::TablePtr& member : after.relations()) {
+            if (member->schema_name == def->name) return gone;
+        }
     }
     return {};
 }
@@ -104,7 +130,8 @@ Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool ro
         return Status::conflict("conflict: table \"" + def->name +
                                 "\" was altered by another transaction since this one began");
     }
-    if (rows_matter && newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
+    if (rows_matter && def->kind == catalog::RelationKind::kTable &&
+        newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
         return conflict(*def);
     }
     return {};

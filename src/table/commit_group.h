@@ -49,6 +49,8 @@ private:
     Status apply_catalog(Transaction& txn, Change& change);
     static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
                                   const Version& newest);
+    static Status check_dependencies(const Change& change, const catalog::Catalog& before,
+                                     const catalog::Catalog& after);
     Status apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
                        const StagedKeys& staged, Change& change);
     Status kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,

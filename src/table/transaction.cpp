@@ -9,6 +9,17 @@
 
 namespace trefoil::table {
 
+Status already_exists(const catalog::TableDef& relation) {
+    const bool schema = relation.kind == catalog::RelationKind::kSchema;
+    return {Code::kInvalidInput, schema ? "42P06" : "42P07",
+            std::string(catalog::kind_name(relation.kind)) + " \"" +
+                (schema ? relation.name : relation.full_name()) + "\" already exists"};
+}
+
+Status name_taken(const std::string& index) {
+    return {Code::kInvalidInput, "42P07", "relation \"" + index + "\" already exists"};
+}
+
 uint64_t ActiveTransactions::add() {
     std::lock_guard lock(mutex_);
     snapshots_[next_] = 0;  // as old as can be, until it is known
@@ -69,10 +80,11 @@ void Transaction::set_table(std::shared_ptr<const TableVersion> table) {
 Status Transaction::create_table(catalog::TableDef table) {
     RETURN_IF_ERROR(check_writable());
     RETURN_IF_ERROR(catalog::validate(table));
-    if (state_.view->catalog->has_relation(table.name)) {
-        const char* what = state_.view->catalog->find(table.name) ? "table" : "relation";
-        return {Code::kInvalidInput, "42P07",
-                std::string(what) + " \"" + table.name + "\" already exists"};
+    if (auto namesake = state_.view->catalog->find(table.schema_name, table.name)) {
+        return already_exists(*namesake);
+    }
+    if (state_.view->catalog->find_by_index(table.schema_name, table.name)) {
+        return name_taken(table.name);
     }
     RETURN_IF_ERROR(catalog::name_indexes(table, *state_.view->catalog));
     table.id = store_->next_table_id_++;
@@ -81,7 +93,9 @@ Status Transaction::create_table(catalog::TableDef table) {
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
     next->catalog = std::make_shared<const catalog::Catalog>(next->catalog->with_table(def));
-    next->tables[def->id] = std::make_shared<const TableVersion>(def);
+    if (def->kind == catalog::RelationKind::kTable) {
+        next->tables[def->id] = std::make_shared<const TableVersion>(def);
+    }
     state_.view = std::move(next);
     state_.created.insert(def->id);
     state_.changed_catalog = true;
@@ -105,18 +119,21 @@ Status Transaction::drop_table(uint32_t table_id) {
 Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
     RETURN_IF_ERROR(check_writable());
     RETURN_IF_ERROR(catalog::validate(table));
-    catalog::TablePtr namesake = state_.view->catalog->find(table.name);
-    if ((namesake && namesake->id != table.id) || state_.view->catalog->find_by_index(table.name)) {
-        return {Code::kInvalidInput, "42P07", "table \"" + table.name + "\" already exists"};
+    catalog::TablePtr namesake = state_.view->catalog->find(table.schema_name, table.name);
+    if (namesake && namesake->id != table.id) return already_exists(*namesake);
+    if (state_.view->catalog->find_by_index(table.schema_name, table.name)) {
+        return name_taken(table.name);
     }
     table.finish();
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
     next->catalog = std::make_shared<const catalog::Catalog>(
         next->catalog->without_table(def->id).with_table(def));
-    auto altered = std::make_shared<TableVersion>(*next->tables.at(def->id));
-    altered->set_definition(def);
-    next->tables[def->id] = std::move(altered);
+    if (def->kind == catalog::RelationKind::kTable) {
+        auto altered = std::make_shared<TableVersion>(*next->tables.at(def->id));
+        altered->set_definition(def);
+        next->tables[def->id] = std::move(altered);
+    }
     state_.view = std::move(next);
     if (!state_.created.contains(def->id)) state_.altered[def->id] |= rows_matter;
     state_.changed_catalog = true;

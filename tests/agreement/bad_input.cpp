@@ -198,7 +198,7 @@ TEST_CASE("what is not there yet is refused by name and place") {
     for (const Case& c : std::initializer_list<Case>{
              {"CREATE INDEX i ON person (age)", "CREATE", "CREATE INDEX"},
              {"ALTER TABLE person OWNER TO me", "ALTER", "ALTER TABLE ... OWNER TO"},
-             {"CREATE VIEW v AS SELECT 1", "CREATE", "CREATE VIEW"},
+             {"CREATE MATERIALIZED VIEW v AS SELECT 1", "CREATE", "CREATE MATERIALIZED"},
              {"TRUNCATE person", "TRUNCATE", "TRUNCATE"},
              {"COMMIT PREPARED 'x'", "PREPARED", "COMMIT PREPARED"},
              {"UPDATE OR IGNORE person SET age = 1", "", "UPDATE OR"},
@@ -207,7 +207,7 @@ TEST_CASE("what is not there yet is refused by name and place") {
              {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "a INT", "UNIQUE"},
              {"CREATE TABLE t (a INT CHECK (a > 0))", "a INT", "CHECK"},
              {"CREATE TABLE t (a INT REFERENCES person)", "a INT", "FOREIGN KEY"},
-             {"CREATE TABLE t AS SELECT 1", "CREATE", "CREATE TABLE AS"},
+             {"CREATE UNLOGGED TABLE t (a INT)", "CREATE", "CREATE UNLOGGED TABLE"},
              {"SELECT * FROM person FOR UPDATE", "FOR", "FOR UPDATE"},
              {"BEGIN ISOLATION LEVEL SERIALIZABLE", "", "SERIALIZABLE"},
              {"COPY person FROM STDIN", "STDIN", "STDIN"},
