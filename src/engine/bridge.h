@@ -168,6 +168,10 @@ typedef struct tf_catalog {
     /* No table of this name: 0, with out->release left null. */
     int (*find)(void* context, tf_text name, uint8_t row_ids, tf_table* out, tf_error* error);
     int (*table_names)(void* context, const tf_sink* out, tf_error* error); /* u32 n, n strs */
+    /* Writes str name with its schema, list str schemas in which names in it are looked up, str
+     * query, list str columns. No view of this
+     * name: *has is 0. */
+    int (*view)(void* context, tf_text name, const tf_sink* out, uint8_t* has, tf_error* error);
 } tf_catalog;
 
 /* ---- What Rust gives: the engine
@@ -217,8 +221,9 @@ void tf_plan_release(tf_plan* plan);
  * long as the plan, and is not released. First, of INSERT ... ON CONFLICT DO UPDATE, the update of
  * the rows that are there: it reads the table "\1conflict", which the catalog of its run must have:
  * _rowid (UInt64), the columns e0, e1, ... of the row that was proposed, and t0, t1, ... of the row
- * that is there. Then the data-changing parts of WITH, in their order; the others, and the statement
- * itself, may read what they return as a table of the name that the part's "change" tells. */
+ * that is there. Then the data-changing parts of WITH, in their order; the others, and the
+ * statement itself, may read what they return as a table of the name that the part's "change"
+ * tells. */
 const tf_plan* tf_plan_child(const tf_plan* plan, size_t index);
 
 /* `parameters`: u32 n, n values, cast to the types that the plan inferred. */
@@ -267,8 +272,8 @@ int tf_session_settings(tf_session* session, const tf_sink* out, tf_error* error
  * batches stay valid after the cursor is released. */
 int tf_cursor_schema(const tf_cursor* cursor, struct ArrowSchema* out, tf_error* error);
 int tf_cursor_next(tf_cursor* cursor, struct ArrowArray* out, tf_error* error);
-/* Writes u32 n, n strs: the plan that runs, with what it has counted so far; nothing if the rows are
- * not those of a plan. */
+/* Writes u32 n, n strs: the plan that runs, with what it has counted so far; nothing if the rows
+ * are not those of a plan. */
 int tf_cursor_analysed(const tf_cursor* cursor, const tf_sink* out, tf_error* error);
 void tf_cursor_release(tf_cursor* cursor);
 
@@ -281,7 +286,8 @@ void tf_cursor_release(tf_cursor* cursor);
  * u8 1.
  *
  *   type         str Arrow format; if it is "+l", then the element's type
- *   name         str text (folded to lower case unless quoted), u32 byte offset in the statement
+ *   name         str text (folded to lower case unless quoted; of what may have a schema, a
+ *                catalog::Reference), u32 byte offset in the statement
  *   options      list of (str lower-case name, str value); a flag without a value has "true"
  *
  *   statistics   opt u64 rows, opt u64 bytes, list of (opt u64 nulls, opt u64 distinct,
@@ -293,12 +299,13 @@ void tf_cursor_release(tf_cursor* cursor);
  *                opt access            the statement needs no algebra:
  *                  access: str table, list u32 projection, list expr filters, opt expr limit,
  *                          opt expr offset
- *                list str              tables that it reads, each once
+ *                list str              tables and views that it reads, each once
  *                opt change            the columns of a change's read side, in this order:
  *                  change: u8 the first column is an INTEGER that says what is done with each row
- *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of the table, list str CHECK
- *                          constraints: unless none, an INTEGER follows: which of them the row
- *                          violates, else NULL; u8 the rest is RETURNING's, opt direct   it can be done without the engine:
+ *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of
+ *                          the table, list str CHECK constraints: unless none, an INTEGER follows:
+ *                          which of them the row violates, else NULL; u8 the rest is RETURNING's,
+ *                          opt direct   it can be done without the engine;
  *                          u8 kind (0 insert, 1 update, 2 delete, 3 merge), name table,
  *                          opt on conflict, str name under which its rows are read ("": none)
  *                  on conflict: u8 what conflicts (0 any unique key, 1 that of the columns, 2 the
@@ -313,31 +320,23 @@ void tf_cursor_release(tf_cursor* cursor);
  *   statement    opt (u8 analyze, u8 verbose, str format)       EXPLAIN in front
  *                u8 kind, then by kind:
  *      0 query         list lock, opt bound limit, opt bound offset
- *                        lock: name table, u8 mode (table::LockMode), u8 wait (0 for ever, 1 nowait,
- *                              2 skip locked). The row ids are the last columns of the rows.
- *                        bound (with skip locked only): u8 0, u64 number; or u8 1, u32 parameter
- *      1 insert        name table
- *      2 update        name table
- *      3 delete        name table
- *      4 create table  name, u8 if_not_exists, list column, list key, list check
- *                        column: name, type, opt u32 char length, u8 not_null, opt str default,
- *                                u8 the default may differ from row to row
- *                        key:    opt name constraint, u8 primary, list name columns
- *                        check:  opt name constraint, str condition, list str columns it uses
- *      5 drop table    list name, u8 if_exists
- *      6 begin         modes
- *                        modes: u8 isolation (0 not said, 1 read uncommitted, 2 read committed,
- *                               3 repeatable read, 4 serializable), opt u8 read_only
- *      7 commit        u8 and chain
- *      8 rollback      u8 and chain
- *      9 set           str name, opt str value
- *     10 show          str name
- *     11 show tables
- *     12 describe      name
- *     13 copy from     name table, list name columns, str file, options
- *     14 copy to       str file, options
- *     15 house         u8 action (0 checkpoint, 1 check, 2 integrity check, 3 vacuum, 4 backup,
- *                      5 export, 6 import), opt name table, str directory, options
+ *                        lock: name table, u8 mode (table::LockMode), u8 wait (0 for ever, 1
+ * nowait, 2 skip locked). The row ids are the last columns of the rows. bound (with skip locked
+ * only): u8 0, u64 number; or u8 1, u32 parameter 1 insert        name table 2 update        name
+ * table 3 delete        name table 4 create table  name, u8 if_not_exists, u8 temporary, list
+ * column, list key, list check column: name, type, opt u32 char length, u8 not_null, opt str
+ * default, u8 the default may differ from row to row key:    opt name constraint, u8 primary, list
+ * name columns check:  opt name constraint, str condition, list str columns it uses 5 drop u8
+ * catalog::RelationKind, list name, u8 if_exists, u8 cascade 6 begin         modes modes: u8
+ * isolation (0 not said, 1 read uncommitted, 2 read committed, 3 repeatable read, 4 serializable),
+ * opt u8 read_only 7 commit        u8 and chain 8 rollback      u8 and chain 9 set           str
+ * name, opt str value 10 show          str name 11 show tables 12 describe      name 13 copy from
+ * name table, list name columns, str file, options 14 copy to       str file, options 15 house u8
+ * action (0 checkpoint, 1 check, 2 integrity check, 3 vacuum, 4 backup, 5 export, 6 import), opt
+ * name table, str directory, options 31 create view   name, u8 or_replace, u8 if_not_exists, u8
+ * temporary, list name columns, str query 32 create table as   name, u8 if_not_exists, u8 temporary
+ *     33 create schema name, u8 if_not_exists
+ *     34 comment       name, u8 catalog::RelationKind, opt name column, opt str text
  *     30 alter table   name, u8 if_exists, list action
  *                        action: u8 kind (engine::AlterAction::Kind); column if it adds one or sets
  *                                a type, else name; name new name; u8 flags (1 IF [NOT] EXISTS,
