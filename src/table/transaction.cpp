@@ -77,9 +77,10 @@ void Transaction::keep_named_files() {
         }
     }
     for (const auto& [table_id, rows_matter] : state_.altered) {
-        const TableVersion& table = *state_.view->tables.at(table_id);
-        for (size_t i = 0; i < table.index_count(); i++) {
-            for (const RunPart& r : table.runs(i)) staged_.keep(*r.run->file());
+        const TableVersionPtr table = state_.view->find(table_id);
+        if (!table) continue;  // a view has no files
+        for (size_t i = 0; i < table->index_count(); i++) {
+            for (const RunPart& r : table->runs(i)) staged_.keep(*r.run->file());
         }
     }
 }
