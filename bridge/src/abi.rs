@@ -176,6 +176,9 @@ pub struct TfCatalog {
     pub find:
         Option<unsafe extern "C" fn(*mut c_void, TfText, u8, *mut TfTable, *mut TfError) -> c_int>,
     pub table_names: WriteBytes,
+    pub view: Option<
+        unsafe extern "C" fn(*mut c_void, TfText, *const TfSink, *mut u8, *mut TfError) -> c_int,
+    >,
 }
 
 #[repr(C)]

@@ -49,6 +49,7 @@ impl Run {
                 context: std::ptr::null_mut(),
                 find: None,
                 table_names: None,
+                view: None,
             }
         } else {
             unsafe { *catalog }
@@ -111,6 +112,28 @@ impl Run {
         Ok(Some(table))
     }
 
+    /// The view of this name, None if there is none.
+    pub fn view(self: &Arc<Self>, name: &str) -> Res<Option<View>> {
+        let Some(view) = self.catalog.view else {
+            return Ok(None);
+        };
+        let _guard = self.enter()?;
+        let mut has = 0u8;
+        let name = TfText::borrow(name.as_bytes());
+        let context = self.catalog.context;
+        let bytes = collect(|sink, e| unsafe { view(context, name, sink, &mut has, e) })?;
+        if has == 0 {
+            return Ok(None);
+        }
+        let mut r = Reader::new(&bytes);
+        Ok(Some(View {
+            name: r.str()?.to_string(),
+            path: r.list(|r| Ok(r.str()?.to_string()))?,
+            query: r.str()?.to_string(),
+            columns: r.list(|r| Ok(r.str()?.to_string()))?,
+        }))
+    }
+
     pub fn table_names(self: &Arc<Self>) -> Res<Vec<String>> {
         if self.catalog.table_names.is_none() {
             return Ok(Vec::new());
@@ -139,6 +162,14 @@ impl Run {
             .expect("live");
         self.over.store(true, Ordering::Release);
     }
+}
+
+/// access::ViewText.
+pub struct View {
+    pub name: String,
+    pub path: Vec<String>,
+    pub query: String,
+    pub columns: Vec<String>,
 }
 
 /// Counts one thing of C++ as alive.

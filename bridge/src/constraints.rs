@@ -15,6 +15,7 @@ use crate::change::refuse_aggregates;
 use crate::ddl::CreateTable;
 use crate::dml::parse_expression;
 use crate::error::{BridgeError, Res};
+use crate::parse::bare_name;
 use crate::planner::Planner;
 use crate::types::sql_name;
 
@@ -48,7 +49,7 @@ pub fn validate(state: &Arc<SessionState>, table: &mut CreateTable) -> Res<()> {
     }
     let run = unsafe { Run::new(std::ptr::null(), std::ptr::null()) }?;
     let planner = Planner::new(state, &run);
-    let name = TableReference::bare(table.table.text.as_str());
+    let name = TableReference::bare(bare_name(&table.table.text));
     let fields = table.columns.iter().map(|c| {
         let field = Field::new(&c.name.text, c.data_type.clone(), true);
         (Some(name.clone()), Arc::new(field))

@@ -1,4 +1,4 @@
-//! CREATE, ALTER and DROP TABLE as plain values. Every clause that is not understood is an error
+//! CREATE, ALTER, DROP and COMMENT as plain values. Every clause that is not understood is an error
 //! with its name.
 
 use std::ops::ControlFlow;
@@ -7,15 +7,18 @@ use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, CheckConstraint,
-    ColumnDef, ColumnOption, CreateTable as CreateTableAst, DataType as SqlType, DropBehavior,
-    Expr, Ident, IndexColumn, KeyOrIndexDisplay, NullsDistinctOption, ObjectType,
-    PrimaryKeyConstraint, RenameTableNameKind, Spanned, Statement as Ast, TableConstraint,
-    UniqueConstraint, visit_expressions_mut,
+    ColumnDef, ColumnOption, CommentObject, CreateTable as CreateTableAst, CreateTableOptions,
+    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, Ident, IndexColumn,
+    KeyOrIndexDisplay, NullsDistinctOption, ObjectType, PrimaryKeyConstraint, Query,
+    RenameTableNameKind, SchemaName, Spanned, Statement as Ast, TableConstraint, UniqueConstraint,
+    visit_expressions_mut,
 };
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::check;
 use crate::error::{BridgeError, Res};
-use crate::parse::{Name, Reader};
+use crate::parse::{Kind, Name, Reader};
 use crate::types::{arrow_type, char_length};
 
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub struct Check {
 pub struct CreateTable {
     pub table: Name,
     pub if_not_exists: bool,
+    pub temporary: bool,
     pub columns: Vec<Column>,
     pub keys: Vec<Key>,
     pub checks: Vec<Check>,
@@ -96,10 +100,48 @@ pub struct AlterTable {
     pub actions: Vec<Action>,
 }
 
+/// catalog::RelationKind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RelationKind {
+    Table = 0,
+    View = 1,
+    Sequence = 2,
+    Schema = 3,
+}
+
 #[derive(Debug)]
-pub struct DropTable {
-    pub tables: Vec<Name>,
+pub struct Drop {
+    pub kind: RelationKind,
+    pub names: Vec<Name>,
     pub if_exists: bool,
+    pub cascade: bool,
+}
+
+#[derive(Debug)]
+pub struct CreateView {
+    pub view: Name,
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    pub temporary: bool,
+    pub columns: Vec<Name>,
+    pub text: String,
+    pub query: Box<Query>,
+}
+
+#[derive(Debug)]
+pub struct CreateTableAs {
+    pub table: Name,
+    pub if_not_exists: bool,
+    pub temporary: bool,
+    pub query: Box<Query>,
+}
+
+#[derive(Debug)]
+pub struct Comment {
+    pub kind: RelationKind,
+    pub name: Name,
+    pub column: Option<Name>,
+    pub text: Option<String>,
 }
 
 pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<CreateTable> {
@@ -107,6 +149,7 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
     let mut table = CreateTable {
         table: r.table_name(&ast.name)?,
         if_not_exists: ast.if_not_exists,
+        temporary: ast.temporary,
         columns: Vec::new(),
         keys: Vec::new(),
         checks: Vec::new(),
@@ -155,13 +198,12 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
 fn refuse_clauses(ast: &CreateTableAst, at: Option<usize>) -> Res<()> {
     let plain = CreateTableBuilder::new(ast.name.clone())
         .if_not_exists(ast.if_not_exists)
+        .temporary(ast.temporary)
         .columns(ast.columns.clone())
         .constraints(ast.constraints.clone())
         .build();
     let named = [
         (ast.or_replace, "CREATE OR REPLACE TABLE"),
-        (ast.temporary, "CREATE TEMPORARY TABLE"),
-        (ast.query.is_some(), "CREATE TABLE AS"),
         (ast.like.is_some(), "CREATE TABLE LIKE"),
         (ast.partition_by.is_some(), "PARTITION BY"),
         (ast.partition_of.is_some(), "PARTITION OF"),
@@ -507,13 +549,13 @@ fn column_action(r: &Reader, column: &Ident, op: AlterColumnOperation) -> Res<Ac
     })
 }
 
-pub fn drop_table(r: &Reader, ast: Ast, at: Option<usize>) -> Res<DropTable> {
+pub fn drop(r: &Reader, ast: Ast, at: Option<usize>) -> Res<Drop> {
     let Ast::Drop {
         object_type,
         if_exists,
         names,
         cascade,
-        restrict: _, // nothing depends on a table yet, so RESTRICT always holds
+        restrict: _, // the default
         purge,
         temporary,
         table,
@@ -521,18 +563,154 @@ pub fn drop_table(r: &Reader, ast: Ast, at: Option<usize>) -> Res<DropTable> {
     else {
         return Err(BridgeError::internal("not DROP"));
     };
-    if object_type != ObjectType::Table {
-        return Err(BridgeError::unsupported(format!("DROP {object_type}")).at(at));
+    let kind = match object_type {
+        ObjectType::Table => RelationKind::Table,
+        ObjectType::View => RelationKind::View,
+        ObjectType::Schema => RelationKind::Schema,
+        other => return Err(BridgeError::unsupported(format!("DROP {other}")).at(at)),
+    };
+    if purge || temporary || table.is_some() {
+        return Err(BridgeError::unsupported("DROP with such options").at(at));
     }
-    if cascade || purge || temporary || table.is_some() {
-        return Err(BridgeError::unsupported("DROP TABLE with CASCADE or other options").at(at));
-    }
-    Ok(DropTable {
-        tables: names
+    Ok(Drop {
+        kind,
+        names: names
             .iter()
             .map(|n| r.table_name(n))
             .collect::<Res<Vec<_>>>()?,
         if_exists,
+        cascade,
+    })
+}
+
+pub fn create_table_as(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<CreateTableAs> {
+    let plain = CreateTableBuilder::new(ast.name.clone())
+        .if_not_exists(ast.if_not_exists)
+        .temporary(ast.temporary)
+        .query(ast.query.clone())
+        .build();
+    if plain != ast {
+        return Err(BridgeError::unsupported("CREATE TABLE AS with other clauses").at(at));
+    }
+    let Some(query) = ast.query else {
+        return Err(BridgeError::internal("not CREATE TABLE AS"));
+    };
+    Ok(CreateTableAs {
+        table: r.table_name(&ast.name)?,
+        if_not_exists: ast.if_not_exists,
+        temporary: ast.temporary,
+        query,
+    })
+}
+
+pub fn create_view(r: &Reader, ast: CreateViewAst, at: Option<usize>) -> Res<CreateView> {
+    let odd = [
+        (ast.or_alter, "CREATE OR ALTER VIEW"),
+        (ast.materialized, "CREATE MATERIALIZED VIEW"),
+        (ast.secure, "CREATE SECURE VIEW"),
+        (ast.with_no_schema_binding, "WITH NO SCHEMA BINDING"),
+        (ast.copy_grants, "COPY GRANTS"),
+        (ast.comment.is_some(), "COMMENT in CREATE VIEW"),
+        (!ast.cluster_by.is_empty(), "CLUSTER BY"),
+        (ast.to.is_some(), "TO"),
+        (ast.params.is_some(), "these parameters of a view"),
+        (
+            ast.options != CreateTableOptions::None,
+            "CREATE VIEW WITH (options)",
+        ),
+        (
+            ast.columns
+                .iter()
+                .any(|c| c.data_type.is_some() || c.options.is_some()),
+            "types and options of a view's columns",
+        ),
+    ];
+    for (found, what) in odd {
+        if found {
+            return Err(BridgeError::unsupported(what).at(at));
+        }
+    }
+    Ok(CreateView {
+        view: r.table_name(&ast.name)?,
+        or_replace: ast.or_replace,
+        if_not_exists: ast.if_not_exists,
+        temporary: ast.temporary,
+        columns: ast.columns.iter().map(|c| r.ident(&c.name)).collect(),
+        text: text_after_as(r),
+        query: ast.query,
+    })
+}
+
+/// What stands behind the first AS that is in no parentheses.
+fn text_after_as(r: &Reader) -> String {
+    let mut depth = 0;
+    for token in &r.text.tokens {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            Token::Word(w) if depth == 0 && w.quote_style.is_none() && w.keyword == Keyword::AS => {
+                let from = r.text.offset(token.span.end).unwrap_or(0);
+                let rest = r.text.sql[from..].trim();
+                return rest.trim_end_matches(';').trim_end().to_string();
+            }
+            _ => {}
+        }
+    }
+    String::new()
+}
+
+pub fn create_schema(r: &Reader, ast: Ast, at: Option<usize>) -> Res<Kind> {
+    let Ast::CreateSchema {
+        schema_name,
+        if_not_exists,
+        with: None,
+        options: None,
+        default_collate_spec: None,
+        clone: None,
+    } = ast
+    else {
+        return Err(BridgeError::unsupported("CREATE SCHEMA with options").at(at));
+    };
+    match schema_name {
+        SchemaName::Simple(name) if name.0.len() == 1 => Ok(Kind::CreateSchema {
+            name: r.table_name(&name)?,
+            if_not_exists,
+        }),
+        _ => Err(BridgeError::unsupported("CREATE SCHEMA with such a name").at(at)),
+    }
+}
+
+pub fn comment(r: &Reader, ast: Ast, at: Option<usize>) -> Res<Comment> {
+    let Ast::Comment {
+        object_type,
+        object_name,
+        comment,
+        if_exists: false,
+    } = ast
+    else {
+        return Err(BridgeError::unsupported("COMMENT IF EXISTS").at(at));
+    };
+    let kind = match object_type {
+        CommentObject::Table | CommentObject::Column => RelationKind::Table,
+        CommentObject::View => RelationKind::View,
+        CommentObject::Sequence => RelationKind::Sequence,
+        CommentObject::Schema => RelationKind::Schema,
+        other => return Err(BridgeError::unsupported(format!("COMMENT ON {other}")).at(at)),
+    };
+    let mut name = object_name;
+    let mut column = None;
+    if object_type == CommentObject::Column {
+        let last = name.0.pop();
+        column = last.as_ref().and_then(|p| p.as_ident()).map(|i| r.ident(i));
+        if name.0.is_empty() || column.is_none() {
+            return Err(BridgeError::new("42601", "COMMENT ON COLUMN needs table.column").at(at));
+        }
+    }
+    Ok(Comment {
+        kind,
+        name: r.table_name(&name)?,
+        column,
+        text: comment,
     })
 }
 

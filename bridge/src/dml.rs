@@ -32,7 +32,7 @@ use crate::dependent;
 use crate::direct;
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
-use crate::parse::Name;
+use crate::parse::{Name, bare_name};
 use crate::parse_change::is_change;
 use crate::plan::Plan;
 use crate::planner::{Planner, ROWS};
@@ -505,7 +505,7 @@ impl Target {
     pub fn of_factor(name: &Name, written: &TableFactor) -> Target {
         let alias = match written {
             TableFactor::Table { alias: Some(a), .. } => ident_text(&a.name),
-            _ => name.text.clone(),
+            _ => bare_name(&name.text),
         };
         Target {
             table: name.text.clone(),
@@ -563,7 +563,7 @@ fn one_of(query: &Query, i: usize, width: usize) -> Res<SqlExpr> {
 pub fn insert_alias(name: &Name, ast: &Insert) -> String {
     match &ast.table_alias {
         Some(alias) => ident_text(&alias.alias),
-        None => name.text.clone(),
+        None => bare_name(&name.text),
     }
 }
 

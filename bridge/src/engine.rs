@@ -18,8 +18,8 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio::runtime::Runtime;
 
 use crate::error::{BridgeError, Res, from_io};
-use crate::info_schema::{CATALOG, SCHEMA};
 use crate::options::Options as OurOptions;
+use crate::planner::{CATALOG, SCHEMA};
 use crate::pool::{Limit, SharedPool};
 use crate::rules;
 

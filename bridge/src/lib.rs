@@ -9,7 +9,7 @@
 //!     text, check, dialect, names, copy, ddl, index, transaction, row_locks       what SQL says
 //!     suggest, error_text                what errors say
 //!     dml, merge, parts, change, direct, constraints     changes
-//!     planner, provider, leaf, filters, access_query, info_schema  DataFusion's view of our tables
+//!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     join_order, join_graph, estimate   what is joined first
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
@@ -49,7 +49,6 @@ mod files;
 mod filters;
 mod house;
 mod index;
-mod info_schema;
 mod join_graph;
 mod join_order;
 mod leaf;

@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
-use crate::ddl::{self, AlterTable, CreateTable, DropTable};
+use crate::ddl::{self, AlterTable, Comment, CreateTable, CreateTableAs, CreateView, Drop};
 use crate::error::{BridgeError, Res};
 use crate::house::{self, House};
 use crate::index::{self, IndexCommand};
@@ -55,7 +55,11 @@ pub enum Kind {
     Truncate(Truncate),
     CreateTable(CreateTable),
     AlterTable(AlterTable),
-    DropTable(DropTable),
+    Drop(Drop),
+    CreateView(CreateView),
+    CreateTableAs(CreateTableAs),
+    CreateSchema { name: Name, if_not_exists: bool },
+    Comment(Comment),
     Transaction(transaction::Command),
     Index(IndexCommand),
     Set { name: String, value: Option<String> },
@@ -348,6 +352,12 @@ impl<'a> Reader<'a> {
         let two = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP") && !second.is_empty();
         let name = match (first.as_str(), second.as_str()) {
             ("CREATE" | "ALTER" | "DROP", "TABLE") => return None,
+            ("CREATE" | "DROP", "VIEW" | "SCHEMA") => return None,
+            ("COMMENT", "ON") => return None,
+            ("CREATE", "TEMP" | "TEMPORARY") if matches!(word(2).as_str(), "TABLE" | "VIEW") => {
+                return None;
+            }
+            ("CREATE", "OR") if word(3) == "VIEW" => return None,
             ("CREATE", "OR" | "UNIQUE" | "TEMP" | "TEMPORARY" | "EXTERNAL" | "UNLOGGED") => {
                 format!("{first} {second} {}", word(2))
             }
@@ -370,9 +380,21 @@ impl<'a> Reader<'a> {
             Ast::Delete(_) => change(self.text, None, SetExpr::Delete(statement)),
             Ast::Merge(_) => change(self.text, None, SetExpr::Merge(statement)),
             Ast::Truncate(truncate) => truncated(self.text, truncate, at).map(Kind::Truncate),
+            Ast::CreateTable(table) if table.query.is_some() => {
+                let mut table = ddl::create_table_as(self, table, at)?;
+                self.checked(&mut table.query)?;
+                Ok(Kind::CreateTableAs(table))
+            }
             Ast::CreateTable(table) => ddl::create_table(self, table, at).map(Kind::CreateTable),
+            Ast::CreateView(view) => {
+                let mut view = ddl::create_view(self, view, at)?;
+                self.checked(&mut view.query)?;
+                Ok(Kind::CreateView(view))
+            }
+            Ast::CreateSchema { .. } => ddl::create_schema(self, statement, at),
+            Ast::Comment { .. } => ddl::comment(self, statement, at).map(Kind::Comment),
             Ast::AlterTable(table) => ddl::alter_table(self, table, at).map(Kind::AlterTable),
-            Ast::Drop { .. } => ddl::drop_table(self, statement, at).map(Kind::DropTable),
+            Ast::Drop { .. } => ddl::drop(self, statement, at).map(Kind::Drop),
             Ast::Set(set) => self.set(set, at),
             Ast::Reset(reset) => match reset.reset {
                 ast::Reset::ALL => Ok(Kind::Set {
@@ -396,11 +418,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A query whose rows come out under the names that are written in it.
+    fn checked(&mut self, query: &mut Query) -> Res<()> {
+        self.names = names::of_query(query);
+        check::query(self.text, query)
+    }
+
     // WITH ... INSERT, UPDATE or DELETE is a query whose body is that statement.
     fn query(&mut self, mut query: Box<Query>) -> Res<Kind> {
         if !is_change(&query) {
-            self.names = names::of_query(&mut query);
-            check::query(self.text, &mut query)?;
+            self.checked(&mut query)?;
             if !self.lock_clauses.is_empty() {
                 self.locks = row_locks::rewrite(self.text, &mut query, &self.lock_clauses)?;
                 let ids = self.locks.tables.iter().map(|_| names::Item::Named);
@@ -613,18 +640,51 @@ pub fn table_name(text: &Text, name: &ObjectName) -> Res<Name> {
     let position = text.offset(last.span.start).unwrap_or(0) as u32;
     let front: Vec<String> = parts[..parts.len() - 1].iter().map(|i| fold(i)).collect();
     let front: Vec<&str> = front.iter().map(String::as_str).collect();
-    match front.as_slice() {
-        [] | ["public"] | ["trefoil", "public"] => Ok(Name {
-            text: fold(last),
-            position,
-        }),
-        _ => Err(BridgeError::new(
-            "3F000",
-            format!("schema \"{}\" does not exist", front.join(".")),
-        )
-        .at(text.offset(parts[0].span.start))
-        .hint("all tables are in the schema public")),
+    let schema = match front.as_slice() {
+        [] => None,
+        [schema] | ["trefoil", schema] => Some(*schema),
+        _ => {
+            return Err(BridgeError::new(
+                "0A000",
+                format!("references to other databases: \"{}\"", front.join(".")),
+            )
+            .at(text.offset(parts[0].span.start)));
+        }
+    };
+    Ok(Name {
+        text: reference(schema, &fold(last)),
+        position,
+    })
+}
+
+/// A name with or without its schema as one text: catalog::reference.
+pub fn reference(schema: Option<&str>, name: &str) -> String {
+    let part = |text: &str| match text.contains(['.', '"']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_string(),
+    };
+    match schema {
+        Some(schema) => format!("{}.{}", part(schema), part(name)),
+        None => part(name),
     }
+}
+
+/// The name in a reference, without its schema.
+pub fn bare_name(reference: &str) -> String {
+    let (mut name, mut quoted) = (String::new(), false);
+    let mut chars = reference.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                name.push('"');
+                chars.next();
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => name.clear(),
+            c => name.push(c),
+        }
+    }
+    name
 }
 
 fn explainable(kind: &Kind) -> bool {

@@ -18,7 +18,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
 use datafusion::sql::planner::PlannerContext;
-use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 
 use crate::access_query;
 use crate::bytes::{Reader, Writer};
@@ -38,6 +38,7 @@ use crate::provider::Provider;
 use crate::row_locks::Bound;
 use crate::rules;
 use crate::statement_format::{conflict, data_type, name};
+use crate::types::storage_type;
 use crate::value::read_value;
 
 pub struct Plan {
@@ -82,6 +83,14 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
             let logical = plan_query(planner, query.clone())?;
             Plan::new(state, logical, None, statement.names.clone())?
         }
+        Kind::CreateView(view) => {
+            let logical = plan_query(planner, view.query.clone())?;
+            Plan::new(state, logical, None, statement.names.clone())?
+        }
+        Kind::CreateTableAs(table) => {
+            let logical = storable(planner, state, table.query.clone())?;
+            Plan::new(state, logical, None, statement.names.clone())?
+        }
         Kind::CopyTo(copy) => {
             let logical = plan_query(planner, copy.query.clone())?;
             Plan::new(state, logical, None, statement.names.clone())?
@@ -103,6 +112,7 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     if !plan.children.is_empty() {
         plan.access = None;
     }
+    plan.tables.extend(planner.views());
     let mut parameters = plan.all_parameters();
     for bound in [&statement.locks.limit, &statement.locks.offset] {
         if let Some(Bound::Parameter(n)) = bound {
@@ -115,13 +125,26 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     Ok(plan)
 }
 
-fn plan_query(
-    planner: &Planner,
-    query: Box<datafusion::sql::sqlparser::ast::Query>,
-) -> Res<LogicalPlan> {
+pub fn plan_query(planner: &Planner, query: Box<Query>) -> Res<LogicalPlan> {
     Ok(planner
         .sql()
         .sql_statement_to_plan_with_context(Ast::Query(query), &mut PlannerContext::new())?)
+}
+
+/// The query of CREATE TABLE AS: its columns are of types that tables have.
+fn storable(planner: &Planner, state: &SessionState, query: Box<Query>) -> Res<LogicalPlan> {
+    let plan = plan_query(planner, query)?;
+    let plan = state
+        .analyzer()
+        .execute_and_check(plan, state.config_options(), |_, _| {})?;
+    let schema = plan.schema().clone();
+    let mut columns = Vec::new();
+    for (qualifier, field) in schema.iter() {
+        let column = Expr::Column((qualifier, field).into());
+        let to = storage_type(field.data_type());
+        columns.push(assignment(column, &schema, &to, field.name())?.alias(field.name()));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
 }
 
 fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<LogicalPlan> {

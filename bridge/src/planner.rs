@@ -1,34 +1,44 @@
 //! Names to things: what SQL planning asks the session and the catalog of C++.
 //!
 //! Tables are looked up when the planner first meets their name, under `t`, `public.t` or
-//! `trefoil.public.t`; the tables of information_schema beside them. The read side of UPDATE and
+//! `trefoil.public.t`; a view is replaced by the plan of its query. The read side of UPDATE and
 //! DELETE is planned as a query over the schema `kRows`, whose tables are the same with the row id
 //! at their end; nobody can write that name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::catalog::{TableFunctionArgs, default_table_source::provider_as_source};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DFSchema, TableReference};
+use datafusion::common::{Column, DFSchema, TableReference};
+use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
+    WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 
-use crate::catalog::{CppTable, Run};
+use crate::catalog::{CppTable, Run, View};
 use crate::error::{BridgeError, Res};
-use crate::info_schema::{CATALOG, INFORMATION_SCHEMA, InfoTable, SCHEMA, TABLES};
+use crate::parse::{self, Kind, reference};
+use crate::plan::plan_query;
 use crate::provider::Provider;
 use crate::suggest;
 use crate::types::Types;
+
+/// The name of every database, and the schema of what is named without one.
+pub const CATALOG: &str = "trefoil";
+pub const SCHEMA: &str = "public";
+
+/// Views of views of views, or one that was replaced by a query over itself.
+const VIEWS_NESTED_MAX: usize = 100;
 
 /// The schema of tables with row ids. Such a name is written only on purpose.
 pub const ROWS: &str = "\u{1}rows";
@@ -37,6 +47,9 @@ pub struct Planner<'a> {
     state: &'a SessionState,
     run: &'a Arc<Run>,
     sources: Mutex<HashMap<(String, bool), Arc<Provider>>>,
+    views: Mutex<BTreeSet<String>>,
+    /// Where the views whose queries are being planned look names up, the innermost last.
+    inside: Mutex<Vec<Vec<String>>>,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
 }
 
@@ -46,6 +59,8 @@ impl<'a> Planner<'a> {
             state,
             run,
             sources: Mutex::new(HashMap::new()),
+            views: Mutex::new(BTreeSet::new()),
+            inside: Mutex::new(Vec::new()),
             expr_planners: state.expr_planners().to_vec(),
         }
     }
@@ -55,12 +70,87 @@ impl<'a> Planner<'a> {
         SqlToRel::new_with_options(self, options)
     }
 
-    /// The table itself, for what DML must know of it. Errors: 42P01.
+    /// The table itself, for what DML must know of it. Errors: 42P01, 0A000 for a view.
     pub fn table(&self, name: &str) -> Res<Arc<CppTable>> {
-        match self.run.find(name, false)? {
-            Some(table) => Ok(Arc::new(table)),
-            None => Err(self.unknown_table(name)),
+        if let Some(table) = self.run.find(name, false)? {
+            return Ok(Arc::new(table));
         }
+        Err(match self.run.view(name)? {
+            Some(_) => BridgeError::unsupported(format!("changing rows through view \"{name}\""))
+                .subject(name),
+            None => self.unknown_table(name),
+        })
+    }
+
+    /// The views that were met, with their schemas.
+    pub fn views(&self) -> Vec<String> {
+        self.views.lock().expect("views").iter().cloned().collect()
+    }
+
+    /// A view stands for the plan of its query. Names in it are looked up where they were looked up
+    /// when it was made.
+    fn view(&self, view: View) -> Res<Arc<dyn TableSource>> {
+        self.views.lock().expect("views").insert(view.name.clone());
+        self.inside.lock().expect("inside").push(view.path.clone());
+        let plan = self.view_plan(&view);
+        self.inside.lock().expect("inside").pop();
+        let plan = plan.map_err(|mut e| {
+            e.position = None;
+            if e.detail.is_empty() {
+                e.detail = format!("this is said of the query of view \"{}\"", view.name);
+            }
+            e
+        })?;
+        Ok(provider_as_source(Arc::new(ViewTable::new(
+            plan,
+            Some(view.query),
+        ))))
+    }
+
+    fn view_plan(&self, view: &View) -> Res<LogicalPlan> {
+        if self.inside.lock().expect("inside").len() > VIEWS_NESTED_MAX {
+            return Err(BridgeError::new("54001", "views are nested too deeply"));
+        }
+        let statement = parse::parse(&view.query)?;
+        let Kind::Query(query) = statement.kind else {
+            return Err(BridgeError::internal("a view of what is no query"));
+        };
+        let plan = plan_query(self, query)?;
+        let columns: Vec<Expr> = plan
+            .schema()
+            .iter()
+            .zip(&view.columns)
+            .map(|(column, name)| Expr::Column(Column::from(column)).alias(name))
+            .collect();
+        if columns.len() < view.columns.len() {
+            return Err(BridgeError::new("42703", "the view has lost columns"));
+        }
+        Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
+    }
+
+    /// A table or a view by its reference.
+    fn relation(&self, schema: Option<&str>, table: &str) -> Res<Arc<dyn TableSource>> {
+        let own = self.inside.lock().expect("inside").last().cloned();
+        let candidates: Vec<String> = match (schema, &own) {
+            (None, Some(path)) => path.iter().map(|s| reference(Some(s), table)).collect(),
+            _ => vec![reference(schema, table)],
+        };
+        for name in &candidates {
+            if let Some(provider) = self.provider(name, false)? {
+                return Ok(provider_as_source(provider));
+            }
+            if let Some(view) = self.run.view(name)? {
+                return self.view(view);
+            }
+        }
+        // System tables are in no schema.
+        if own.is_some()
+            && schema.is_none()
+            && let Some(provider) = self.provider(table, false)?
+        {
+            return Ok(provider_as_source(provider));
+        }
+        Err(self.unknown_table(&reference(schema, table)))
     }
 
     /// Lets go of all that belongs to the catalog. The providers stay in the plan.
@@ -70,21 +160,20 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn provider(&self, name: &str, row_ids: bool) -> Res<Arc<Provider>> {
+    fn provider(&self, name: &str, row_ids: bool) -> Res<Option<Arc<Provider>>> {
         let key = (name.to_string(), row_ids);
         if let Some(known) = self.sources.lock().expect("sources").get(&key) {
-            return Ok(known.clone());
+            return Ok(Some(known.clone()));
         }
-        let table = self
-            .run
-            .find(name, row_ids)?
-            .ok_or_else(|| self.unknown_table(name))?;
+        let Some(table) = self.run.find(name, row_ids)? else {
+            return Ok(None);
+        };
         let provider = Arc::new(Provider::new(name, row_ids, Arc::new(table)));
         self.sources
             .lock()
             .expect("sources")
             .insert(key, provider.clone());
-        Ok(provider)
+        Ok(Some(provider))
     }
 
     fn unknown_table(&self, name: &str) -> Box<BridgeError> {
@@ -95,7 +184,6 @@ impl<'a> Planner<'a> {
     }
 
     fn find(&self, reference: &TableReference) -> Res<Arc<dyn TableSource>> {
-        let (schema, table) = (reference.schema().unwrap_or(SCHEMA), reference.table());
         if let Some(catalog) = reference.catalog()
             && catalog != CATALOG
         {
@@ -104,23 +192,16 @@ impl<'a> Planner<'a> {
                     .subject(catalog),
             );
         }
-        match schema {
-            SCHEMA => Ok(provider_as_source(self.provider(table, false)?)),
-            ROWS => Ok(provider_as_source(self.provider(table, true)?)),
-            INFORMATION_SCHEMA => match InfoTable::find(table) {
-                Some(found) => Ok(provider_as_source(Arc::new(found))),
-                None => Err(BridgeError::new(
-                    "42P01",
-                    format!("table \"information_schema.{table}\" does not exist"),
-                )
-                .subject(table)
-                .hint(suggest::hint(table, TABLES))),
+        match (reference.schema(), reference.table()) {
+            (Some(ROWS), table) => match self.provider(table, true)? {
+                Some(provider) => Ok(provider_as_source(provider)),
+                None if self.run.view(table)?.is_some() => Err(BridgeError::unsupported(format!(
+                    "locking rows of view \"{table}\""
+                ))
+                .subject(table)),
+                None => Err(self.unknown_table(table)),
             },
-            other => Err(
-                BridgeError::new("3F000", format!("schema \"{other}\" does not exist"))
-                    .subject(other)
-                    .hint("all tables are in the schema public"),
-            ),
+            (schema, table) => self.relation(schema, table),
         }
     }
 }

@@ -21,7 +21,7 @@ use std::ops::ControlFlow;
 use crate::dml::ROW_ID;
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
-use crate::parse::{Name, table_name};
+use crate::parse::{Name, bare_name, table_name};
 use crate::planner::ROWS;
 use crate::text::Text;
 
@@ -367,7 +367,7 @@ impl Factors<'_> {
             TableFactor::Table { name, alias, .. } => match alias {
                 Some(alias) => folded(&alias.name),
                 None => table_name(self.text, name)
-                    .map(|n| n.text)
+                    .map(|n| bare_name(&n.text))
                     .unwrap_or_default(),
             },
             TableFactor::Derived { alias: Some(a), .. }

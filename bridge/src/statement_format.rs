@@ -41,14 +41,43 @@ fn kind(w: &mut Writer, statement: &Statement) {
         Kind::CreateTable(t) => {
             named(w, 4, &t.table);
             w.bool(t.if_not_exists);
+            w.bool(t.temporary);
             w.list(&t.columns, column);
             w.list(&t.keys, key);
             w.list(&t.checks, check);
         }
-        Kind::DropTable(d) => {
+        Kind::Drop(d) => {
             w.u8(5);
-            w.list(&d.tables, name);
+            w.u8(d.kind as u8);
+            w.list(&d.names, name);
             w.bool(d.if_exists);
+            w.bool(d.cascade);
+        }
+        Kind::CreateView(v) => {
+            named(w, 31, &v.view);
+            w.bool(v.or_replace);
+            w.bool(v.if_not_exists);
+            w.bool(v.temporary);
+            w.list(&v.columns, name);
+            w.str(&v.text);
+        }
+        Kind::CreateTableAs(t) => {
+            named(w, 32, &t.table);
+            w.bool(t.if_not_exists);
+            w.bool(t.temporary);
+        }
+        Kind::CreateSchema {
+            name,
+            if_not_exists,
+        } => {
+            named(w, 33, name);
+            w.bool(*if_not_exists);
+        }
+        Kind::Comment(c) => {
+            named(w, 34, &c.name);
+            w.u8(c.kind as u8);
+            w.opt(&c.column, name);
+            w.opt(&c.text, |w, t| w.str(t));
         }
         Kind::Transaction(command) => transaction(w, command),
         Kind::Set { name, value } => {

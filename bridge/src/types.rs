@@ -79,6 +79,35 @@ pub fn arrow_type(sql: &SqlType) -> Res<DataType> {
     })
 }
 
+/// The type in which a column keeps values of this type: the nearest of those that SQL has a name for.
+pub fn storage_type(t: &DataType) -> DataType {
+    match t {
+        DataType::Null | DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Int8 | DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
+        DataType::Decimal256(_, s) => DataType::Decimal128(38, (*s).min(38)),
+        DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
+        DataType::Timestamp(_, zone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into()))
+        }
+        DataType::Interval(_) | DataType::Duration(_) => {
+            DataType::Interval(IntervalUnit::MonthDayNano)
+        }
+        DataType::Dictionary(_, value) => storage_type(value),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            let element = storage_type(item.data_type());
+            DataType::List(Arc::new(Field::new("item", element, true)))
+        }
+        other => other.clone(),
+    }
+}
+
 fn unsupported_type(sql: &SqlType) -> Box<BridgeError> {
     let name = sql.to_string();
     let error = BridgeError::new("0A000", format!("type {name} is not supported yet"))

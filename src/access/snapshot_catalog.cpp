@@ -173,15 +173,15 @@ private:
 
 class VirtualSource final : public TableSource {
 public:
-    VirtualSource(std::string name, const VirtualTable& table)
-        : name_(std::move(name)), table_(table) {}
+    VirtualSource(std::string name, const VirtualTable& table, table::VersionPtr version)
+        : name_(std::move(name)), table_(table), version_(std::move(version)) {}
     const arrow::SchemaPtr& schema() const override { return table_.schema; }
     Statistics statistics() const override { return {}; }
     FilterSupport supports(const plan::Expr&) const override { return FilterSupport::kNone; }
     std::vector<uint32_t> primary_key() const override { return {}; }
     std::optional<std::string> column_default(uint32_t) const override { return std::nullopt; }
     Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const override {
-        ASSIGN_OR_RETURN(arrow::Batch all, table_.rows());
+        ASSIGN_OR_RETURN(arrow::Batch all, table_.rows(*version_));
         if (request.limit)
             all = all.slice(0, std::min<int64_t>(all.rows, static_cast<int64_t>(*request.limit)));
         arrow::Batch batch{project(*table_.schema, request.projection), all.rows, {}};
@@ -192,6 +192,7 @@ public:
 private:
     std::string name_;
     const VirtualTable& table_;
+    table::VersionPtr version_;
 };
 
 }  // namespace
@@ -205,22 +206,44 @@ SnapshotCatalog::SnapshotCatalog(table::VersionPtr version, AccessOptions option
 
 Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name,
                                                            bool row_ids) const {
-    if (table::TableVersionPtr table = version_->find(name)) {
-        return std::shared_ptr<TableSource>(
-            std::make_shared<StoredTable>(table, row_ids, options_, counters_.of(table->def().id)));
+    catalog::TablePtr def = resolve(name);
+    if (def && def->kind == catalog::RelationKind::kTable) {
+        return std::shared_ptr<TableSource>(std::make_shared<StoredTable>(
+            version_->tables.at(def->id), row_ids, options_, counters_.of(def->id)));
+    }
+    if (def && def->kind == catalog::RelationKind::kView && row_ids) {
+        return Status::unsupported("changing rows through view \"" + def->full_name() + "\"");
     }
     auto it = virtual_tables_.find(name);
-    if (it == virtual_tables_.end()) return std::shared_ptr<TableSource>();
+    if (def || it == virtual_tables_.end()) return std::shared_ptr<TableSource>();
     if (row_ids) {
         return Status(Code::kInvalidInput, "42809",
                       "\"" + it->first + "\" is a system table and cannot be changed");
     }
-    return std::shared_ptr<TableSource>(std::make_shared<VirtualSource>(it->first, it->second));
+    return std::shared_ptr<TableSource>(
+        std::make_shared<VirtualSource>(it->first, it->second, version_));
+}
+
+std::optional<ViewText> SnapshotCatalog::find_view(std::string_view name) const {
+    catalog::TablePtr def = resolve(name);
+    if (!def || def->kind != catalog::RelationKind::kView) return std::nullopt;
+    ViewText view{
+        catalog::reference(def->schema_name, def->name), def->search_path, def->query, {}};
+    for (const catalog::ColumnDef& c : def->columns) view.columns.push_back(c.name);
+    return view;
 }
 
 std::vector<std::string> SnapshotCatalog::table_names() const {
     std::vector<std::string> names;
-    for (const catalog::TablePtr& t : version_->catalog->tables()) names.push_back(t->name);
+    for (const catalog::TablePtr& t : version_->catalog->relations()) {
+        if (t->kind != catalog::RelationKind::kTable && t->kind != catalog::RelationKind::kView)
+            continue;
+        if (resolve(catalog::reference("", t->name)) == t) {
+            names.push_back(t->name);
+        } else if (!t->schema_name.starts_with(catalog::kTemporaryPrefix)) {
+            names.push_back(catalog::reference(t->schema_name, t->name));
+        }
+    }
     return names;
 }
 

@@ -19,12 +19,14 @@ namespace trefoil::access {
 struct AccessOptions {
     bool use_indexes = true;
     uint32_t partitions_max = 1;  // of a scan
+    catalog::SearchPath search_path{std::string(catalog::kPublicSchema)};
 };
 
 // A table that is not stored: made anew for each statement that reads it.
 struct VirtualTable {
     arrow::SchemaPtr schema;
-    std::function<Result<arrow::Batch>()> rows;
+    // As the transaction sees it that reads.
+    std::function<Result<arrow::Batch>(const table::Version& version)> rows;
 };
 using VirtualTables = std::map<std::string, VirtualTable, std::less<>>;
 
@@ -35,9 +37,16 @@ public:
                     const VirtualTables& virtual_tables);
 
     Result<std::shared_ptr<TableSource>> find(std::string_view name, bool row_ids) const override;
+    std::optional<ViewText> find_view(std::string_view name) const override;
+    // Tables and views: those in the search path by their plain names.
     std::vector<std::string> table_names() const override;
+    // Whatever has this name. Null if there is nothing.
+    catalog::TablePtr resolve(std::string_view name) const {
+        return version_->catalog->resolve(name, options_.search_path);
+    }
 
     const table::VersionPtr& version() const { return version_; }
+    const catalog::SearchPath& search_path() const { return options_.search_path; }
 
 private:
     table::VersionPtr version_;

@@ -115,13 +115,24 @@ public:
     virtual Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const = 0;
 };
 
+// A view: what stands for it in a query.
+struct ViewText {
+    std::string name;                  // its reference, with its schema
+    std::vector<std::string> path;     // schemas in which the names in its query are looked up
+    std::string query;                 // SELECT ...
+    std::vector<std::string> columns;  // the first of the query's columns are called so
+};
+
 class SourceCatalog {
 public:
     virtual ~SourceCatalog() = default;
-    // The table or view of this name, null if there is none. With `row_ids` the schema has one more
-    // column at its end, kRowIdColumn (UBIGINT, never null): the read side of UPDATE and DELETE.
+    // The table of this name, null if there is none. A name is a catalog::Reference as text. With
+    // `row_ids` the schema has one more column at its end, kRowIdColumn (UBIGINT, never null): the
+    // read side of UPDATE and DELETE.
     virtual Result<std::shared_ptr<TableSource>> find(std::string_view name,
                                                       bool row_ids) const = 0;
+    // The view of this name, if there is one.
+    virtual std::optional<ViewText> find_view(std::string_view) const { return std::nullopt; }
     virtual std::vector<std::string> table_names() const = 0;
 };
 

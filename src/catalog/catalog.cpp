@@ -12,6 +12,15 @@ namespace {
 
 using arrow::TypeId;
 
+std::string in_quotes(std::string_view name) {
+    std::string out = "\"";
+    for (char c : name) {
+        if (c == '"') out += '"';
+        out += c;
+    }
+    return out + '"';
+}
+
 // "PRIMARY KEY", 'UNIQUE constraint "t_a_key"', 'index "t_a_idx"'
 std::string describe(const IndexDef& index) {
     if (index.is_primary) return "the PRIMARY KEY";
@@ -53,13 +62,7 @@ std::string quoted(std::string_view name) {
                  std::all_of(name.begin(), name.end(), [](char c) {
                      return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
                  });
-    if (plain) return std::string(name);
-    std::string out = "\"";
-    for (char c : name) {
-        if (c == '"') out += '"';
-        out += c;
-    }
-    return out + '"';
+    return plain ? std::string(name) : in_quotes(name);
 }
 
 std::string ColumnDef::sql_type() const {
@@ -117,7 +120,7 @@ std::string TableDef::index_sql(const IndexDef& index) const {
         "CONSTRAINT " + quoted(index.name) + (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
     if (!index.is_constraint) {
         sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
-              quoted(index.name) + " ON " + quoted(name) + " (";
+              quoted(index.name) + " ON " + sql_name() + " (";
     }
     for (size_t i = 0; i < index.columns.size(); i++) {
         sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
@@ -125,8 +128,12 @@ std::string TableDef::index_sql(const IndexDef& index) const {
     return sql + ")";
 }
 
+std::string TableDef::sql_name() const {
+    return (schema_name == kPublicSchema ? "" : quoted(schema_name) + ".") + quoted(name);
+}
+
 std::string TableDef::create_sql() const {
-    std::string sql = "CREATE TABLE " + quoted(name) + " (";
+    std::string sql = "CREATE TABLE " + sql_name() + " (";
     for (size_t i = 0; i < columns.size(); i++) {
         const ColumnDef& c = columns[i];
         sql += (i ? ",\n    " : "\n    ") + quoted(c.name) + " " + c.sql_type();
@@ -142,9 +149,53 @@ std::string TableDef::create_sql() const {
     return sql + "\n);";
 }
 
-TablePtr Catalog::find(std::string_view name) const {
-    auto it = by_name_.find(name);
-    return it == by_name_.end() ? nullptr : it->second;
+std::string_view kind_name(RelationKind kind) {
+    switch (kind) {
+        case RelationKind::kTable:
+            return "table";
+        case RelationKind::kView:
+            return "view";
+        case RelationKind::kSequence:
+            return "sequence";
+        case RelationKind::kSchema:
+            return "schema";
+    }
+    return "relation";
+}
+
+Reference parse_reference(std::string_view text) {
+    Reference out;
+    bool in_quotes = false;
+    for (size_t i = 0; i < text.size(); i++) {
+        const char c = text[i];
+        if (in_quotes && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+            out.name += text[++i];
+        } else if (c == '"') {
+            in_quotes = !in_quotes;
+        } else if (c == '.' && !in_quotes) {
+            out.schema = std::move(out.name);
+            out.name.clear();
+        } else {
+            out.name += c;
+        }
+    }
+    return out;
+}
+
+std::string reference(std::string_view schema, std::string_view name) {
+    auto part = [](std::string_view text) {
+        return text.find_first_of(".\"") == text.npos ? std::string(text) : in_quotes(text);
+    };
+    return schema.empty() ? part(name) : part(schema) + "." + part(name);
+}
+
+std::string TableDef::full_name() const {
+    return reference(schema_name == kPublicSchema ? "" : schema_name, name);
+}
+
+TablePtr Catalog::find(std::string_view reference) const {
+    TablePtr found = resolve(reference, {std::string(kPublicSchema)});
+    return found && found->kind == RelationKind::kTable ? found : nullptr;
 }
 
 TablePtr Catalog::find(uint32_t id) const {
@@ -152,29 +203,61 @@ TablePtr Catalog::find(uint32_t id) const {
     return it == by_id_.end() ? nullptr : it->second;
 }
 
-TablePtr Catalog::find_by_index(std::string_view index) const {
+TablePtr Catalog::find(std::string_view schema, std::string_view name) const {
+    auto it = by_name_.find({std::string(schema), std::string(name)});
+    return it == by_name_.end() ? nullptr : it->second;
+}
+
+TablePtr Catalog::find_by_index(std::string_view schema, std::string_view index) const {
     for (const auto& [id, table] : by_id_) {
-        if (table->find_index(index)) return table;
+        if (table->schema_name == schema && table->find_index(index)) return table;
     }
     return nullptr;
 }
 
-bool Catalog::has_relation(std::string_view name) const {
-    return by_name_.contains(name) || find_by_index(name) != nullptr;
+TablePtr Catalog::resolve(std::string_view reference, const SearchPath& path) const {
+    const Reference wanted = parse_reference(reference);
+    if (!wanted.schema.empty()) return find(wanted.schema, wanted.name);
+    for (const std::string& schema : path) {
+        if (TablePtr found = find(schema, wanted.name)) return found;
+    }
+    return nullptr;
+}
+
+bool Catalog::has_relation(std::string_view schema, std::string_view name) const {
+    return find(schema, name) || find_by_index(schema, name);
+}
+
+bool Catalog::has_schema(std::string_view schema) const {
+    return schema == kPublicSchema || schema.starts_with(kTemporaryPrefix) || find("", schema);
 }
 
 std::vector<TablePtr> Catalog::tables() const {
+    std::vector<TablePtr> out = relations();
+    std::erase_if(out, [](const TablePtr& r) { return r->kind != RelationKind::kTable; });
+    return out;
+}
+
+std::vector<TablePtr> Catalog::relations() const {
     std::vector<TablePtr> out;
-    for (const auto& [name, table] : by_name_) out.push_back(table);
+    for (const auto& [name, relation] : by_name_) out.push_back(relation);
+    return out;
+}
+
+std::vector<TablePtr> Catalog::dependents(uint32_t id) const {
+    std::vector<TablePtr> out = relations();
+    std::erase_if(out, [&](const TablePtr& r) {
+        return std::find(r->depends_on.begin(), r->depends_on.end(), id) == r->depends_on.end();
+    });
     return out;
 }
 
 Catalog Catalog::with_table(TablePtr table) const {
-    CHECK(!find(table->name) && !find(table->id));
+    CHECK(!find(table->schema_name, table->name) && !find(table->id));
     Catalog next = *this;
     next.version_++;
     next.by_id_[table->id] = table;
-    next.by_name_[table->name] = std::move(table);
+    next.by_name_[{table->schema_name, table->name}] = std::move(table);
     return next;
 }
 
@@ -183,12 +266,13 @@ Catalog Catalog::without_table(uint32_t id) const {
     next.version_++;
     auto it = next.by_id_.find(id);
     CHECK(it != next.by_id_.end());
-    next.by_name_.erase(it->second->name);
+    next.by_name_.erase({it->second->schema_name, it->second->name});
     next.by_id_.erase(it);
     return next;
 }
 
 Status validate(const TableDef& table) {
+    if (table.kind != RelationKind::kTable) return {};
     if (table.columns.empty()) {
         return {Code::kInvalidInput, "42P16",
                 "table \"" + table.name + "\" needs at least one column"};
@@ -216,7 +300,7 @@ Status validate(const TableDef& table) {
 Status name_indexes(TableDef& table, const Catalog& catalog) {
     // Of the table itself, other than index `self`.
     auto taken = [&](std::string_view name, const IndexDef* self) {
-        if (name == table.name || catalog.has_relation(name)) return true;
+        if (name == table.name || catalog.has_relation(table.schema_name, name)) return true;
         return std::any_of(table.indexes.begin(), table.indexes.end(),
                            [&](const IndexDef& i) { return &i != self && i.name == name; });
     };

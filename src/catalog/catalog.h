@@ -1,4 +1,5 @@
-// Catalog: what exists. Tables by name and by id, as immutable values.
+// Catalog: what exists. Tables, views, sequences and schemas by name and by id, as immutable
+// values.
 //
 // A Catalog is one version of the whole and never changes; with_table and without_table give the
 // next one. A transaction that creates a table sees its own version at once, others see it after
@@ -14,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrow/type.h"
@@ -25,6 +27,27 @@ namespace trefoil::catalog {
 
 // The first index of a table; what was stored before indexes had ids belongs to it.
 inline constexpr uint32_t kFirstIndexId = 1;
+// The schema of what is named without one, and where temporary tables of a session live.
+inline constexpr std::string_view kPublicSchema = "public";
+inline constexpr std::string_view kTemporaryPrefix = "pg_temp_";
+
+// What a name stands for. A schema is in the catalog like what it holds; its own schema is "".
+enum class RelationKind : uint8_t { kTable = 0, kView = 1, kSequence = 2, kSchema = 3 };
+// "table", "view", ...
+std::string_view kind_name(RelationKind kind);
+
+// A name as it travels in one text: "t", "app.t". A part that has a point or a quote in it stands
+// in double quotes.
+struct Reference {
+    std::string schema;  // "" if none was given
+    std::string name;
+};
+Reference parse_reference(std::string_view text);
+std::string reference(std::string_view schema, std::string_view name);
+
+// The schemas in which a name without one is looked up, in this order; the first that exists is
+// where things are created.
+using SearchPath = std::vector<std::string>;
 
 struct ColumnDef {
     uint32_t id = 0;  // never reused within its table
@@ -35,6 +58,11 @@ struct ColumnDef {
     std::optional<std::string> default_sql;  // the text of the expression
     // What rows hold that were written before the column was added: the default as it was then.
     Value missing = {};
+    std::string comment = {};
+    // How the default comes about: it is the next number of a sequence that the table owns, or an
+    // expression over the other columns of the row, which is then always what the column holds.
+    enum class Generated : uint8_t { kNo = 0, kAlways = 1, kByDefault = 2, kStored = 3 };
+    Generated generated = Generated::kNo;
 
     // "VARCHAR(20)", "BIGINT"
     std::string sql_type() const;
@@ -57,14 +85,32 @@ struct CheckDef {
     std::vector<uint32_t> columns;  // positions of the columns that it uses
 };
 
+// What a sequence counts.
+struct SequenceDef {
+    int64_t start = 1, increment = 1, min = 1, max = INT64_MAX;
+    bool cycle = false;  // begins again at the other bound
+};
+
+// A table, or what else has a name; most members are a table's.
 struct TableDef {
     uint32_t id = 0;  // never reused
+    RelationKind kind = RelationKind::kTable;
+    std::string schema_name{kPublicSchema};
     std::string name;
     std::vector<ColumnDef> columns;
     std::vector<IndexDef> indexes;  // the primary key, if there is one, is the first
     uint32_t next_column_id = 0;
     uint32_t next_index_id = kFirstIndexId;
     std::vector<CheckDef> checks;
+    std::string comment;
+    std::string query;                 // of a view: the text of its SELECT
+    SearchPath search_path;            // of a view: where the names in it are looked up
+    SequenceDef sequence;              // of a sequence
+    std::vector<uint32_t> depends_on;  // ids of what cannot go without this one
+    // "person", "app.person": as messages and references name it.
+    std::string full_name() const;
+    // The same as SQL writes it.
+    std::string sql_name() const;
 
     std::optional<uint32_t> find_column(std::string_view name) const;
     // Position in `indexes`.
@@ -92,25 +138,35 @@ using TablePtr = std::shared_ptr<const TableDef>;
 
 class Catalog {
 public:
-    // Null if there is none.
-    TablePtr find(std::string_view name) const;
+    // The table with this reference, in the schema public unless it says otherwise. Null if there
+    // is none, or if it is something else.
+    TablePtr find(std::string_view reference) const;
+    // Whatever has this id. Null if there is nothing.
     TablePtr find(uint32_t id) const;
     // The table that has an index of this name; null if none has.
-    TablePtr find_by_index(std::string_view index) const;
-    // True if a table or an index has this name.
-    bool has_relation(std::string_view name) const;
+    TablePtr find_by_index(std::string_view schema, std::string_view index) const;
+    // True if an index or anything else has this name.
+    bool has_relation(std::string_view schema, std::string_view name) const;
+    // Whatever has this name (no schemas), looked for along `path`. Null if there is nothing.
+    TablePtr resolve(std::string_view reference, const SearchPath& path) const;
+    // Whatever has just this name. Null if there is nothing.
+    TablePtr find(std::string_view schema, std::string_view name) const;
+    bool has_schema(std::string_view schema) const;
     // Rises with every change, so that whoever cached something can see that it is old.
     uint64_t version() const { return version_; }
-    std::vector<TablePtr> tables() const;  // by name
+    std::vector<TablePtr> tables() const;     // by schema and name
+    std::vector<TablePtr> relations() const;  // everything, likewise
+    // Those that depend on what has this id.
+    std::vector<TablePtr> dependents(uint32_t id) const;
 
-    // REQUIRES: no table of that name or id.
+    // Nothing else may have its name or id.
     Catalog with_table(TablePtr table) const;
     // REQUIRES: the table exists.
     Catalog without_table(uint32_t id) const;
 
 private:
     uint64_t version_ = 0;
-    std::map<std::string, TablePtr, std::less<>> by_name_;
+    std::map<std::pair<std::string, std::string>, TablePtr> by_name_;  // schema and name
     std::map<uint32_t, TablePtr> by_id_;
 };
 

@@ -64,6 +64,8 @@ Result<ColumnDef> decode_column(Reader& in) {
     if (flags & kHasMissing) {
         ASSIGN_OR_RETURN(c.missing, decode_value(in.str(), c.type));
     }
+    if (flags & kHasComment) c.comment = in.str();
+    if (flags & kIsGenerated) c.generated = static_cast<ColumnDef::Generated>(in.u8() & 3);
     return c;
 }
 
@@ -145,6 +147,24 @@ Status decode_primary_key(TableDef& table, Reader& in) {
     return {};
 }
 
+// What formats before 5 did not have.
+void decode_relation(Reader& in, TableDef* table) {
+    table->kind = static_cast<RelationKind>(in.u8());
+    table->schema_name = in.str();
+    table->comment = in.str();
+    table->query = in.str();
+    const uint32_t schemas = in.u32();
+    for (uint32_t i = 0; i < schemas && in.ok(); i++) table->search_path.emplace_back(in.str());
+    const uint32_t n = in.u32();
+    for (uint32_t i = 0; i < n && in.ok(); i++) table->depends_on.push_back(in.u32());
+    if (table->kind != RelationKind::kSequence) return;
+    SequenceDef& s = table->sequence;
+    for (int64_t* v : {&s.start, &s.increment, &s.min, &s.max}) {
+        *v = static_cast<int64_t>(in.u64());
+    }
+    s.cycle = in.u8() != 0;
+}
+
 }  // namespace
 
 std::string encode(const TableDef& table) {
@@ -160,16 +180,33 @@ std::string encode(const TableDef& table) {
         encode_type(c.type, out);
         out.u8(static_cast<uint8_t>(
             (c.not_null ? kNotNull : 0) | (c.char_length ? kHasCharLength : 0) |
-            (c.default_sql ? kHasDefault : 0) | (c.missing.is_null() ? 0 : kHasMissing)));
+            (c.default_sql ? kHasDefault : 0) | (c.missing.is_null() ? 0 : kHasMissing) |
+            (c.comment.empty() ? 0 : kHasComment) |
+            (c.generated == ColumnDef::Generated::kNo ? 0 : kIsGenerated)));
         if (c.char_length) out.u32(static_cast<uint32_t>(*c.char_length));
         if (c.default_sql) out.str(*c.default_sql);
         if (!c.missing.is_null()) out.str(encode_value(c.missing, c.type));
+        if (!c.comment.empty()) out.str(c.comment);
+        if (c.generated != ColumnDef::Generated::kNo) out.u8(static_cast<uint8_t>(c.generated));
     }
     out.u32(table.next_index_id);
     out.u32(static_cast<uint32_t>(table.indexes.size()));
     for (const IndexDef& index : table.indexes) encode_index(table, index, out);
     out.u32(static_cast<uint32_t>(table.checks.size()));
     for (const CheckDef& check : table.checks) encode_check(table, check, out);
+    out.u8(static_cast<uint8_t>(table.kind));
+    out.str(table.schema_name);
+    out.str(table.comment);
+    out.str(table.query);
+    out.u32(static_cast<uint32_t>(table.search_path.size()));
+    for (const std::string& schema : table.search_path) out.str(schema);
+    out.u32(static_cast<uint32_t>(table.depends_on.size()));
+    for (uint32_t id : table.depends_on) out.u32(id);
+    if (table.kind == RelationKind::kSequence) {
+        const SequenceDef& s = table.sequence;
+        for (int64_t v : {s.start, s.increment, s.min, s.max}) out.u64(static_cast<uint64_t>(v));
+        out.u8(s.cycle);
+    }
     return out.take();
 }
 
@@ -205,7 +242,10 @@ Result<TableDef> decode(Bytes data) {
         ASSIGN_OR_RETURN(CheckDef check, decode_check(table, in));
         table.checks.push_back(std::move(check));
     }
-    if (!in.ok() || !in.at_end()) return Status::corruption("a table definition is malformed");
+    if (format > kTableFormatTablesOnly) decode_relation(in, &table);
+    if (!in.ok() || !in.at_end() || table.kind > RelationKind::kSchema) {
+        return Status::corruption("a table definition is malformed");
+    }
     table.finish();
     return table;
 }

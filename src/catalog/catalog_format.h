@@ -1,8 +1,9 @@
-// How a table definition is stored (keyspace catalog, key: u8 'T', u32 big-endian table id).
+// How the definition of a table, a view, a sequence or a schema is stored (keyspace catalog, key:
+// u8 'T', u32 big-endian table id).
 //
 // Little-endian; str is a u32 length and that many bytes.
 //
-//   u16  format (4; 1 to 3 are read too)
+//   u16  format (5; 1 to 4 are read too)
 //   u32  table id
 //   str  table name
 //   u32  next column id
@@ -11,11 +12,14 @@
 //        str  name
 //        type
 //        u8   flags: 1 not null, 2 has a character length, 4 has a default,
-//             8 was added with a value for the rows that were there
+//             8 was added with a value for the rows that were there, 16 has a comment,
+//             32 is generated
 //        u32  character length      (if flag 2)
 //        str  default expression    (if flag 4)
 //        str  value for rows written before the column was added, as an array of one row in the
 //             form of arrow/serialize_format.h; else they hold NULL   (if flag 8)
+//        str  comment               (if flag 16)
+//        u8   how: ColumnDef::Generated   (if flag 32)
 //   u32  next index id
 //   u32  number of indexes, the primary key first, then for each
 //        u32  index id
@@ -28,14 +32,21 @@
 //        str  name
 //        str  condition
 //        u32  number of columns that it uses, then for each its column id (u32)
+//   u8   kind: 0 table, 1 view, 2 sequence, 3 schema
+//   str  schema, "" of a schema itself
+//   str  comment, "" if there is none
+//   str  the query of a view, else ""
+//   u32  number of schemas in which a view looks names up, then the name of each (str)
+//   u32  number of those that it depends on, then the id of each (u32)
+//   i64  start, i64 increment, i64 minimum, i64 maximum, u8 cycle   (of a sequence only)
 //
-// Formats 2 and 3 ended with the indexes. Format 2 had no flag 8. Format 1 ended, instead of the
-// indexes, with
+//   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
+//
+// Format 4 ended with the CHECK constraints and had no flags 16 and 32; formats 2 and 3 ended with
+// the indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none
-//
-//   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
 // A reader refuses a format number that it does not know.
 
@@ -45,11 +56,19 @@
 
 namespace trefoil::catalog {
 
-constexpr uint16_t kTableFormat = 4;
+constexpr uint16_t kTableFormat = 5;
 constexpr uint16_t kTableFormatWithoutChecks = 3;
 constexpr uint16_t kTableFormatPrimaryKeyOnly = 1;
+constexpr uint16_t kTableFormatTablesOnly = 4;
 
-enum ColumnFlags : uint8_t { kNotNull = 1, kHasCharLength = 2, kHasDefault = 4, kHasMissing = 8 };
+enum ColumnFlags : uint8_t {
+    kNotNull = 1,
+    kHasCharLength = 2,
+    kHasDefault = 4,
+    kHasMissing = 8,
+    kHasComment = 16,
+    kIsGenerated = 32
+};
 enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4 };
 
 }  // namespace trefoil::catalog

@@ -98,7 +98,7 @@ TEST_CASE("indexes without a name get one that is free") {
     CHECK(t.indexes[1].name == "person_name_at_key");
     CHECK(t.indexes[2].name == "person_name_at_key1");
     Catalog all = Catalog().with_table(std::make_shared<TableDef>(person()));
-    CHECK(all.has_relation("person_at_name_idx"));
+    CHECK(all.has_relation("public", "person_at_name_idx"));
     TableDef other;
     other.name = "other";
     other.columns.push_back({0, "id", arrow::int64(), {}, false, {}});

@@ -71,7 +71,7 @@ public:
             case AlterAction::Kind::kRenameColumn:
                 return rename_column(action);
             case AlterAction::Kind::kRenameTable:
-                def_.name = action.new_name.text;
+                def_.name = catalog::parse_reference(action.new_name.text).name;
                 return {};
             case AlterAction::Kind::kSetDefault:
                 return set_default(action);
@@ -278,7 +278,8 @@ std::string rewriting_query(const TableDef& before, const TableDef& after,
         }
         sql += ", CAST(" + value + " AS " + column.type.sql_name() + ") AS " + name;
     }
-    return sql + " FROM \"" + std::string(engine::kRowsSchema) + "\"." + table + " AS " + table;
+    return sql + " FROM \"" + std::string(engine::kRowsSchema) + "\"." +
+           catalog::quoted(catalog::reference(before.schema_name, before.name)) + " AS " + table;
 }
 
 }  // namespace
@@ -327,6 +328,7 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
                 .with_position(statement.table.position);
         }
     }
+    RETURN_IF_ERROR(check_views(t, *table));
     for (uint32_t id : alteration.checked()) {
         const auto column = std::find_if(altered->columns.begin(), altered->columns.end(),
                                          [&](const ColumnDef& c) { return c.id == id; });

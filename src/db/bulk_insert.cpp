@@ -27,8 +27,9 @@ Result<BulkInsert> BulkInsert::make(engine::EngineSession& engine,
     if (table.checks.empty()) return insert;
     access::GivenRows given(catalog);
     given.set(kRows, table.schema(), {});
-    ASSIGN_OR_RETURN(engine::Statement statement, engine.parse("INSERT INTO " + quoted(table.name) +
-                                                               " SELECT * FROM " + quoted(kRows)));
+    ASSIGN_OR_RETURN(engine::Statement statement,
+                     engine.parse("INSERT INTO " + quoted(table.schema_name) + "." +
+                                  quoted(table.name) + " SELECT * FROM " + quoted(kRows)));
     ASSIGN_OR_RETURN(insert.plan_, engine.plan(statement, given));
     return insert;
 }

@@ -42,34 +42,38 @@ Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, si
         "internal: the engine's rows do not have the columns of table \"" + table.name + "\"");
 }
 
-Result<catalog::TablePtr> find_table(const table::Version& version, const engine::Name& name) {
-    if (catalog::TablePtr table = version.catalog->find(name.text)) return table;
+Result<catalog::TablePtr> Session::State::table_to_change(const table::Version& version,
+                                                          const engine::Name& name) const {
+    catalog::TablePtr found = version.catalog->resolve(name.text, path());
+    if (found && found->kind == catalog::RelationKind::kTable) return found;
+    if (found) {
+        return Status(Code::kInvalidInput, "42809",
+                      "\"" + found->full_name() + "\" is a " +
+                          std::string(catalog::kind_name(found->kind)) + ", not a table")
+            .with_position(name.position);
+    }
+    if (db.system_tables.contains(name.text)) {
+        return Status(Code::kInvalidInput, "42809",
+                      "\"" + name.text + "\" is a system table and cannot be changed")
+            .with_position(name.position);
+    }
     Status missing(Code::kInvalidInput, "42P01", "table \"" + name.text + "\" does not exist");
-    std::vector<std::string> names;
-    for (const catalog::TablePtr& t : version.catalog->tables()) names.push_back(t->name);
     missing = std::move(missing).with_position(name.position);
+    std::vector<std::string> names;
+    for (const catalog::TablePtr& t : version.catalog->tables()) names.push_back(t->full_name());
     if (auto meant = closest_name(name.text, names)) {
         missing = std::move(missing).with_hint("Did you mean \"" + *meant + "\"?");
     }
     return missing;
 }
 
-Result<catalog::TablePtr> Session::State::table_to_change(const table::Version& version,
-                                                          const engine::Name& name) const {
-    if (db.system_tables.contains(name.text)) {
-        return Status(Code::kInvalidInput, "42809",
-                      "\"" + name.text + "\" is a system table and cannot be changed")
-            .with_position(name.position);
-    }
-    return find_table(version, name);
-}
-
 std::shared_ptr<const access::DirectChange> Session::State::direct_form(
     const CachedStatement& statement) const {
     const auto& change = statement.plan->change;
     if (!change || !change->direct) return nullptr;
-    catalog::TablePtr table = statement.planned_for->find(change->table.text);
-    if (!table) return nullptr;
+    catalog::TablePtr table =
+        statement.planned_for->resolve(change->table.text, statement.search_path);
+    if (!table || table->kind != catalog::RelationKind::kTable) return nullptr;
     const uint32_t id = table->id;
     return access::DirectChange::make(std::move(table), *change->direct,
                                       returned_schema(*statement.plan), db.table_counters.of(id));

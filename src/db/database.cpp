@@ -22,6 +22,13 @@ Result<std::unique_ptr<Store>> open_store(Database::State& db) {
     return Store::open(db.vfs, db.path, options);
 }
 
+// Temporary tables of sessions that did not end as they should.
+Status drop_leftovers(table::TableStore& tables) {
+    ASSIGN_OR_RETURN(table::Transaction txn, tables.begin());
+    RETURN_IF_ERROR(drop_schema_members(txn, catalog::kTemporaryPrefix));
+    return tables.commit(txn);
+}
+
 }  // namespace
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
@@ -50,6 +57,7 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
     RETURN_IF_ERROR(
         db->engine->set_limits(engine_options.memory_bytes, db->limits.temp_space_bytes));
     db->system_tables = make_system_tables(*db);
+    if (!options.read_only) RETURN_IF_ERROR(drop_leftovers(*db->tables));
     return Database(std::move(db));
 }
 

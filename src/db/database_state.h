@@ -38,6 +38,7 @@ struct Database::State {
     std::unique_ptr<engine::Engine> engine;
     access::CounterRegistry table_counters;
     StatementCounters statement_counters;
+    std::atomic<uint64_t> sessions_opened{0};
     access::VirtualTables system_tables;
     Alarms alarms;
     Activities activities;
@@ -45,7 +46,5 @@ struct Database::State {
 
 // trefoil_tables, trefoil_stats, trefoil_counters, trefoil_settings. `state` must outlive them.
 access::VirtualTables make_system_tables(Database::State& state);
-// trefoil_sessions, trefoil_locks.
-void add_session_tables(Database::State& state, access::VirtualTables& tables);
 
 }  // namespace trefoil

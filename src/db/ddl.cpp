@@ -4,7 +4,9 @@
 // definition must satisfy is checked by catalog::validate.
 
 #include <algorithm>
+#include <set>
 
+#include "base/check.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -61,7 +63,7 @@ catalog::CheckDef check_of(const engine::CheckSpec& spec, const catalog::TableDe
 
 Result<Answer> Session::State::create_table(const engine::CreateTable& statement) {
     catalog::TableDef def;
-    def.name = statement.table.text;
+    def.name = catalog::parse_reference(statement.table.text).name;
     for (const engine::ColumnSpec& spec : statement.columns) {
         catalog::ColumnDef column;
         column.name = spec.name.text;
@@ -82,18 +84,14 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
     for (const engine::CheckSpec& spec : statement.checks)
         def.checks.push_back(check_of(spec, def));
     RETURN_IF_ERROR(catalog::name_checks(def));
-    bool exists = false;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        exists = t.view()->catalog->find(def.name) != nullptr;
-        if (exists && statement.if_not_exists) return uint64_t{0};
-        if (exists) {
-            return Status(Code::kInvalidInput, "42P07", "table \"" + def.name + "\" already exists")
-                .with_position(statement.table.position);
-        }
-        if (db.system_tables.contains(def.name)) {
-            return Status(Code::kInvalidInput, "42939",
-                          "\"" + def.name + "\" is the name of a system table")
-                .with_position(statement.table.position);
+        ASSIGN_OR_RETURN(catalog::Reference place,
+                         place_of(*t.view(), statement.table, statement.temporary));
+        def.schema_name = place.schema;
+        catalog::TablePtr existing = t.view()->catalog->find(place.schema, place.name);
+        if (existing && statement.if_not_exists) return uint64_t{0};
+        if (existing) {
+            return table::already_exists(*existing).with_position(statement.table.position);
         }
         RETURN_IF_ERROR(t.create_table(def));
         return uint64_t{0};
@@ -102,18 +100,150 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
     return done("CREATE TABLE");
 }
 
-Result<Answer> Session::State::drop_table(const engine::DropTable& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        for (const engine::Name& name : statement.tables) {
-            auto table = table_to_change(*t.view(), name);
-            if (table.status().sqlstate() == "42P01" && statement.if_exists) continue;
-            if (!table.ok()) return table.status();
-            RETURN_IF_ERROR(t.drop_table((*table)->id));
+Result<catalog::Reference> Session::State::place_of(const table::Version& version,
+                                                    const engine::Name& name, bool temporary) {
+    catalog::Reference place = catalog::parse_reference(name.text);
+    if (db.system_tables.contains(place.name)) {
+        return Status(Code::kInvalidInput, "42939",
+                      "\"" + place.name + "\" is the name of a system table")
+            .with_position(name.position);
+    }
+    if (temporary) {
+        if (!place.schema.empty()) {
+            return Status(Code::kInvalidInput, "42P16",
+                          "cannot create temporary relation in non-temporary schema")
+                .with_position(name.position);
         }
+        has_temporary = true;
+        place.schema = temporary_schema;
+        return place;
+    }
+    if (!place.schema.empty()) {
+        if (version.catalog->has_schema(place.schema)) return place;
+        return Status(Code::kInvalidInput, "3F000",
+                      "schema \"" + place.schema + "\" does not exist")
+            .with_position(name.position);
+    }
+    for (const std::string& schema : search_path) {
+        if (!version.catalog->has_schema(schema)) continue;
+        place.schema = schema;
+        return place;
+    }
+    return Status(Code::kInvalidInput, "3F000", "no schema has been selected to create in")
+        .with_hint("SET search_path names schemas that do not exist.");
+}
+
+Result<catalog::TablePtr> Session::State::relation_to_change(const table::Version& version,
+                                                             const engine::Name& name,
+                                                             catalog::RelationKind kind,
+                                                             bool or_view) {
+    using catalog::RelationKind;
+    if (kind == RelationKind::kSchema) {
+        const std::string schema = catalog::parse_reference(name.text).name;
+        if (catalog::TablePtr found = version.catalog->find("", schema)) return found;
+        return Status(Code::kInvalidInput, "3F000", "schema \"" + schema + "\" does not exist")
+            .with_position(name.position);
+    }
+    catalog::TablePtr found = version.catalog->resolve(name.text, path());
+    if (found && (found->kind == kind || (or_view && found->kind == RelationKind::kView))) {
+        return found;
+    }
+    const std::string wanted(catalog::kind_name(kind));
+    if (found) {
+        return Status(Code::kInvalidInput, "42809",
+                      "\"" + found->full_name() + "\" is not a " + wanted)
+            .with_hint("It is a " + std::string(catalog::kind_name(found->kind)) + ".")
+            .with_position(name.position);
+    }
+    if (kind == RelationKind::kTable) return table_to_change(version, name);
+    return Status(Code::kInvalidInput, "42P01", wanted + " \"" + name.text + "\" does not exist")
+        .with_position(name.position);
+}
+
+namespace {
+
+std::string described(const catalog::TableDef& relation) {
+    return std::string(catalog::kind_name(relation.kind)) + " " + relation.full_name();
+}
+
+// What must go with it: what depends on it, and what is in it.
+std::vector<catalog::TablePtr> hangers_on(const catalog::Catalog& catalog,
+                                          const catalog::TableDef& relation) {
+    std::vector<catalog::TablePtr> out = catalog.dependents(relation.id);
+    if (relation.kind != catalog::RelationKind::kSchema) return out;
+    for (const catalog::TablePtr& member : catalog.relations()) {
+        if (member->schema_name == relation.name) out.push_back(member);
+    }
+    return out;
+}
+
+}  // namespace
+
+Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statement) {
+    const catalog::Catalog& catalog = *t.view()->catalog;
+    std::vector<catalog::TablePtr> going;
+    std::set<uint32_t> ids;
+    for (const engine::Name& name : statement.names) {
+        if (statement.kind == catalog::RelationKind::kSchema &&
+            catalog::parse_reference(name.text).name == catalog::kPublicSchema) {
+            return Status::unsupported("DROP SCHEMA public").with_position(name.position);
+        }
+        auto found = relation_to_change(*t.view(), name, statement.kind, false);
+        const std::string_view sqlstate = found.status().sqlstate();
+        if (statement.if_exists && (sqlstate == "42P01" || sqlstate == "3F000")) continue;
+        if (!found.ok()) return found.status();
+        if (ids.insert((*found)->id).second) going.push_back(*found);
+    }
+    std::string detail;
+    const catalog::TablePtr first = going.empty() ? nullptr : going.front();
+    for (size_t i = 0; i < going.size(); i++) {
+        const catalog::TablePtr gone = going[i];
+        for (const catalog::TablePtr& other : hangers_on(catalog, *gone)) {
+            if (!ids.insert(other->id).second) continue;
+            going.push_back(other);
+            detail += (detail.empty() ? "" : "\n") + described(*other) + " depends on " +
+                      described(*gone);
+        }
+    }
+    if (!detail.empty() && !statement.cascade) {
+        return Status(Code::kInvalidInput, "2BP01",
+                      "cannot drop " + described(*first) + " because other objects depend on it")
+            .with_detail(detail)
+            .with_hint("Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    for (const catalog::TablePtr& relation : going) RETURN_IF_ERROR(t.drop_table(relation->id));
+    return {};
+}
+
+Result<Answer> Session::State::drop(const engine::Drop& statement) {
+    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+        RETURN_IF_ERROR(drop_in(t, statement));
         return uint64_t{0};
     };
     RETURN_IF_ERROR(change(work).status());
-    return done("DROP TABLE");
+    std::string kind(catalog::kind_name(statement.kind));
+    std::transform(kind.begin(), kind.end(), kind.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    return done("DROP " + kind);
+}
+
+// Temporary tables go with their session; whatever a crash left goes at the next open.
+Session::State::~State() {
+    if (has_temporary) {
+        txn.reset();
+        (void)change([&](table::Transaction& t) -> Result<uint64_t> {
+            RETURN_IF_ERROR(drop_schema_members(t, temporary_schema));
+            return uint64_t{0};
+        });
+    }
+    db.activities.remove(*activity);
+}
+
+Status drop_schema_members(table::Transaction& t, std::string_view prefix) {
+    for (const catalog::TablePtr& r : t.view()->catalog->relations()) {
+        if (r->schema_name.starts_with(prefix)) RETURN_IF_ERROR(t.drop_table(r->id));
+    }
+    return {};
 }
 
 }  // namespace trefoil

@@ -1,12 +1,14 @@
 // EXPORT DATABASE and IMPORT DATABASE: a database as text and files that any program can read.
 //
-//     schema.sql     the statements that make tables and indexes
+//     schema.sql     the statements that make schemas, tables, indexes and views, and comments
 //     load.sql       a COPY for each table
 //     1_person.parquet ...   its rows, or .csv
 //
 // All of it is one snapshot, and made of nothing but statements: export writes the data by COPY TO,
 // import runs the two scripts, in one transaction. Paths in load.sql are relative to the directory,
 // so it may be moved.
+
+#include <set>
 
 #include "base/check.h"
 #include "db/session_state.h"
@@ -105,6 +107,107 @@ Result<std::vector<std::string_view>> split(std::string_view sql) {
     return statements;
 }
 
+// While it lives, a name without a schema is one of public.
+class PublicNames {
+public:
+    explicit PublicNames(Session::State& session)
+        : session_(session),
+          search_path_(std::exchange(session.search_path, {std::string(catalog::kPublicSchema)})),
+          has_temporary_(std::exchange(session.has_temporary, false)) {}
+    PublicNames(const PublicNames&) = delete;
+    PublicNames& operator=(const PublicNames&) = delete;
+    ~PublicNames() {
+        session_.search_path = std::move(search_path_);
+        session_.has_temporary = session_.has_temporary || has_temporary_;
+    }
+
+private:
+    Session::State& session_;
+    catalog::SearchPath search_path_;
+    bool has_temporary_;
+};
+
+bool is_temporary(const catalog::TableDef& relation) {
+    return relation.schema_name.starts_with(catalog::kTemporaryPrefix);
+}
+
+// Always quoted: words that are reserved for some other program do no harm.
+std::string sql_name(const catalog::TableDef& relation) {
+    const bool plain = relation.schema_name.empty() ||  // a schema
+                       relation.schema_name == catalog::kPublicSchema;
+    return (plain ? "" : quoted(relation.schema_name, '"') + ".") + quoted(relation.name, '"');
+}
+
+std::string view_sql(const catalog::TableDef& view) {
+    std::string path, columns;
+    for (const std::string& schema : view.search_path) {
+        path += (path.empty() ? "" : ", ") + quoted(schema, '"');
+    }
+    for (const catalog::ColumnDef& c : view.columns) {
+        columns += (columns.empty() ? "" : ", ") + quoted(c.name, '"');
+    }
+    const std::string create =
+        "CREATE VIEW " + sql_name(view) + " (" + columns + ") AS " + view.query + "\n;\n";
+    if (view.search_path == catalog::SearchPath{std::string(catalog::kPublicSchema)}) return create;
+    return "SET search_path = " + (path.empty() ? "''" : path) + ";\n" + create +
+           "RESET search_path;\n";
+}
+
+// A view comes after the views that it reads.
+void add_view(const catalog::Catalog& catalog, const catalog::TableDef& view,
+              std::set<uint32_t>* done, std::string* sql) {
+    if (!done->insert(view.id).second) return;
+    for (uint32_t id : view.depends_on) {
+        catalog::TablePtr needed = catalog.find(id);
+        if (needed && needed->kind == catalog::RelationKind::kView) {
+            add_view(catalog, *needed, done, sql);
+        }
+    }
+    *sql += view_sql(view);
+}
+
+std::string comments_sql(const catalog::TableDef& relation) {
+    std::string sql;
+    const std::string name = sql_name(relation);
+    if (!relation.comment.empty()) {
+        sql += "COMMENT ON " + std::string(catalog::kind_name(relation.kind)) + " " + name +
+               " IS " + quoted(relation.comment, '\'') + ";\n";
+    }
+    for (const catalog::ColumnDef& c : relation.columns) {
+        if (c.comment.empty()) continue;
+        sql += "COMMENT ON column " + name + "." + quoted(c.name, '"') + " IS " +
+               quoted(c.comment, '\'') + ";\n";
+    }
+    return sql;
+}
+
+// The statements that make everything but rows.
+std::string schema_sql(const catalog::Catalog& catalog) {
+    std::string schemas, tables, views, comments;
+    std::set<uint32_t> done;
+    for (const catalog::TablePtr& relation : catalog.relations()) {
+        if (is_temporary(*relation)) continue;
+        switch (relation->kind) {
+            case catalog::RelationKind::kSchema:
+                schemas += "CREATE SCHEMA " + quoted(relation->name, '"') + ";\n";
+                break;
+            case catalog::RelationKind::kTable:
+                tables += relation->create_sql() + "\n";
+                for (const catalog::IndexDef& index : relation->indexes) {
+                    if (!index.is_constraint) tables += relation->index_sql(index) + ";\n";
+                }
+                break;
+            case catalog::RelationKind::kView:
+                add_view(catalog, *relation, &done, &views);
+                break;
+            case catalog::RelationKind::kSequence:
+                break;
+        }
+        comments += comments_sql(*relation);
+    }
+    return schemas + tables + views + comments;
+}
+
 }  // namespace
 
 // One statement that this session makes up itself.
@@ -122,17 +225,15 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
         ASSIGN_OR_RETURN(table::Transaction begun, db.tables->begin(/*read_only=*/true));
         txn.emplace(std::move(begun));
     }
+    const PublicNames names(*this);
     auto work = [&]() -> Status {
-        std::string schema, load;
+        std::string load;
         size_t number = 0;
         const table::VersionPtr version = txn->view();
         for (const catalog::TablePtr& table : version->catalog->tables()) {
-            schema += table->create_sql() + "\n";
-            for (const catalog::IndexDef& index : table->indexes) {
-                if (!index.is_constraint) schema += table->index_sql(index) + ";\n";
-            }
+            if (is_temporary(*table)) continue;
             const std::string name = file_name(++number, table->name, format);
-            const std::string relation = quoted(table->name, '"');
+            const std::string relation = sql_name(*table);
             const std::string options = option_text(statement.options, format);
             RETURN_IF_ERROR(run_own("COPY " + relation + " TO " +
                                     quoted(directory + "/" + name, '\'') + " " + options)
@@ -140,7 +241,8 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
             load += "COPY " + relation + " FROM " + quoted(name, '\'') + " (FORMAT " + format +
                     (format == "csv" ? ", HEADER true" : "") + ");\n";
         }
-        RETURN_IF_ERROR(write_text(db.vfs, directory + "/schema.sql", schema));
+        RETURN_IF_ERROR(
+            write_text(db.vfs, directory + "/schema.sql", schema_sql(*version->catalog)));
         return write_text(db.vfs, directory + "/load.sql", load);
     };
     Status exported = work();
@@ -159,6 +261,7 @@ Result<Answer> Session::State::import_database(const std::string& directory) {
         txn.emplace(std::move(begun));
     }
     copy_directory = directory;
+    const PublicNames names(*this);
     auto work = [&]() -> Status {
         for (const char* script : {"schema.sql", "load.sql"}) {
             const std::string path = directory + "/" + script;

@@ -16,11 +16,16 @@ struct Place {
     const catalog::IndexDef& def() const { return table->indexes[index]; }
 };
 
-Result<Place> find_index(const catalog::Catalog& catalog, const engine::Name& name) {
-    if (catalog::TablePtr table = catalog.find_by_index(name.text)) {
-        return Place{table, *table->find_index(name.text)};
+Result<Place> find_index(const catalog::Catalog& catalog, const engine::Name& name,
+                         const catalog::SearchPath& path) {
+    const catalog::Reference place = catalog::parse_reference(name.text);
+    const catalog::SearchPath own = {place.schema};
+    for (const std::string& schema : place.schema.empty() ? path : own) {
+        if (catalog::TablePtr table = catalog.find_by_index(schema, place.name)) {
+            return Place{table, *table->find_index(place.name)};
+        }
     }
-    if (catalog.find(name.text)) {
+    if (catalog.resolve(name.text, path)) {
         return Status(Code::kInvalidInput, "42809", "\"" + name.text + "\" is not an index")
             .with_position(name.position);
     }
@@ -38,8 +43,9 @@ Status name_is_taken(const engine::Name& name) {
 Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
-        if (statement.name && (t.view()->catalog->has_relation(statement.name->text) ||
-                               db.system_tables.contains(statement.name->text))) {
+        if (statement.name &&
+            (t.view()->catalog->has_relation(table->schema_name, statement.name->text) ||
+             db.system_tables.contains(statement.name->text))) {
             if (statement.if_not_exists) return uint64_t{0};
             return name_is_taken(*statement.name);
         }
@@ -67,7 +73,7 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
 Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         for (const engine::Name& name : statement.indexes) {
-            auto place = find_index(*t.view()->catalog, name);
+            auto place = find_index(*t.view()->catalog, name, path());
             if (place.status().sqlstate() == "42704" && statement.if_exists) continue;
             RETURN_IF_ERROR(place.status());
             if (place->def().is_constraint) {
@@ -91,10 +97,10 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
 
 Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement) {
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        auto place = find_index(*t.view()->catalog, statement.index);
+        auto place = find_index(*t.view()->catalog, statement.index, path());
         if (place.status().sqlstate() == "42704" && statement.if_exists) return uint64_t{0};
         RETURN_IF_ERROR(place.status());
-        if (t.view()->catalog->has_relation(statement.to.text) ||
+        if (t.view()->catalog->has_relation(place->table->schema_name, statement.to.text) ||
             db.system_tables.contains(statement.to.text)) {
             return name_is_taken(statement.to);
         }
@@ -116,7 +122,7 @@ Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
             def = *table;
             for (catalog::IndexDef& index : def.indexes) index.id = 0;
         } else {
-            ASSIGN_OR_RETURN(Place place, find_index(*t.view()->catalog, statement.name));
+            ASSIGN_OR_RETURN(Place place, find_index(*t.view()->catalog, statement.name, path()));
             def = *place.table;
             def.indexes[place.index].id = 0;
         }

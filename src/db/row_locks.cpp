@@ -23,9 +23,10 @@ public:
     RowLocker(const engine::Query& query, table::Transaction& txn, table::LockPatience patience)
         : query_(query), txn_(txn), patience_(patience) {}
 
-    Status find_tables() {
+    Status find_tables(const Session::State& session) {
         for (const RowLock& lock : query_.locks) {
-            ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*txn_.view(), lock.table));
+            ASSIGN_OR_RETURN(catalog::TablePtr table,
+                             session.table_to_change(*txn_.view(), lock.table));
             tables_.push_back(std::move(table));
             skips_ = skips_ || lock.wait == RowLock::Wait::kSkipLocked;
         }
@@ -136,7 +137,7 @@ Result<Answer> Session::State::locking_query(const CachedStatement& statement,
         }
         answer.clear();
         RowLocker locker(query, t, {settings.lock_timeout.count, false, &cancel});
-        RETURN_IF_ERROR(locker.find_tables());
+        RETURN_IF_ERROR(locker.find_tables(*this));
         auto now = catalog_of(t.view());
         ASSIGN_OR_RETURN(auto stream, engine->run(plan, parameters, *now, &cancel));
         uint64_t skip = offset, left = limit;

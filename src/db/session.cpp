@@ -31,6 +31,7 @@ std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::Versi
     access::AccessOptions options;
     options.use_indexes = settings.use_indexes;
     options.partitions_max = db.threads;
+    options.search_path = path();
     return std::make_shared<access::SnapshotCatalog>(std::move(version), options, db.table_counters,
                                                      db.system_tables);
 }
@@ -56,14 +57,17 @@ Result<CachedStatementPtr> Session::State::analyse(std::string_view sql) {
 // Plans the statement for this catalog, unless its plan is good still.
 Status Session::State::plan(CachedStatement& statement, const access::SnapshotCatalog& catalog) {
     const table::Version& version = *catalog.version();
-    if (statement.plan && statement.planned_for == version.catalog) return {};
+    if (statement.plan && statement.planned_for == version.catalog &&
+        statement.search_path == catalog.search_path()) {
+        return {};
+    }
     statement.plan.reset();
     statement.point.reset();
     statement.direct.reset();
     ASSIGN_OR_RETURN(engine::QueryPlan made, engine->plan(statement.statement, catalog));
     db.statement_counters.plans_made.fetch_add(1, std::memory_order_relaxed);
     if (made.access && !made.access->limit && !made.access->offset) {
-        if (catalog::TablePtr table = version.catalog->find(made.access->table)) {
+        if (catalog::TablePtr table = catalog.resolve(made.access->table)) {
             std::vector<plan::Expr> filters;
             for (const plan::Expr& f : made.access->filters) plan::flatten_and(f, &filters);
             statement.point =
@@ -73,6 +77,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     }
     statement.plan = std::move(made);
     statement.planned_for = version.catalog;
+    statement.search_path = catalog.search_path();
     statement.direct = direct_form(statement);
     return {};
 }
@@ -187,43 +192,48 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
         return Status(Code::kInvalidInput, "08P01", "this statement takes no parameters");
     }
     if (s.explain) return explain(statement, parameters);
-    return std::visit(Overloaded{
-                          [&](const engine::Query& q) {
-                              // WITH may change something for a query, too.
-                              if (!statement.plan->children.empty()) {
-                                  return modify(statement, parameters);
-                              }
-                              return q.locks.empty() ? query(statement, parameters)
-                                                     : locking_query(statement, parameters);
-                          },
-                          [&](const engine::Insert&) { return modify(statement, parameters); },
-                          [&](const engine::Update&) { return modify(statement, parameters); },
-                          [&](const engine::Delete&) { return modify(statement, parameters); },
-                          [&](const engine::Merge&) { return modify(statement, parameters); },
-                          [&](const engine::Truncate& t) { return truncate(t); },
-                          [&](const engine::CreateTable& c) { return create_table(c); },
-                          [&](const engine::DropTable& d) { return drop_table(d); },
-                          [&](const engine::AlterTable& a) { return alter_table(a); },
-                          [&](const engine::CreateIndex& c) { return create_index(c); },
-                          [&](const engine::DropIndex& d) { return drop_index(d); },
-                          [&](const engine::RenameIndex& r) { return rename_index(r); },
-                          [&](const engine::Reindex& r) { return reindex(r); },
-                          [&](const engine::Begin& b) { return begin(b); },
-                          [&](const engine::Commit& c) { return commit(c); },
-                          [&](const engine::Rollback& r) { return rollback(r); },
-                          [&](const engine::Savepoint& p) { return savepoint(p); },
-                          [&](const engine::RollbackTo& r) { return roll_back_to(r); },
-                          [&](const engine::Release& r) { return release(r); },
-                          [&](const engine::SetTransaction& t) { return set_transaction(t); },
-                          [&](const engine::SetVariable& v) { return set_variable(v); },
-                          [&](const engine::ShowVariable& v) { return show_variable(v); },
-                          [&](const engine::ShowTables&) { return show_tables(); },
-                          [&](const engine::Describe& d) { return describe(d); },
-                          [&](const engine::CopyFrom& c) { return copy_from(c); },
-                          [&](const engine::CopyTo& c) { return copy_to(statement, c); },
-                          [&](const engine::House& h) { return keep_house(h); },
-                      },
-                      s.kind);
+    return std::visit(
+        Overloaded{
+            [&](const engine::Query& q) {
+                // WITH may change something for a query, too.
+                if (!statement.plan->children.empty()) {
+                    return modify(statement, parameters);
+                }
+                return q.locks.empty() ? query(statement, parameters)
+                                       : locking_query(statement, parameters);
+            },
+            [&](const engine::Insert&) { return modify(statement, parameters); },
+            [&](const engine::Update&) { return modify(statement, parameters); },
+            [&](const engine::Delete&) { return modify(statement, parameters); },
+            [&](const engine::Merge&) { return modify(statement, parameters); },
+            [&](const engine::Truncate& t) { return truncate(t); },
+            [&](const engine::CreateTable& c) { return create_table(c); },
+            [&](const engine::Drop& d) { return drop(d); },
+            [&](const engine::CreateView& c) { return create_view(statement, c); },
+            [&](const engine::CreateTableAs& c) { return create_table_as(statement, c); },
+            [&](const engine::CreateSchema& c) { return create_schema(c); },
+            [&](const engine::Comment& c) { return comment(c); },
+            [&](const engine::AlterTable& a) { return alter_table(a); },
+            [&](const engine::CreateIndex& c) { return create_index(c); },
+            [&](const engine::DropIndex& d) { return drop_index(d); },
+            [&](const engine::RenameIndex& r) { return rename_index(r); },
+            [&](const engine::Reindex& r) { return reindex(r); },
+            [&](const engine::Begin& b) { return begin(b); },
+            [&](const engine::Commit& c) { return commit(c); },
+            [&](const engine::Rollback& r) { return rollback(r); },
+            [&](const engine::Savepoint& p) { return savepoint(p); },
+            [&](const engine::RollbackTo& r) { return roll_back_to(r); },
+            [&](const engine::Release& r) { return release(r); },
+            [&](const engine::SetTransaction& t) { return set_transaction(t); },
+            [&](const engine::SetVariable& v) { return set_variable(v); },
+            [&](const engine::ShowVariable& v) { return show_variable(v); },
+            [&](const engine::ShowTables&) { return show_tables(); },
+            [&](const engine::Describe& d) { return describe(d); },
+            [&](const engine::CopyFrom& c) { return copy_from(c); },
+            [&](const engine::CopyTo& c) { return copy_to(statement, c); },
+            [&](const engine::House& h) { return keep_house(h); },
+        },
+        s.kind);
 }
 
 Result<uint64_t> Session::State::change(const Work& work, bool once) {
@@ -284,7 +294,8 @@ void Session::State::note_reads(const CachedStatement& statement, const table::V
     if (level != engine::Isolation::kSerializable || !statement.plan) return;
     for (const std::string& name : statement.plan->tables) {
         if (db.system_tables.contains(name)) continue;
-        catalog::TablePtr table = version.catalog->find(name);
+        catalog::TablePtr table = version.catalog->resolve(name, statement.search_path);
+        if (table && table->kind == catalog::RelationKind::kView) continue;  // its tables follow
         statement_reads.push_back(table ? table->id : table::Transaction::kAllTables);
     }
     if (!txn) return;

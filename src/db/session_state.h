@@ -38,8 +38,12 @@ struct TransactionModes {
 };
 
 struct Session::State {
-    explicit State(Database::State& database) : db(database), activity(db.activities.add()) {}
-    ~State() { db.activities.remove(*activity); }
+    explicit State(Database::State& database)
+        : db(database),
+          activity(db.activities.add()),
+          temporary_schema(std::string(catalog::kTemporaryPrefix) +
+                           std::to_string(database.sessions_opened++)) {}
+    ~State();  // drops temporary tables
 
     Database::State& db;
     std::shared_ptr<Activity> activity;
@@ -67,6 +71,16 @@ struct Session::State {
     uint64_t blocks = 0;
     // What relative paths of COPY FROM begin at; "": the process's folder.
     std::string copy_directory;
+    catalog::SearchPath search_path{std::string(catalog::kPublicSchema)};
+    std::string temporary_schema;
+    bool has_temporary = false;  // something was created there
+
+    // Where names without a schema are looked up.
+    catalog::SearchPath path() const {
+        catalog::SearchPath all = search_path;
+        if (has_temporary) all.insert(all.begin(), temporary_schema);
+        return all;
+    }
 
     using Answer = std::unique_ptr<Rows::State>;
 
@@ -142,7 +156,8 @@ struct Session::State {
                                         const std::vector<std::string>& types);
 
     // changes.cpp
-    // As find_table; 42809 for a system table.
+    // The table, or 42P01 with its position and the name it may have been; 42809 for what is not a
+    // table that can be changed.
     Result<catalog::TablePtr> table_to_change(const table::Version& version,
                                               const engine::Name& name) const;
     // With `analysis`, by the engine in any case, and the lines of EXPLAIN ANALYZE go there.
@@ -171,7 +186,25 @@ struct Session::State {
 
     // ddl.cpp
     Result<Answer> create_table(const engine::CreateTable& statement);
-    Result<Answer> drop_table(const engine::DropTable& statement);
+    Result<Answer> drop(const engine::Drop& statement);
+    Status drop_in(table::Transaction& t, const engine::Drop& statement);
+    // Where something of this name is created. Errors: 3F000, 42939.
+    Result<catalog::Reference> place_of(const table::Version& version, const engine::Name& name,
+                                        bool temporary);
+    // What has this name and is of this kind, or a view. Errors: 42P01, 3F000, 42809.
+    Result<catalog::TablePtr> relation_to_change(const table::Version& version,
+                                                 const engine::Name& name,
+                                                 catalog::RelationKind kind, bool or_view);
+
+    // views.cpp
+    Result<Answer> create_view(CachedStatement& statement, const engine::CreateView& create);
+    Result<Answer> create_table_as(CachedStatement& statement, const engine::CreateTableAs& create);
+    Result<Answer> create_schema(const engine::CreateSchema& create);
+    Result<Answer> comment(const engine::Comment& statement);
+    Result<std::vector<catalog::ColumnDef>> view_columns(const catalog::TableDef& view,
+                                                         const table::VersionPtr& version);
+    // Refuses (2BP01) what `t` did to a table if a view over it would be another one.
+    Status check_views(table::Transaction& t, const catalog::TableDef& changed);
 
     // alter.cpp
     Result<Answer> alter_table(const engine::AlterTable& statement);
@@ -235,7 +268,7 @@ Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, si
 // Statements that need the engine's plan.
 bool wants_plan(const engine::StatementKind& kind);
 
-// The table, or 42P01 with its position and the name it may have been.
-Result<catalog::TablePtr> find_table(const table::Version& version, const engine::Name& name);
+// Drops everything in the schemas whose names begin so.
+Status drop_schema_members(table::Transaction& t, std::string_view prefix);
 
 }  // namespace trefoil

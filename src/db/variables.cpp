@@ -16,6 +16,31 @@ std::optional<std::string> fixed_setting(const Database::State& db, std::string_
     return std::nullopt;
 }
 
+// 'app, "My Schema", public': the schemas in which names are looked up.
+catalog::SearchPath parse_search_path(std::string_view text) {
+    catalog::SearchPath path;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find(','), text.size());
+        std::string_view part = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        while (part.starts_with(' ')) part.remove_prefix(1);
+        while (part.ends_with(' ')) part.remove_suffix(1);
+        if (part.size() >= 2 && part.starts_with('"') && part.ends_with('"')) {
+            part = part.substr(1, part.size() - 2);
+        }
+        if (!part.empty() && part != "$user") path.emplace_back(part);
+    }
+    return path;
+}
+
+std::string search_path_text(const catalog::SearchPath& path) {
+    std::string text;
+    for (const std::string& schema : path) {
+        text += (text.empty() ? "" : ", ") + catalog::quoted(schema);
+    }
+    return text;
+}
+
 }  // namespace
 
 Result<Answer> Session::State::set_variable(const engine::SetVariable& statement) {
@@ -23,9 +48,15 @@ Result<Answer> Session::State::set_variable(const engine::SetVariable& statement
     if (name == "all" && !statement.value) {
         settings = Settings();
         application_name.clear();
+        search_path = {std::string(catalog::kPublicSchema)};
         RETURN_IF_ERROR(engine->set("all", std::nullopt));
         cache = StatementCache();
         return done("RESET");
+    }
+    if (name == "search_path") {
+        search_path =
+            parse_search_path(statement.value.value_or(std::string(catalog::kPublicSchema)));
+        return done(statement.value ? "SET" : "RESET");
     }
     if (fixed_setting(db, name)) {
         return Status(Code::kInvalidInput, "55P02", "\"" + name + "\" cannot be changed now")
@@ -53,7 +84,7 @@ Result<Answer> Session::State::set_variable(const engine::SetVariable& statement
 }
 
 Status Session::State::unknown_setting(std::string_view name) {
-    std::vector<std::string> names = {"threads", "application_name"};
+    std::vector<std::string> names = {"threads", "application_name", "search_path"};
     for (const auto& limit : all_limits(db)) names.push_back(limit[0].to_string());
     for (const Settings::Description& d : settings.all()) names.push_back(d.name);
     for (const ClientSetting& s : client_settings()) names.emplace_back(s.name);
@@ -73,6 +104,8 @@ Result<Answer> Session::State::show_all() {
     for (auto& limit : all_limits(db)) rows.push_back(std::move(limit));
     rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
     rows.push_back({"application_name", application_name, "what the program calls itself"});
+    rows.push_back(
+        {"search_path", search_path_text(search_path), "schemas in which names are looked up"});
     for (const ClientSetting& s : client_settings()) {
         rows.push_back({std::string(s.name), std::string(s.value), std::string(s.about)});
     }
@@ -86,6 +119,7 @@ Result<Answer> Session::State::show_variable(const engine::ShowVariable& stateme
     if (name == "all") return show_all();
     std::optional<std::string> value = fixed_setting(db, name);
     if (name == "application_name") value = application_name;
+    if (name == "search_path") value = search_path_text(search_path);
     if (!value) value = transaction_variable(name);
     if (is_limit(name)) value = limit_text(db, name);
     if (const ClientSetting* client = find_client_setting(name)) value = client->value;
@@ -108,7 +142,10 @@ Result<Answer> Session::State::show_tables() {
 
 Result<Answer> Session::State::describe(const engine::Describe& statement) {
     ASSIGN_OR_RETURN(auto now, catalog());
-    ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*now->version(), statement.table));
+    catalog::TablePtr table = now->resolve(statement.table.text);
+    if (!table || table->kind != catalog::RelationKind::kView) {
+        ASSIGN_OR_RETURN(table, table_to_change(*now->version(), statement.table));
+    }
     std::vector<std::vector<Value>> rows;
     for (uint32_t i = 0; i < table->columns.size(); i++) {
         const catalog::ColumnDef& c = table->columns[i];

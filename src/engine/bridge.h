@@ -167,6 +167,9 @@ typedef struct tf_catalog {
     /* No table of this name: 0, with out->release left null. */
     int (*find)(void* context, tf_text name, uint8_t row_ids, tf_table* out, tf_error* error);
     int (*table_names)(void* context, const tf_sink* out, tf_error* error); /* u32 n, n strs */
+    /* Writes str name with its schema, list str schemas in which names in it are looked up, str
+     * query, list str columns. No view of this name: *has is 0. */
+    int (*view)(void* context, tf_text name, const tf_sink* out, uint8_t* has, tf_error* error);
 } tf_catalog;
 
 /* ---- What Rust gives: the engine ------------------------------------------------------- */
@@ -279,7 +282,8 @@ void tf_cursor_release(tf_cursor* cursor);
  * u8 1.
  *
  *   type         str Arrow format; if it is "+l", then the element's type
- *   name         str text (folded to lower case unless quoted), u32 byte offset in the statement
+ *   name         str text (folded to lower case unless quoted; of what may have a schema, a
+ *                catalog::Reference), u32 byte offset in the statement
  *   options      list of (str lower-case name, str value); a flag without a value has "true"
  *
  *   statistics   opt u64 rows, opt u64 bytes, list of (opt u64 nulls, opt u64 distinct,
@@ -291,7 +295,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *                opt access            the statement needs no algebra:
  *                  access: str table, list u32 projection, list expr filters, opt expr limit,
  *                          opt expr offset
- *                list str              tables that it reads, each once
+ *                list str              tables and views that it reads, each once
  *                opt change            the columns of a change's read side, in this order:
  *                  change: u8 the first column is an INTEGER that says what is done with each row
  *                          (1 insert, 2 update, 3 delete), u8 there is a row id, u32 columns of the
@@ -318,12 +322,13 @@ void tf_cursor_release(tf_cursor* cursor);
  *      1 insert        name table
  *      2 update        name table
  *      3 delete        name table
- *      4 create table  name, u8 if_not_exists, list column, list key, list check
+ *      4 create table  name, u8 if_not_exists, u8 temporary, list column, list key,
+ *                      list check
  *                        column: name, type, opt u32 char length, u8 not_null, opt str default,
  *                                u8 the default may differ from row to row
  *                        key:    opt name constraint, u8 primary, list name columns
  *                        check:  opt name constraint, str condition, list str columns it uses
- *      5 drop table    list name, u8 if_exists
+ *      5 drop          u8 catalog::RelationKind, list name, u8 if_exists, u8 cascade
  *      6 begin         modes
  *                        modes: u8 isolation (0 not said, 1 read uncommitted, 2 read committed,
  *                               3 repeatable read, 4 serializable), opt u8 read_only
@@ -337,6 +342,11 @@ void tf_cursor_release(tf_cursor* cursor);
  *     14 copy to       str file, options
  *     15 house         u8 action (0 checkpoint, 1 check, 2 integrity check, 3 vacuum, 4 backup,
  *                      5 export, 6 import), opt name table, str directory, options
+ *     31 create view   name, u8 or_replace, u8 if_not_exists, u8 temporary, list name columns,
+ *                      str query
+ *     32 create table as   name, u8 if_not_exists, u8 temporary
+ *     33 create schema name, u8 if_not_exists
+ *     34 comment       name, u8 catalog::RelationKind, opt name column, opt str text
  *     30 alter table   name, u8 if_exists, list action
  *                        action: u8 kind (engine::AlterAction::Kind); column if it adds one or sets
  *                                a type, else name; name new name; u8 flags (1 IF [NOT] EXISTS,

@@ -101,6 +101,7 @@ Result<StatementKind> read_create_table(Reader& in) {
     CreateTable create;
     create.table = read_name(in);
     create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
     const uint32_t count = in.u32();
     for (uint32_t i = 0; i < count; i++) {
         ASSIGN_OR_RETURN(ColumnSpec column, read_column(in));
@@ -174,10 +175,16 @@ StatementKind read_truncate(Reader& in) {
     return truncate;
 }
 
-StatementKind read_drop_table(Reader& in) {
-    DropTable drop;
-    drop.tables = read_list<Name>(in, read_name);
+catalog::RelationKind read_relation_kind(Reader& in) {
+    return static_cast<catalog::RelationKind>(in.u8() & 3);
+}
+
+StatementKind read_drop(Reader& in) {
+    Drop drop;
+    drop.kind = read_relation_kind(in);
+    drop.names = read_list<Name>(in, read_name);
     drop.if_exists = in.u8() != 0;
+    drop.cascade = in.u8() != 0;
     return drop;
 }
 
@@ -266,6 +273,34 @@ Result<StatementKind> read_index(Reader& in) {
     }
 }
 
+StatementKind read_create_view(Reader& in) {
+    CreateView create;
+    create.view = read_name(in);
+    create.or_replace = in.u8() != 0;
+    create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
+    create.columns = read_list<Name>(in, read_name);
+    create.query = read_string(in);
+    return create;
+}
+
+StatementKind read_create_table_as(Reader& in) {
+    CreateTableAs create;
+    create.table = read_name(in);
+    create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
+    return create;
+}
+
+StatementKind read_comment(Reader& in) {
+    Comment comment;
+    comment.name = read_name(in);
+    comment.kind = read_relation_kind(in);
+    comment.column = read_optional(in, read_name);
+    comment.text = read_optional(in, read_string);
+    return comment;
+}
+
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
@@ -279,7 +314,7 @@ Result<StatementKind> read_kind(Reader& in) {
         case 4:
             return read_create_table(in);
         case 5:
-            return read_drop_table(in);
+            return read_drop(in);
         case 6:
             return StatementKind(Begin{read_modes(in)});
         case 7:
@@ -310,6 +345,17 @@ Result<StatementKind> read_kind(Reader& in) {
             return StatementKind(Release{read_name(in)});
         case 43:
             return read_set_transaction(in);
+        case 31:
+            return read_create_view(in);
+        case 32:
+            return read_create_table_as(in);
+        case 33: {
+            CreateSchema create{read_name(in)};
+            create.if_not_exists = in.u8() != 0;
+            return StatementKind(std::move(create));
+        }
+        case 34:
+            return read_comment(in);
         case 50:
             return StatementKind(Merge{read_name(in)});
         case 51:

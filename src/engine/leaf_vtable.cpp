@@ -383,12 +383,32 @@ int catalog_table_names(void* context, const tf_sink* out, tf_error* error) {
     });
 }
 
+int catalog_view(void* context, tf_text name, const tf_sink* out, uint8_t* has, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const auto view = catalog_of(context).find_view(as_view(name));
+        *has = view.has_value();
+        if (!view) return {};
+        Writer bytes;
+        bytes.str(view->name);
+        bytes.u32(static_cast<uint32_t>(view->path.size()));
+        for (const std::string& schema : view->path) bytes.str(schema);
+        bytes.str(view->query);
+        bytes.u32(static_cast<uint32_t>(view->columns.size()));
+        for (const std::string& column : view->columns) bytes.str(column);
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
 }  // namespace
 
 tf_catalog catalog_functions(const access::SourceCatalog& catalog) {
-    return {TF_BRIDGE_VERSION, sizeof(tf_catalog),
-            const_cast<void*>(static_cast<const void*>(&catalog)), catalog_find,
-            catalog_table_names};
+    return {TF_BRIDGE_VERSION,
+            sizeof(tf_catalog),
+            const_cast<void*>(static_cast<const void*>(&catalog)),
+            catalog_find,
+            catalog_table_names,
+            catalog_view};
 }
 
 tf_stream stream_functions(std::unique_ptr<access::BatchStream> stream) {

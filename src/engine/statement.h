@@ -15,11 +15,12 @@
 #include <vector>
 
 #include "arrow/type.h"
+#include "catalog/catalog.h"
 
 namespace trefoil::engine {
 
 struct Name {
-    std::string text;       // folded to lower case unless it was quoted
+    std::string text;       // folded to lower case unless quoted; a catalog::Reference
     uint32_t position = 0;  // byte offset in the statement
 };
 
@@ -49,6 +50,7 @@ struct CheckSpec {
 struct CreateTable {
     Name table;
     bool if_not_exists = false;
+    bool temporary = false;
     std::vector<ColumnSpec> columns;
     std::vector<KeySpec> keys;
     std::vector<CheckSpec> checks;
@@ -75,9 +77,33 @@ struct AlterTable {
     bool if_exists = false;
     std::vector<AlterAction> actions;
 };
-struct DropTable {
-    std::vector<Name> tables;
+struct Drop {
+    catalog::RelationKind kind = catalog::RelationKind::kTable;
+    std::vector<Name> names;
     bool if_exists = false;
+    bool cascade = false;
+};
+struct CreateView {
+    // The columns are those of the statement's query.
+    Name view;
+    bool or_replace = false, if_not_exists = false, temporary = false;
+    std::vector<Name> columns;  // of the first columns of the query; the others keep theirs
+    std::string query;          // its text
+};
+struct CreateTableAs {
+    // The rows are those of the statement's query, in types of the store's canon.
+    Name table;
+    bool if_not_exists = false, temporary = false;
+};
+struct CreateSchema {
+    Name name;
+    bool if_not_exists = false;
+};
+struct Comment {
+    catalog::RelationKind kind = catalog::RelationKind::kTable;
+    Name name;
+    std::optional<Name> column;
+    std::optional<std::string> text;  // none: IS NULL
 };
 struct CreateIndex {
     std::optional<Name> name;
@@ -225,10 +251,11 @@ struct Explain {
 };
 
 using StatementKind =
-    std::variant<Query, Insert, Update, Delete, CreateTable, DropTable, AlterTable, Begin, Commit,
+    std::variant<Query, Insert, Update, Delete, CreateTable, Drop, AlterTable, Begin, Commit,
                  Rollback, Savepoint, RollbackTo, Release, SetTransaction, SetVariable,
                  ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, House, Merge, Truncate,
-                 CreateIndex, DropIndex, RenameIndex, Reindex>;
+                 CreateIndex, DropIndex, RenameIndex, Reindex, CreateView, CreateTableAs,
+                 CreateSchema, Comment>;
 
 struct Parsed;  // the engine's own tree
 

@@ -106,9 +106,9 @@ TEST_CASE("CREATE TABLE tells names with positions, keys, NOT NULL and defaults"
 TEST_CASE("a clause that is not done yet is refused by its name, with its place") {
     for (const char* sql :
          {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "CREATE TABLE t (a INT REFERENCES u (b))",
-          "CREATE TABLE t AS SELECT 1", "CREATE INDEX i ON t (a DESC)", "CREATE VIEW v AS SELECT 1",
-          "ALTER TABLE t OWNER TO u", "COMMIT PREPARED 'a'", "UPDATE OR IGNORE t SET a = 1",
-          "GRANT SELECT ON t TO u"}) {
+          "CREATE MATERIALIZED VIEW v AS SELECT 1", "CREATE INDEX i ON t (a DESC)",
+          "DROP FUNCTION f", "ALTER TABLE t OWNER TO u", "COMMIT PREPARED 'a'",
+          "UPDATE OR IGNORE t SET a = 1", "GRANT SELECT ON t TO u"}) {
         INFO(sql);
         Status s = error(sql);
         CHECK(s.sqlstate() == "0A000");
@@ -117,11 +117,14 @@ TEST_CASE("a clause that is not done yet is refused by its name, with its place"
 }
 
 TEST_CASE("DROP TABLE, DESCRIBE and SHOW TABLES") {
-    DropTable drop = as<DropTable>("DROP TABLE IF EXISTS a, \"B\"");
+    Drop drop = as<Drop>("DROP TABLE IF EXISTS a, \"B\"");
+    CHECK(drop.kind == catalog::RelationKind::kTable);
     CHECK(drop.if_exists);
-    REQUIRE(drop.tables.size() == 2);
-    CHECK(drop.tables[1].text == "B");
-    CHECK_FALSE(as<DropTable>("DROP TABLE a").if_exists);
+    CHECK_FALSE(drop.cascade);
+    REQUIRE(drop.names.size() == 2);
+    CHECK(drop.names[1].text == "B");
+    CHECK_FALSE(as<Drop>("DROP TABLE a").if_exists);
+    CHECK(as<Drop>("DROP VIEW app.v CASCADE").names[0].text == "app.v");
     CHECK(as<Describe>("DESCRIBE person").table.text == "person");
     as<ShowTables>("SHOW TABLES");
     CHECK(as<House>("CHECKPOINT").action == House::Action::kCheckpoint);

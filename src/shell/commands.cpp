@@ -127,17 +127,32 @@ bool list_tables(Shell& shell, const Arguments& arguments) {
         "SELECT t.table_name AS \"table\", s.\"rows\", s.bytes_in_memory + s.bytes_on_disk AS "
         "bytes,"
         " s.\"index\" AS primary_key FROM information_schema.tables t"
-        " LEFT JOIN trefoil_tables s ON s.name = t.table_name WHERE t.table_schema = 'public'";
+        " LEFT JOIN trefoil_tables s ON s.name = t.table_name AND s.\"schema\" = t.table_schema"
+        " WHERE t.table_schema = 'public'";
     if (!arguments.empty()) sql += " AND t.table_name LIKE " + quote_literal(arguments[0]);
     return shell.run_statement(sql + " ORDER BY t.table_name", {});
 }
 
+// app.item: each part quoted for itself.
+std::string quote_qualified(const std::string& name) {
+    const size_t point = name.find('.');
+    if (point == name.npos) return quote_identifier(name);
+    return quote_identifier(name.substr(0, point)) + "." + quote_identifier(name.substr(point + 1));
+}
+
+// The condition that finds the rows of a table in trefoil_indexes.
+std::string is_of_table(const std::string& name) {
+    const size_t point = name.find('.');
+    const std::string schema = point == name.npos ? "public" : name.substr(0, point);
+    const std::string table = point == name.npos ? name : name.substr(point + 1);
+    return "table_name = " + quote_literal(table) + " AND \"schema\" = " + quote_literal(schema);
+}
+
 bool describe(Shell& shell, const Arguments& arguments) {
     if (arguments.empty()) return list_tables(shell, arguments);
-    if (!shell.run_statement("DESCRIBE " + quote_identifier(arguments[0]), {})) return false;
+    if (!shell.run_statement("DESCRIBE " + quote_qualified(arguments[0]), {})) return false;
     const std::string indexes =
-        " FROM trefoil_indexes WHERE kind <> 'primary key' AND table_name = " +
-        quote_literal(arguments[0]);
+        " FROM trefoil_indexes WHERE kind <> 'primary key' AND " + is_of_table(arguments[0]);
     const auto found = shell.query("SELECT name" + indexes);
     if (!found || found->rows.empty()) return true;
     return shell.run_statement(
@@ -146,18 +161,18 @@ bool describe(Shell& shell, const Arguments& arguments) {
 
 // What DESCRIBE says of one table, written as the CREATE TABLE that would make it, and its indexes.
 bool print_create_table(Shell& shell, const std::string& table) {
-    const auto found = shell.query("DESCRIBE " + quote_identifier(table));
+    const auto found = shell.query("DESCRIBE " + quote_qualified(table));
     if (!found) return false;
     std::map<std::string, size_t> at;
     for (size_t c = 0; c < found->columns.size(); c++) at[found->columns[c].name] = c;
     const auto get = [&](const auto& row, const char* name) {
         return at.count(name) != 0 ? field(row, at[name]) : std::string();
     };
-    const auto indexes = shell.query(
-        "SELECT definition FROM trefoil_indexes WHERE table_name = " + quote_literal(table) +
-        " ORDER BY kind = 'primary key' DESC, name");
+    const auto indexes =
+        shell.query("SELECT definition FROM trefoil_indexes WHERE " + is_of_table(table) +
+                    " ORDER BY kind = 'primary key' DESC, name");
     if (!indexes) return false;
-    std::string out = "CREATE TABLE " + quote_identifier(table) + " (";
+    std::string out = "CREATE TABLE " + quote_qualified(table) + " (";
     for (size_t r = 0; r < found->rows.size(); r++) {
         const auto& row = found->rows[r];
         const std::string name = quote_identifier(get(row, "column_name"));
@@ -183,9 +198,17 @@ bool print_create_table(Shell& shell, const std::string& table) {
 bool schema(Shell& shell, const Arguments& arguments) {
     if (!arguments.empty()) return print_create_table(shell, arguments[0]);
     const auto found = shell.query(std::string(kTablesOf) + " ORDER BY table_name");
-    if (!found) return false;
+    const auto views = shell.query(
+        "SELECT table_name, view_definition FROM information_schema.views"
+        " WHERE table_schema = 'public' ORDER BY table_name");
+    if (!found || !views) return false;
     for (const auto& row : found->rows) {
+        if (field(row, 1) == "VIEW") continue;
         if (!print_create_table(shell, field(row, 0))) return false;
+    }
+    for (const auto& row : views->rows) {
+        shell.print("CREATE VIEW " + quote_identifier(field(row, 0)) + " AS " + field(row, 1) +
+                    ";\n");
     }
     if (found->rows.empty()) shell.print("There are no tables.\n");
     return true;

@@ -85,31 +85,59 @@ Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
             return Status::conflict("a table that this transaction drops was dropped by another");
         }
         catalog = catalog.without_table(id);
-        change.dropped.push_back(next.tables.at(id));
-        next.tables.erase(id);
+        change.dropped.push_back(id);
+        if (auto table = next.tables.extract(id)) change.dropped_tables.push_back(table.mapped());
     }
     for (const auto& [id, rows_matter] : txn.state_.altered) {
         RETURN_IF_ERROR(check_alterable(txn, id, rows_matter, next));
         catalog = catalog.without_table(id);
-        RETURN_IF_ERROR(apply_definition(txn, id, change));
+        catalog::TablePtr def = txn.view()->catalog->find(id);
+        change.defined.push_back(def);
+        if (def->kind == catalog::RelationKind::kTable) {
+            RETURN_IF_ERROR(apply_definition(txn, def, change));
+        }
     }
     for (uint32_t id : txn.state_.created) {
         catalog::TablePtr def = txn.view()->catalog->find(id);
-        next.tables[id] = std::make_shared<const TableVersion>(def);
         change.defined.push_back(def);
+        if (def->kind != catalog::RelationKind::kTable) continue;
+        next.tables[id] = std::make_shared<const TableVersion>(def);
     }
     for (const catalog::TablePtr& def : change.defined) {
-        if (catalog.has_relation(def->name)) {
-            return {Code::kInvalidInput, "42P07", "table \"" + def->name + "\" already exists"};
+        if (auto namesake = catalog.find(def->schema_name, def->name)) {
+            return already_exists(*namesake);
         }
+        if (catalog.find_by_index(def->schema_name, def->name)) return name_taken(def->name);
         for (const catalog::IndexDef& index : def->indexes) {
-            if (!catalog.has_relation(index.name)) continue;
-            return {Code::kInvalidInput, "42P07", "relation \"" + index.name + "\" already exists"};
+            if (catalog.has_relation(def->schema_name, index.name)) return name_taken(index.name);
         }
         catalog = catalog.with_table(def);
     }
+    RETURN_IF_ERROR(check_dependencies(change, *txn.snapshot()->catalog, catalog));
     if (txn.state_.changed_catalog) {
         next.catalog = std::make_shared<const catalog::Catalog>(std::move(catalog));
+    }
+    return {};
+}
+
+// What was made needs what it depends on, and nothing may depend on what was dropped.
+Status CommitGroup::check_dependencies(const Change& change, const catalog::Catalog& before,
+                                       const catalog::Catalog& after) {
+    const Status gone = Status::conflict(
+        "conflict: another transaction dropped what this one needs, or uses what it drops");
+    for (const catalog::TablePtr& def : change.defined) {
+        if (!def->schema_name.empty() && !after.has_schema(def->schema_name)) return gone;
+        for (uint32_t id : def->depends_on) {
+            if (!after.find(id)) return gone;
+        }
+    }
+    for (uint32_t id : change.dropped) {
+        if (!after.dependents(id).empty()) return gone;
+        catalog::TablePtr def = before.find(id);
+        if (!def || def->kind != catalog::RelationKind::kSchema) continue;
+        for (const catalog::TablePtr& member : after.relations()) {
+            if (member->schema_name == def->name) return gone;
+        }
     }
     return {};
 }
@@ -122,19 +150,20 @@ Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool ro
     if (def != txn.snapshot()->catalog->find(id)) {
         return altered_by_another(*def);
     }
-    if (rows_matter && newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
+    if (rows_matter && def->kind == catalog::RelationKind::kTable &&
+        newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
         return changed_meanwhile(*def);
     }
     return {};
 }
 
-Status CommitGroup::apply_definition(const Transaction& txn, uint32_t id, Change& change) {
-    TableVersionPtr& current = change.version->tables.at(id);
+Status CommitGroup::apply_definition(const Transaction& txn, const catalog::TablePtr& def,
+                                     Change& change) {
+    TableVersionPtr& current = change.version->tables.at(def->id);
     const TableVersionPtr newest = current;
     auto altered = std::make_shared<TableVersion>(*newest);
-    RETURN_IF_ERROR(altered->set_definition(txn.view()->catalog->find(id)));
+    RETURN_IF_ERROR(altered->set_definition(def));
     RETURN_IF_ERROR(add_indexes(txn, newest, *altered, change));
-    change.defined.push_back(altered->def_ptr());
     current = std::move(altered);
     return {};
 }
@@ -294,9 +323,7 @@ Status CommitGroup::write() {
 }
 
 Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change) {
-    for (const TableVersionPtr& table : change.dropped) {
-        RETURN_IF_ERROR(erase_table(root, table->def().id));
-    }
+    for (uint32_t id : change.dropped) RETURN_IF_ERROR(erase_table(root, id));
     for (const catalog::TablePtr& def : change.defined) {
         RETURN_IF_ERROR(
             root.put(Keyspace::kCatalog, manifest_key('T', def->id), catalog::encode(*def)));
@@ -323,7 +350,9 @@ void CommitGroup::publish() {
     store_.publish(tip_);
     for (const Change& change : changes_) {
         store_.log_bytes_ += change.record.size();
-        for (const TableVersionPtr& table : change.dropped) store_.add_garbage(table->files());
+        for (const TableVersionPtr& table : change.dropped_tables) {
+            store_.add_garbage(table->files());
+        }
         for (const auto& [id, run] : change.dropped_runs) store_.add_garbage({run.run->file()});
     }
     // Whoever begins from now on sees this commit; only transactions that began before it may

@@ -36,8 +36,9 @@ private:
         std::shared_ptr<Version> version;
         std::string record;
         std::vector<RedoTable> redo;
-        std::vector<TableVersionPtr> dropped;
-        std::vector<catalog::TablePtr> defined;  // created or altered
+        std::vector<uint32_t> dropped;
+        std::vector<TableVersionPtr> dropped_tables;  // of those, what has files
+        std::vector<catalog::TablePtr> defined;       // created or altered
         std::vector<std::pair<catalog::TablePtr, Part>> segments;
         struct Run {
             uint32_t table_id, index_id;
@@ -52,9 +53,11 @@ private:
     Status apply_catalog(Transaction& txn, Change& change);
     static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
                                   const Version& newest);
-    Status apply_definition(const Transaction& txn, uint32_t id, Change& change);
+    Status apply_definition(const Transaction& txn, const catalog::TablePtr& def, Change& change);
     Status add_indexes(const Transaction& txn, const TableVersionPtr& newest, TableVersion& altered,
                        Change& change);
+    static Status check_dependencies(const Change& change, const catalog::Catalog& before,
+                                     const catalog::Catalog& after);
     Status apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
                        const StagedKeys& staged, Change& change);
     Status kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,

@@ -190,7 +190,7 @@ struct Version {
     }
     TableVersionPtr find(std::string_view name) const {
         catalog::TablePtr def = catalog->find(name);
-        return def ? tables.at(def->id) : nullptr;
+        return def ? find(def->id) : nullptr;
     }
 };
 

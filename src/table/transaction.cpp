@@ -10,6 +10,17 @@
 
 namespace trefoil::table {
 
+Status already_exists(const catalog::TableDef& relation) {
+    const bool schema = relation.kind == catalog::RelationKind::kSchema;
+    return {Code::kInvalidInput, schema ? "42P06" : "42P07",
+            std::string(catalog::kind_name(relation.kind)) + " \"" +
+                (schema ? relation.name : relation.full_name()) + "\" already exists"};
+}
+
+Status name_taken(const std::string& index) {
+    return {Code::kInvalidInput, "42P07", "relation \"" + index + "\" already exists"};
+}
+
 uint64_t ActiveTransactions::add() {
     std::lock_guard lock(mutex_);
     snapshots_[next_] = 0;  // as old as can be, until it is known
@@ -66,9 +77,10 @@ void Transaction::keep_named_files() {
         }
     }
     for (const auto& [table_id, rows_matter] : state_.altered) {
-        const TableVersion& table = *state_.view->tables.at(table_id);
-        for (size_t i = 0; i < table.index_count(); i++) {
-            for (const RunPart& r : table.runs(i)) staged_.keep(*r.run->file());
+        const TableVersionPtr table = state_.view->find(table_id);
+        if (!table) continue;  // a view has no files
+        for (size_t i = 0; i < table->index_count(); i++) {
+            for (const RunPart& r : table->runs(i)) staged_.keep(*r.run->file());
         }
     }
 }
@@ -126,8 +138,12 @@ Status Transaction::renew_snapshot() {
             }
             view->catalog = state_.view->catalog;
             for (uint32_t id : state_.dropped) view->tables.erase(id);
-            for (uint32_t id : state_.created) view->tables[id] = state_.view->tables.at(id);
+            // What is no table has a definition only.
+            for (uint32_t id : state_.created) {
+                if (TableVersionPtr made = state_.view->find(id)) view->tables[id] = made;
+            }
             for (const auto& [id, rows_matter] : state_.altered) {
+                if (!state_.view->find(id)) continue;
                 if (newest->tables.at(id) != snapshot()->tables.at(id)) {
                     return changed_meanwhile(newest->tables.at(id)->def());
                 }
@@ -181,10 +197,11 @@ void Transaction::set_table(std::shared_ptr<const TableVersion> table) {
 Status Transaction::create_table(catalog::TableDef table) {
     RETURN_IF_ERROR(check_writable());
     RETURN_IF_ERROR(catalog::validate(table));
-    if (state_.view->catalog->has_relation(table.name)) {
-        const char* what = state_.view->catalog->find(table.name) ? "table" : "relation";
-        return {Code::kInvalidInput, "42P07",
-                std::string(what) + " \"" + table.name + "\" already exists"};
+    if (auto namesake = state_.view->catalog->find(table.schema_name, table.name)) {
+        return already_exists(*namesake);
+    }
+    if (state_.view->catalog->find_by_index(table.schema_name, table.name)) {
+        return name_taken(table.name);
     }
     RETURN_IF_ERROR(catalog::name_indexes(table, *state_.view->catalog));
     for (catalog::ColumnDef& column : table.columns) column.id = table.next_column_id++;
@@ -198,7 +215,9 @@ void Transaction::add_table(catalog::TableDef table) {
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
     next->catalog = std::make_shared<const catalog::Catalog>(next->catalog->with_table(def));
-    next->tables[def->id] = std::make_shared<const TableVersion>(def);
+    if (def->kind == catalog::RelationKind::kTable) {
+        next->tables[def->id] = std::make_shared<const TableVersion>(def);
+    }
     state_.view = std::move(next);
     state_.created.insert(def->id);
     state_.changed_catalog = true;
@@ -206,8 +225,15 @@ void Transaction::add_table(catalog::TableDef table) {
 
 Status Transaction::truncate_table(uint32_t table_id) {
     catalog::TablePtr table = state_.view->catalog->find(table_id);
+    const auto dependents = state_.view->catalog->dependents(table_id);
     RETURN_IF_ERROR(drop_table(table_id));
     add_table(*table);
+    const uint32_t fresh = state_.view->catalog->find(table->schema_name, table->name)->id;
+    for (const catalog::TablePtr& dependent : dependents) {
+        catalog::TableDef moved = *dependent;
+        std::replace(moved.depends_on.begin(), moved.depends_on.end(), table_id, fresh);
+        RETURN_IF_ERROR(alter_table(std::move(moved), /*rows_matter=*/false));
+    }
     return {};
 }
 
@@ -228,22 +254,25 @@ Status Transaction::drop_table(uint32_t table_id) {
 Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
     RETURN_IF_ERROR(check_writable());
     RETURN_IF_ERROR(catalog::validate(table));
-    catalog::TablePtr namesake = state_.view->catalog->find(table.name);
-    if ((namesake && namesake->id != table.id) || state_.view->catalog->find_by_index(table.name)) {
-        return {Code::kInvalidInput, "42P07", "table \"" + table.name + "\" already exists"};
+    catalog::TablePtr namesake = state_.view->catalog->find(table.schema_name, table.name);
+    if (namesake && namesake->id != table.id) return already_exists(*namesake);
+    if (state_.view->catalog->find_by_index(table.schema_name, table.name)) {
+        return name_taken(table.name);
     }
     // An index that is built anew keeps its name.
     RETURN_IF_ERROR(catalog::name_indexes(table, state_.view->catalog->without_table(table.id)));
     table.finish();
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
-    const TableVersion& before = *next->tables.at(def->id);
-    auto altered = std::make_shared<TableVersion>(before);
-    RETURN_IF_ERROR(altered->set_definition(def));
-    RETURN_IF_ERROR(build_indexes(before.def(), *altered));
+    if (def->kind == catalog::RelationKind::kTable) {
+        const TableVersion& before = *next->tables.at(def->id);
+        auto altered = std::make_shared<TableVersion>(before);
+        RETURN_IF_ERROR(altered->set_definition(def));
+        RETURN_IF_ERROR(build_indexes(before.def(), *altered));
+        next->tables[def->id] = std::move(altered);
+    }
     next->catalog = std::make_shared<const catalog::Catalog>(
         next->catalog->without_table(def->id).with_table(def));
-    next->tables[def->id] = std::move(altered);
     state_.view = std::move(next);
     if (!state_.created.contains(def->id)) state_.altered[def->id] |= rows_matter;
     state_.changed_catalog = true;

@@ -40,6 +40,10 @@ namespace trefoil::table {
 
 class TableStore;
 
+// 42P07, or 42P06 for a schema.
+Status already_exists(const catalog::TableDef& relation);
+Status name_taken(const std::string& index);
+
 // What a transaction did to one table.
 struct TableWrites {
     uint64_t private_ids = 0;      // handed out: kPrivateRowId + 0, 1, ...
@@ -102,11 +106,12 @@ public:
     bool read_only() const { return read_only_; }
     void set_read_only(bool read_only) { read_only_ = read_only; }
 
-    // Errors: 42P07 if the name is taken. The table's id is assigned here.
+    // A table, or something else that has a name. Its id is assigned here. Errors: 42P07 if the
+    // name is taken. At commit 40001 if what it depends on, or its schema, is gone.
     Status create_table(catalog::TableDef table);
-    // REQUIRES: the table is in view().
+    // Likewise. At commit 40001 if something depends on it by then. REQUIRES: it is in view().
     Status drop_table(uint32_t table_id);
-    // Gives the table with the id of `table` a new definition; its rows stay, and a column or an
+    // Gives what has the id of `table` a new definition; its rows stay, and a column or an
     // index is the same if its id is. An index with id 0 is new and is built over the rows of
     // view(). With `rows_matter` (the change is right only for the rows that view() shows) commit
     // answers 40001 if others changed rows of the table meanwhile, otherwise only if others altered
