@@ -28,6 +28,7 @@ std::string create_table_bytes() {
     w.u8(4);
     write_name(w, "t", 13);
     w.u8(1);
+    w.u8(0);  // not temporary
     w.u32(2);
     write_name(w, "c", 16);
     w.str("+l"), w.str("i");
