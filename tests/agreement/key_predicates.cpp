@@ -3,9 +3,11 @@
 // For each kind of key a table is filled and changed until it has rows in segments, rows in memory,
 // dead rows, moved keys and keys that came back; each condition is then asked with the index on and
 // off, on the access tier and through the engine, with literals and with parameters. Counters prove
-// that a condition that the index can serve scans nothing.
+// that a condition that the index can serve scans nothing; in a large table, where a scan may be
+// cheaper, that most of them scan nothing.
 //
-// TREFOIL_SEED chooses other conditions, TREFOIL_PREDICATES how many there are per table and stage.
+// TREFOIL_SEED chooses other conditions, TREFOIL_PREDICATES how many there are per table and stage
+// (a quarter of them for a large table).
 
 #include <cstdlib>
 #include <functional>
@@ -343,18 +345,21 @@ public:
         compare("reopened");
     }
 
-    // Hundreds of thousands of rows, loaded at once: the keys are staged in files, and the models
+    // More rows than a segment holds, loaded at once: the keys are staged in files, and the models
     // of their runs have something to predict. `series` makes the keys from i = 0, 1, ...
     void run_large(const std::string& series) {
+        large_ = true;
+        predicates_ = std::max<uint64_t>(1, predicates_ / 4);
         create();
         run(*session_, "INSERT INTO t SELECT " + series +
-                           ", i % 10, concat('g', i % 20) FROM generate_series(0, 299999) AS s(i)");
+                           ", i % 10, concat('g', i % 20) FROM generate_series(0, 149999) AS s(i)");
         compare("staged segments");
         change();
         compare("staged segments and memory");
         must(db_->checkpoint());
         open();
         compare("staged segments, compacted and reopened");
+        CHECK(served_ * 2 > servable_);
     }
 
     uint64_t asked() const { return asked_; }
@@ -477,8 +482,11 @@ private:
         check_same(truth, ask(*session_, sql), "index under the engine");
         if (condition.servable) {
             const TableStats after = stats_of(*session_, "t");
-            CHECK_MESSAGE(after.scans == before.scans, "the table was scanned");
-            if (!truth.rows.empty()) CHECK(after.searches > before.searches);
+            const bool scanned = after.scans != before.scans;
+            servable_++;
+            if (!scanned) served_++;
+            if (!large_) CHECK_MESSAGE(!scanned, "the table was scanned");
+            if (!scanned && !truth.rows.empty()) CHECK(after.searches > before.searches);
         }
         if (asked_ % 4 == 0) {
             check_same(truth, ask(*session_, with_parameters, condition.parameters),
@@ -499,6 +507,8 @@ private:
     Random random_;
     uint64_t predicates_;
     uint64_t asked_ = 0;
+    bool large_ = false;                  // the planner may find a scan cheaper
+    uint64_t servable_ = 0, served_ = 0;  // conditions: the index can answer them, and did
     TestDirectory directory_;
     std::optional<Database> db_;
     std::optional<Session> session_;
