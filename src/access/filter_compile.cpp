@@ -19,24 +19,6 @@ using Kind = FilterNode::Kind;
 // when the filter runs.
 constexpr int kDepthMax = 60;
 
-CompareOp inverse(CompareOp op) {
-    switch (op) {
-        case CompareOp::kEqual:
-            return CompareOp::kNotEqual;
-        case CompareOp::kNotEqual:
-            return CompareOp::kEqual;
-        case CompareOp::kLess:
-            return CompareOp::kGreaterEqual;
-        case CompareOp::kLessEqual:
-            return CompareOp::kGreater;
-        case CompareOp::kGreater:
-            return CompareOp::kLessEqual;
-        case CompareOp::kGreaterEqual:
-            return CompareOp::kLess;
-    }
-    return op;
-}
-
 FilterNode constant(bool truth) {
     FilterNode n;
     n.kind = truth ? Kind::kAlways : Kind::kNever;

@@ -398,23 +398,6 @@ void doubt_shared_key(const KeyEncoder& keys, KeyConditions* conditions) {
     }
 }
 
-CompareOp opposite(CompareOp op) {
-    switch (op) {
-        case CompareOp::kEqual:
-            return CompareOp::kNotEqual;
-        case CompareOp::kNotEqual:
-            return CompareOp::kEqual;
-        case CompareOp::kLess:
-            return CompareOp::kGreaterEqual;
-        case CompareOp::kLessEqual:
-            return CompareOp::kGreater;
-        case CompareOp::kGreater:
-            return CompareOp::kLessEqual;
-        default:
-            return CompareOp::kLess;
-    }
-}
-
 Expr push_not(const Expr& e, bool negate) {
     Expr out = e;
     switch (e.kind) {
@@ -426,7 +409,7 @@ Expr push_not(const Expr& e, bool negate) {
             for (Expr& child : out.children) child = push_not(child, negate);
             return out;
         case Expr::Kind::kCompare:
-            if (negate) out.op = opposite(e.op);
+            if (negate) out.op = inverse(e.op);
             return out;
         case Expr::Kind::kInList:
         case Expr::Kind::kLike:

@@ -270,6 +270,24 @@ CompareOp mirrored(CompareOp op) {
     }
 }
 
+CompareOp inverse(CompareOp op) {
+    switch (op) {
+        case CompareOp::kEqual:
+            return CompareOp::kNotEqual;
+        case CompareOp::kNotEqual:
+            return CompareOp::kEqual;
+        case CompareOp::kLess:
+            return CompareOp::kGreaterEqual;
+        case CompareOp::kLessEqual:
+            return CompareOp::kGreater;
+        case CompareOp::kGreater:
+            return CompareOp::kLessEqual;
+        case CompareOp::kGreaterEqual:
+            return CompareOp::kLess;
+    }
+    return op;
+}
+
 Expr Expr::column(uint32_t index) {
     Expr e;
     e.kind = Kind::kColumn;

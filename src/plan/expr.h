@@ -24,6 +24,8 @@ enum class CompareOp : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater,
 
 // The operator that holds for (b, a) where `op` holds for (a, b): < becomes >.
 CompareOp mirrored(CompareOp op);
+// The operator that holds where `op` does not, unless one of the two is NULL: < becomes >=.
+CompareOp inverse(CompareOp op);
 
 struct Expr {
     enum class Kind : uint8_t {

@@ -138,6 +138,16 @@ TEST_CASE("a NULL that is bound keeps the type of its parameter") {
     CHECK(bound->type == arrow::date32());
 }
 
+TEST_CASE("an inverse comparison is the one that holds where the other does not") {
+    CHECK(inverse(CompareOp::kEqual) == CompareOp::kNotEqual);
+    CHECK(inverse(CompareOp::kLess) == CompareOp::kGreaterEqual);
+    CHECK(inverse(CompareOp::kGreater) == CompareOp::kLessEqual);
+    for (CompareOp op : {CompareOp::kEqual, CompareOp::kNotEqual, CompareOp::kLess,
+                         CompareOp::kLessEqual, CompareOp::kGreater, CompareOp::kGreaterEqual}) {
+        CHECK(inverse(inverse(op)) == op);
+    }
+}
+
 TEST_CASE("a mirrored comparison holds for the operands exchanged") {
     CHECK(mirrored(CompareOp::kEqual) == CompareOp::kEqual);
     CHECK(mirrored(CompareOp::kNotEqual) == CompareOp::kNotEqual);
