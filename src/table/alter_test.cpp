@@ -5,37 +5,12 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
-
 #include "arrow/builder.h"
 #include "arrow/value.h"
+#include "table/table_testing.h"
 
 namespace trefoil::table {
 namespace {
-
-struct Directory {
-    Directory()
-        : path(std::filesystem::temp_directory_path() /
-               ("trefoil_alter_test_" + std::to_string(getpid()))) {
-        std::filesystem::remove_all(path);
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-    std::unique_ptr<TableStore> open() {
-        auto store = Store::open(vfs, path.string(), {.create_if_missing = true});
-        REQUIRE_MESSAGE(store.ok(), store.status().to_string());
-        auto tables = TableStore::open(std::move(*store), {.background_flush = false});
-        REQUIRE_MESSAGE(tables.ok(), tables.status().to_string());
-        return std::move(*tables);
-    }
-    PosixVfs vfs;
-    std::filesystem::path path;
-};
-
-#define REQUIRE_OK(expression)                      \
-    do {                                            \
-        ::trefoil::Status ok_ = (expression);       \
-        REQUIRE_MESSAGE(ok_.ok(), ok_.to_string()); \
-    } while (0)
 
 catalog::ColumnDef number(const char* name) {
     catalog::ColumnDef c;
@@ -86,7 +61,7 @@ Status drop_b_add_c(Transaction& txn, bool rows_matter = false) {
 }
 
 // "1,7 2,9": the live rows.
-std::string contents(const TableVersion& table) {
+std::string text_of(const TableVersion& table) {
     std::string out;
     for (size_t p = 0; p < table.part_count(); p++) {
         const Part& part = table.part(p);
@@ -103,15 +78,15 @@ std::string contents(const TableVersion& table) {
     return out;
 }
 
-std::string contents(TableStore& store) {
+std::string text_of(TableStore& store) {
     auto version = store.current();
     REQUIRE_OK(version.status());
-    return contents(*(*version)->find("t"));
+    return text_of(*(*version)->find("t"));
 }
 
 TEST_CASE("rows from before answer for a column that was added, wherever they lie") {
     Directory directory;
-    auto store = directory.open();
+    auto store = directory.open({.background_flush = false});
     create(*store);
     insert_alone(*store, {1, 10});
     REQUIRE_OK(store->checkpoint());  // one row in a segment, one in memory
@@ -123,26 +98,26 @@ TEST_CASE("rows from before answer for a column that was added, wherever they li
         REQUIRE_OK(insert(*txn, {3, 30}));
         REQUIRE_OK(drop_b_add_c(*txn));
         REQUIRE_OK(insert(*txn, {4, 40}));
-        CHECK(contents(*txn->view()->find("t")) == "1,7 2,7 3,7 4,40");
+        CHECK(text_of(*txn->view()->find("t")) == "1,7 2,7 3,7 4,40");
         REQUIRE_OK(store->commit(*txn));
     }
-    CHECK(contents(*store) == "1,7 2,7 3,7 4,40");
-    CHECK(contents(*before->view()->find("t")) == "1,10 2,20");
+    CHECK(text_of(*store) == "1,7 2,7 3,7 4,40");
+    CHECK(text_of(*before->view()->find("t")) == "1,10 2,20");
     store.reset();
-    store = directory.open();  // from the redo records
-    CHECK(contents(*store) == "1,7 2,7 3,7 4,40");
+    store = directory.open({.background_flush = false});  // from the redo records
+    CHECK(text_of(*store) == "1,7 2,7 3,7 4,40");
     CHECK((*store->current())->find("t")->base()[0].chunk->zones()->columns[1].all.min == Value(7));
     REQUIRE_OK(store->checkpoint());
-    CHECK(contents(*store) == "1,7 2,7 3,7 4,40");
+    CHECK(text_of(*store) == "1,7 2,7 3,7 4,40");
     store.reset();
-    store = directory.open();  // from segments, written before and after
-    CHECK(contents(*store) == "1,7 2,7 3,7 4,40");
+    store = directory.open({.background_flush = false});  // from segments, written before and after
+    CHECK(text_of(*store) == "1,7 2,7 3,7 4,40");
     REQUIRE_OK(store->verify());
 }
 
 TEST_CASE("segments that a transaction staged itself follow its own change of the table") {
     Directory directory;
-    auto store = directory.open();
+    auto store = directory.open({.background_flush = false});
     create(*store);
     auto txn = store->begin();
     REQUIRE_OK(insert(*txn, {1, 10}, static_cast<int64_t>(kSegmentRows)));
@@ -153,13 +128,13 @@ TEST_CASE("segments that a transaction staged itself follow its own change of th
         CHECK(table->live_rows() == kSegmentRows);
         CHECK(arrow::value_at(**table->part(0).chunk->column(1), 100) == Value(7));
         store.reset();
-        store = directory.open();
+        store = directory.open({.background_flush = false});
     }
 }
 
 TEST_CASE("a change of a table that is rolled back leaves no trace") {
     Directory directory;
-    auto store = directory.open();
+    auto store = directory.open({.background_flush = false});
     create(*store);
     insert_alone(*store, {1, 10});
     auto txn = store->begin();
@@ -167,12 +142,12 @@ TEST_CASE("a change of a table that is rolled back leaves no trace") {
     REQUIRE_OK(drop_b_add_c(*txn));
     txn->roll_back_to(std::move(mark));
     CHECK(!txn->has_changes());
-    CHECK(contents(*txn->view()->find("t")) == "1,10");
+    CHECK(text_of(*txn->view()->find("t")) == "1,10");
 }
 
 TEST_CASE("who wrote while another altered runs again, and the other way round if rows matter") {
     Directory directory;
-    auto store = directory.open();
+    auto store = directory.open({.background_flush = false});
     create(*store);
     auto writer = store->begin();
     REQUIRE_OK(insert(*writer, {1, 10}));
@@ -185,7 +160,7 @@ TEST_CASE("who wrote while another altered runs again, and the other way round i
     REQUIRE_OK(store->commit(*alterer));
     CHECK(store->commit(*late).sqlstate() == "40001");
     CHECK(store->commit(*writer).sqlstate() == "40001");
-    CHECK(contents(*store) == "2,7");
+    CHECK(text_of(*store) == "2,7");
 }
 
 }  // namespace

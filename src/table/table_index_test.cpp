@@ -6,38 +6,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <random>
 
 #include "arrow/builder.h"
+#include "table/table_testing.h"
 
 namespace trefoil::table {
 namespace {
-
-struct Directory {
-    Directory() {
-        path = std::filesystem::temp_directory_path() /
-               ("trefoil_table_index_test_" + std::to_string(getpid()));
-        std::filesystem::remove_all(path);
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-    std::unique_ptr<TableStore> open(TableStoreOptions options = {}) {
-        auto store = Store::open(vfs, path.string(), {.create_if_missing = true});
-        REQUIRE_MESSAGE(store.ok(), store.status().to_string());
-        auto tables = TableStore::open(std::move(*store), options);
-        REQUIRE_MESSAGE(tables.ok(), tables.status().to_string());
-        return std::move(*tables);
-    }
-    PosixVfs vfs;
-    std::filesystem::path path;
-};
-
-#define REQUIRE_OK(expression)                      \
-    do {                                            \
-        ::trefoil::Status ok_ = (expression);       \
-        REQUIRE_MESSAGE(ok_.ok(), ok_.to_string()); \
-    } while (0)
 
 // One row: a key that never changes, and two columns that may be NULL.
 struct Row {
