@@ -344,12 +344,7 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
 }
 
 Result<Answer> Session::State::alter_table(const engine::AlterTable& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        RETURN_IF_ERROR(alter_in(t, statement));
-        return uint64_t{0};
-    };
-    RETURN_IF_ERROR(change(work).status());
-    return done("ALTER TABLE");
+    return define([&](table::Transaction& t) { return alter_in(t, statement); }, "ALTER TABLE");
 }
 
 }  // namespace trefoil

@@ -209,15 +209,14 @@ Result<Session::State::Changed> Session::State::read_all(const engine::QueryPlan
 }
 
 Result<Answer> Session::State::truncate(const engine::Truncate& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         for (const engine::Name& name : statement.tables) {
             ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), name));
             RETURN_IF_ERROR(t.truncate_table(table->id));
         }
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("TRUNCATE TABLE");
+    return define(work, "TRUNCATE TABLE");
 }
 
 // Runs the update of ON CONFLICT DO UPDATE over the rows that the sink found to be there.

@@ -84,20 +84,19 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
     for (const engine::CheckSpec& spec : statement.checks)
         def.checks.push_back(check_of(spec, def));
     RETURN_IF_ERROR(catalog::name_checks(def));
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         ASSIGN_OR_RETURN(catalog::Reference place,
                          place_of(*t.view(), statement.table, statement.temporary));
         def.schema_name = place.schema;
         catalog::TablePtr existing = t.view()->catalog->find(place.schema, place.name);
-        if (existing && statement.if_not_exists) return uint64_t{0};
+        if (existing && statement.if_not_exists) return Status();
         if (existing) {
             return table::already_exists(*existing).with_position(statement.table.position);
         }
         RETURN_IF_ERROR(t.create_table(def));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("CREATE TABLE");
+    return define(work, "CREATE TABLE");
 }
 
 Result<catalog::Reference> Session::State::place_of(const table::Version& version,
@@ -216,25 +215,18 @@ Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statem
 }
 
 Result<Answer> Session::State::drop(const engine::Drop& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        RETURN_IF_ERROR(drop_in(t, statement));
-        return uint64_t{0};
-    };
-    RETURN_IF_ERROR(change(work).status());
     std::string kind(catalog::kind_name(statement.kind));
     std::transform(kind.begin(), kind.end(), kind.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return done("DROP " + kind);
+    return define([&](table::Transaction& t) { return drop_in(t, statement); }, "DROP " + kind);
 }
 
 // Temporary tables go with their session; whatever a crash left goes at the next open.
 Session::State::~State() {
     if (has_temporary) {
         txn.reset();
-        (void)change([&](table::Transaction& t) -> Result<uint64_t> {
-            RETURN_IF_ERROR(drop_schema_members(t, temporary_schema));
-            return uint64_t{0};
-        });
+        (void)define(
+            [&](table::Transaction& t) { return drop_schema_members(t, temporary_schema); }, "");
     }
     db.activities.remove(*activity);
 }

@@ -41,12 +41,12 @@ Status name_is_taken(const engine::Name& name) {
 }  // namespace
 
 Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
         if (statement.name &&
             (t.view()->catalog->has_relation(table->schema_name, statement.name->text) ||
              db.system_tables.contains(statement.name->text))) {
-            if (statement.if_not_exists) return uint64_t{0};
+            if (statement.if_not_exists) return Status();
             return name_is_taken(*statement.name);
         }
         catalog::IndexDef index;
@@ -64,14 +64,13 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
         catalog::TableDef def = *table;
         def.indexes.push_back(std::move(index));
         RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("CREATE INDEX");
+    return define(work, "CREATE INDEX");
 }
 
 Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         for (const engine::Name& name : statement.indexes) {
             auto place = find_index(*t.view()->catalog, name, path());
             if (place.status().sqlstate() == "42704" && statement.if_exists) continue;
@@ -89,16 +88,15 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
             def.indexes.erase(def.indexes.begin() + static_cast<ptrdiff_t>(place->index));
             RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
         }
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("DROP INDEX");
+    return define(work, "DROP INDEX");
 }
 
 Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         auto place = find_index(*t.view()->catalog, statement.index, path());
-        if (place.status().sqlstate() == "42704" && statement.if_exists) return uint64_t{0};
+        if (place.status().sqlstate() == "42704" && statement.if_exists) return Status();
         RETURN_IF_ERROR(place.status());
         if (t.view()->catalog->has_relation(place->table->schema_name, statement.to.text) ||
             db.system_tables.contains(statement.to.text)) {
@@ -107,15 +105,14 @@ Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement
         catalog::TableDef def = *place->table;
         def.indexes[place->index].name = statement.to.text;
         RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("ALTER INDEX");
+    return define(work, "ALTER INDEX");
 }
 
 // The index is built anew under another id, and the old one goes.
 Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         catalog::TableDef def;
         if (statement.of_table) {
             ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.name));
@@ -127,10 +124,9 @@ Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
             def.indexes[place.index].id = 0;
         }
         RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("REINDEX");
+    return define(work, "REINDEX");
 }
 
 }  // namespace trefoil

@@ -228,17 +228,20 @@ Result<Answer> Session::State::access_query(const CachedStatement& statement,
     return answer;
 }
 
+Status check_parameter_count(const engine::QueryPlan& plan, std::span<const Value> parameters) {
+    if (parameters.size() == plan.parameters.size()) return Status();
+    return Status(Code::kInvalidInput, "08P01",
+                  "the statement has " + std::to_string(plan.parameters.size()) +
+                      " parameters, but " + std::to_string(parameters.size()) +
+                      " values were given");
+}
+
 Result<Answer> Session::State::query(CachedStatement& statement,
                                      std::span<const Value> parameters) {
     ASSIGN_OR_RETURN(auto now, catalog());
     RETURN_IF_ERROR(plan(statement, *now));
     if (statement.plan->access && settings.fast_path) {
-        if (parameters.size() != statement.plan->parameters.size()) {
-            return Status(Code::kInvalidInput, "08P01",
-                          "the statement has " + std::to_string(statement.plan->parameters.size()) +
-                              " parameters, but " + std::to_string(parameters.size()) +
-                              " values were given");
-        }
+        RETURN_IF_ERROR(check_parameter_count(*statement.plan, parameters));
         bool understood = false;
         ASSIGN_OR_RETURN(Answer answer, access_query(statement, parameters, now, &understood));
         if (understood) return answer;

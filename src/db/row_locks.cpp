@@ -121,12 +121,7 @@ Result<Answer> Session::State::locking_query(const CachedStatement& statement,
     const size_t width = plan.schema->fields.size() - query.locks.size();
     auto schema = std::make_shared<arrow::Schema>(*plan.schema);
     schema->fields.resize(width);
-    if (parameters.size() != plan.parameters.size()) {
-        return Status(Code::kInvalidInput, "08P01",
-                      "the statement has " + std::to_string(plan.parameters.size()) +
-                          " parameters, but " + std::to_string(parameters.size()) +
-                          " values were given");
-    }
+    RETURN_IF_ERROR(check_parameter_count(plan, parameters));
     ASSIGN_OR_RETURN(uint64_t limit, value_of(query.limit, parameters, "LIMIT", UINT64_MAX));
     ASSIGN_OR_RETURN(uint64_t offset, value_of(query.offset, parameters, "OFFSET", 0));
 

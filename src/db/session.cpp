@@ -268,6 +268,16 @@ Result<uint64_t> Session::State::change(const Work& work, bool once) {
     }
 }
 
+Result<Session::State::Answer> Session::State::define(
+    const std::function<Status(table::Transaction&)>& work, std::string tag) {
+    auto counted = [&](table::Transaction& t) -> Result<uint64_t> {
+        RETURN_IF_ERROR(work(t));
+        return uint64_t{0};
+    };
+    RETURN_IF_ERROR(change(counted).status());
+    return done(std::move(tag));
+}
+
 Status Session::State::begin_statement() {
     statements++;
     statement_reads.clear();

@@ -101,6 +101,9 @@ struct Session::State {
     using Work = std::function<Result<uint64_t>(table::Transaction&)>;
     Result<uint64_t> change(const Work& work, bool once = false);
 
+    // The same for a statement that defines something: it answers `tag`.
+    Result<Answer> define(const std::function<Status(table::Transaction&)>& work, std::string tag);
+
     // At the start of every statement: the cancel flag is cleared, the time runs, and under READ
     // COMMITTED the block moves to the newest snapshot.
     Status begin_statement();
@@ -265,6 +268,8 @@ struct Session::State {
 // The columns of the table must stand in the rows of the engine, the first of them as column
 // `first`; others may follow.
 Status check_shape(const arrow::Schema& rows, const catalog::TableDef& table, size_t first);
+// 08P01 unless there is one value for each parameter of the plan.
+Status check_parameter_count(const engine::QueryPlan& plan, std::span<const Value> parameters);
 // Statements that need the engine's plan.
 bool wants_plan(const engine::StatementKind& kind);
 

@@ -107,11 +107,11 @@ Status Session::State::check_views(table::Transaction& t, const TableDef& change
 
 Result<Answer> Session::State::create_view(CachedStatement& statement,
                                            const engine::CreateView& create) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         ASSIGN_OR_RETURN(catalog::Reference place,
                          place_of(*t.view(), create.view, create.temporary));
         catalog::TablePtr existing = t.view()->catalog->find(place.schema, place.name);
-        if (existing && create.if_not_exists) return uint64_t{0};
+        if (existing && create.if_not_exists) return Status();
         if (existing && !create.or_replace) {
             return table::already_exists(*existing).with_position(create.view.position);
         }
@@ -142,10 +142,9 @@ Result<Answer> Session::State::create_view(CachedStatement& statement,
         auto columns = view_columns(def, t.view());
         if (!columns.ok()) return columns.status();
         if (existing) RETURN_IF_ERROR(check_views(t, def));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("CREATE VIEW");
+    return define(work, "CREATE VIEW");
 }
 
 Result<Answer> Session::State::create_table_as(CachedStatement& statement,
@@ -189,9 +188,9 @@ Result<Answer> Session::State::create_schema(const engine::CreateSchema& create)
             .with_detail("The prefix \"pg_\" is reserved for system schemas.")
             .with_position(create.name.position);
     }
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         if (t.view()->catalog->has_schema(name)) {
-            if (create.if_not_exists) return uint64_t{0};
+            if (create.if_not_exists) return Status();
             return Status(Code::kInvalidInput, "42P06", "schema \"" + name + "\" already exists")
                 .with_position(create.name.position);
         }
@@ -200,14 +199,13 @@ Result<Answer> Session::State::create_schema(const engine::CreateSchema& create)
         def.schema_name = "";
         def.name = name;
         RETURN_IF_ERROR(t.create_table(def));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("CREATE SCHEMA");
+    return define(work, "CREATE SCHEMA");
 }
 
 Result<Answer> Session::State::comment(const engine::Comment& statement) {
-    auto work = [&](table::Transaction& t) -> Result<uint64_t> {
+    auto work = [&](table::Transaction& t) -> Status {
         ASSIGN_OR_RETURN(catalog::TablePtr found,
                          relation_to_change(*t.view(), statement.name, statement.kind,
                                             /*or_view=*/statement.column.has_value()));
@@ -225,10 +223,9 @@ Result<Answer> Session::State::comment(const engine::Comment& statement) {
             def.comment = statement.text.value_or("");
         }
         RETURN_IF_ERROR(t.alter_table(def, /*rows_matter=*/false));
-        return uint64_t{0};
+        return {};
     };
-    RETURN_IF_ERROR(change(work).status());
-    return done("COMMENT");
+    return define(work, "COMMENT");
 }
 
 }  // namespace trefoil
