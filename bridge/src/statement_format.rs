@@ -3,8 +3,9 @@
 use arrow::datatypes::DataType;
 
 use crate::bytes::Writer;
-use crate::copy::Options;
-use crate::ddl::{Action, Check, Column, Key};
+use crate::copy::{CopyFrom, Options};
+use crate::ddl::{Action, Check, Column, Comment, CreateTable, CreateView, Drop, Key};
+use crate::house::House;
 use crate::index::IndexCommand;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
@@ -38,29 +39,9 @@ fn kind(w: &mut Writer, statement: &Statement) {
             w.list(&t.tables, name);
             w.bool(t.restart_identity);
         }
-        Kind::CreateTable(t) => {
-            named(w, 4, &t.table);
-            w.bool(t.if_not_exists);
-            w.bool(t.temporary);
-            w.list(&t.columns, column);
-            w.list(&t.keys, key);
-            w.list(&t.checks, check);
-        }
-        Kind::Drop(d) => {
-            w.u8(5);
-            w.u8(d.kind as u8);
-            w.list(&d.names, name);
-            w.bool(d.if_exists);
-            w.bool(d.cascade);
-        }
-        Kind::CreateView(v) => {
-            named(w, 31, &v.view);
-            w.bool(v.or_replace);
-            w.bool(v.if_not_exists);
-            w.bool(v.temporary);
-            w.list(&v.columns, name);
-            w.str(&v.text);
-        }
+        Kind::CreateTable(t) => create_table(w, t),
+        Kind::Drop(d) => drop(w, d),
+        Kind::CreateView(v) => create_view(w, v),
         Kind::CreateTableAs(t) => {
             named(w, 32, &t.table);
             w.bool(t.if_not_exists);
@@ -73,12 +54,7 @@ fn kind(w: &mut Writer, statement: &Statement) {
             named(w, 33, name);
             w.bool(*if_not_exists);
         }
-        Kind::Comment(c) => {
-            named(w, 34, &c.name);
-            w.u8(c.kind as u8);
-            w.opt(&c.column, name);
-            w.opt(&c.text, |w, t| w.str(t));
-        }
+        Kind::Comment(c) => comment(w, c),
         Kind::Transaction(command) => transaction(w, command),
         Kind::Set { name, value } => {
             w.u8(9);
@@ -91,24 +67,13 @@ fn kind(w: &mut Writer, statement: &Statement) {
         }
         Kind::ShowTables => w.u8(11),
         Kind::Describe(table) => named(w, 12, table),
-        Kind::CopyFrom(c) => {
-            named(w, 13, &c.table);
-            w.list(&c.columns, name);
-            w.str(&c.file);
-            options(w, &c.options);
-        }
+        Kind::CopyFrom(c) => copy_from(w, c),
         Kind::CopyTo(c) => {
             w.u8(14);
             w.str(&c.file);
             options(w, &c.options);
         }
-        Kind::House(h) => {
-            w.u8(15);
-            w.u8(h.action as u8);
-            w.opt(&h.table, name);
-            w.str(&h.directory);
-            options(w, &h.options);
-        }
+        Kind::House(h) => house(w, h),
         Kind::AlterTable(a) => {
             named(w, 30, &a.table);
             w.bool(a.if_exists);
@@ -119,6 +84,54 @@ fn kind(w: &mut Writer, statement: &Statement) {
             index(w, command);
         }
     }
+}
+
+fn create_table(w: &mut Writer, t: &CreateTable) {
+    named(w, 4, &t.table);
+    w.bool(t.if_not_exists);
+    w.bool(t.temporary);
+    w.list(&t.columns, column);
+    w.list(&t.keys, key);
+    w.list(&t.checks, check);
+}
+
+fn drop(w: &mut Writer, d: &Drop) {
+    w.u8(5);
+    w.u8(d.kind as u8);
+    w.list(&d.names, name);
+    w.bool(d.if_exists);
+    w.bool(d.cascade);
+}
+
+fn create_view(w: &mut Writer, v: &CreateView) {
+    named(w, 31, &v.view);
+    w.bool(v.or_replace);
+    w.bool(v.if_not_exists);
+    w.bool(v.temporary);
+    w.list(&v.columns, name);
+    w.str(&v.text);
+}
+
+fn comment(w: &mut Writer, c: &Comment) {
+    named(w, 34, &c.name);
+    w.u8(c.kind as u8);
+    w.opt(&c.column, name);
+    w.opt(&c.text, |w, t| w.str(t));
+}
+
+fn copy_from(w: &mut Writer, c: &CopyFrom) {
+    named(w, 13, &c.table);
+    w.list(&c.columns, name);
+    w.str(&c.file);
+    options(w, &c.options);
+}
+
+fn house(w: &mut Writer, h: &House) {
+    w.u8(15);
+    w.u8(h.action as u8);
+    w.opt(&h.table, name);
+    w.str(&h.directory);
+    options(w, &h.options);
 }
 
 fn check(w: &mut Writer, check: &Check) {

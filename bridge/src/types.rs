@@ -79,7 +79,8 @@ pub fn arrow_type(sql: &SqlType) -> Res<DataType> {
     })
 }
 
-/// The type in which a column keeps values of this type: the nearest of those that SQL has a name for.
+/// The type in which a column keeps values of this type: the nearest of those that SQL has a name
+/// for.
 pub fn storage_type(t: &DataType) -> DataType {
     match t {
         DataType::Null | DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
