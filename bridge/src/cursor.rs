@@ -26,6 +26,7 @@ use crate::catalog::Run;
 use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
 use crate::explain;
+use crate::guard;
 use crate::names;
 use crate::provider::RunSlot;
 use crate::session::Session;
@@ -70,11 +71,12 @@ pub fn physical_plan(
         .config()
         .get_extension::<RunSlot>()
         .ok_or_else(|| BridgeError::internal("a session without a run slot"))?;
+    let logical = guard::hide_arithmetic(logical.clone())?;
     slot.set(Some(run.clone()));
     let planner = state.query_planner();
     let plan = engine
         .runtime
-        .block_on(planner.create_physical_plan(logical, state));
+        .block_on(planner.create_physical_plan(&logical, state));
     slot.set(None);
     plan.map_err(Box::<BridgeError>::from)
 }

@@ -11,13 +11,15 @@
 //! Kemper, "Unnesting Arbitrary Queries" (BTW 2015).
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::count::count_all;
 use datafusion::functions_aggregate::expr_fn::{count, first_value};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, case, lit,
+    BinaryExpr, Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+    Subquery, case, lit,
 };
 
 use crate::domain::{
@@ -50,22 +52,50 @@ pub fn has_subqueries(plan: &LogicalPlan) -> bool {
     found
 }
 
-/// True if a condition of JOIN holds a subquery. DataFusion moves it to one side of the join, even
-/// if it refers to both.
-pub fn asks_in_join(plan: &LogicalPlan) -> bool {
+/// True if DataFusion would plan a subquery of `plan` wrongly: in a condition of JOIN, which it
+/// moves to one side even if it refers to both; or IN where false and NULL differ, as
+/// `NOT IN (...) OR ...`, for which its mark join knows no NULL.
+pub fn is_beyond_datafusion(plan: &LogicalPlan) -> bool {
     let mut found = false;
     // The walk cannot fail, because its closure does not.
     let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Join(Join {
-            filter: Some(filter),
-            ..
-        }) = node
-        {
-            found |= filter.exists(|e| Ok(asks_outside(e))).unwrap_or(false);
-        }
+        found |= match node {
+            LogicalPlan::Join(Join {
+                filter: Some(filter),
+                ..
+            }) => filter.exists(|e| Ok(asks_outside(e))).unwrap_or(false),
+            LogicalPlan::Filter(filter) => split_conjunction(&filter.predicate)
+                .into_iter()
+                .filter(|condition| !matches!(condition, Expr::InSubquery(_)))
+                .any(|condition| asks_for_null(condition, filter.input.schema())),
+            _ => false,
+        };
         Ok(TreeNodeRecursion::Continue)
     });
     found
+}
+
+/// True if an IN (query) in a condition may be NULL where that is not the same as false.
+fn asks_for_null(condition: &Expr, schema: &DFSchema) -> bool {
+    match condition {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::And | Operator::Or,
+            right,
+        }) => asks_for_null(left, schema) || asks_for_null(right, schema),
+        Expr::InSubquery(InSubquery { negated: false, .. }) => false,
+        other => other
+            .exists(|e| {
+                Ok(match e {
+                    Expr::InSubquery(InSubquery { expr, subquery, .. }) => {
+                        expr.nullable(schema).unwrap_or(true)
+                            || subquery.subquery.schema().field(0).is_nullable()
+                    }
+                    _ => false,
+                })
+            })
+            .unwrap_or(false),
+    }
 }
 
 /// `plan`, as it was before it was analysed, with joins for its correlated subqueries. Errors:

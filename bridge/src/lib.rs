@@ -47,6 +47,7 @@ mod explain;
 pub mod exports;
 mod files;
 mod filters;
+mod guard;
 mod house;
 mod index;
 mod join_graph;

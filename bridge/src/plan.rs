@@ -156,7 +156,7 @@ fn optimise(state: &SessionState, plan: &LogicalPlan, timely: bool) -> Res<Logic
         state = &now;
     }
     // DataFusion's joins for subqueries are the better ones, so it goes first.
-    let first = match dependent::asks_in_join(plan) {
+    let first = match dependent::is_beyond_datafusion(plan) {
         true => None,
         false => Some(state.optimize(plan)),
     };

@@ -43,7 +43,8 @@ struct SumOfIntegers {
 
 impl SumOfIntegers {
     fn new() -> SumOfIntegers {
-        let types = vec![DataType::Int64, DataType::UInt64, DataType::UInt32];
+        // DataFusion sums sums, too: SUM(a), SUM(DISTINCT b) is computed in two steps.
+        let types = vec![DataType::Int64, DataType::UInt64, DataType::UInt32, RESULT];
         SumOfIntegers {
             signature: Signature::uniform(1, types, Volatility::Immutable),
         }

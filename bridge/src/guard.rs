@@ -1,0 +1,197 @@
+//! What DataFusion's planner would draw wrong conclusions from, kept out of its sight.
+//!
+//! Arithmetic in conditions: from `i / 7 = 0` its interval arithmetic concludes that i is 0, and it
+//! fails for dates and for decimals of several scales. So each such term of a filter becomes the
+//! argument of a function that answers its argument, of which nothing is concluded
+//! (`hide_arithmetic`). It has no name: EXPLAIN shows parentheses.
+//!
+//! Columns with one name: a filter that is pushed down finds the columns of the next plan by name,
+//! and so perhaps another one. While filters are pushed down, a fence stands above every plan that
+//! has a name twice (`Fenced`).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, Filter, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    SendableRecordBatchStream,
+};
+
+/// `plan` with the arithmetic of its filters hidden.
+pub fn hide_arithmetic(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    let hidden = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Filter(filter) = node else {
+            return Ok(Transformed::no(node));
+        };
+        let predicate = filter.predicate.transform_down(hide)?;
+        let filter = Filter::try_new(predicate.data, filter.input)?;
+        Ok(Transformed::new_transformed(
+            LogicalPlan::Filter(filter),
+            predicate.transformed,
+        ))
+    })?;
+    Ok(hidden.data)
+}
+
+fn hide(expr: Expr) -> DfResult<Transformed<Expr>> {
+    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
+    let is_arithmetic = matches!(
+        &expr,
+        Expr::BinaryExpr(BinaryExpr {
+            op: Plus | Minus | Multiply | Divide | Modulo,
+            ..
+        })
+    );
+    if !is_arithmetic || expr.column_refs().is_empty() {
+        return Ok(Transformed::no(expr));
+    }
+    let hidden = ScalarUDF::new_from_impl(Hidden::default()).call(vec![expr]);
+    Ok(Transformed::new(hidden, true, TreeNodeRecursion::Jump))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Hidden {
+    signature: Signature,
+}
+
+impl Default for Hidden {
+    fn default() -> Hidden {
+        Hidden {
+            signature: Signature::any(1, Volatility::Immutable),
+        }
+    }
+}
+
+impl ScalarUDFImpl for Hidden {
+    fn name(&self) -> &str {
+        ""
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        Ok(types[0].clone())
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        Ok(args.args[0].clone())
+    }
+}
+
+/// DataFusion's own rules for physical plans, with fences up while filters are pushed down.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let fenced = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
+        if rule.name().starts_with("FilterPushdown") {
+            return Arc::new(Fenced(rule)) as Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+        }
+        rule
+    };
+    let rules = PhysicalOptimizer::new().rules;
+    rules.into_iter().map(fenced).collect()
+}
+
+#[derive(Debug)]
+struct Fenced(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+
+impl PhysicalOptimizerRule for Fenced {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let fenced = plan.transform_up(|node| {
+            if !has_name_twice(node.as_ref()) {
+                return Ok(Transformed::no(node));
+            }
+            let fence: Arc<dyn ExecutionPlan> = Arc::new(Fence { input: node });
+            Ok(Transformed::yes(fence))
+        })?;
+        let optimised = self.0.optimize(fenced.data, config)?;
+        let open = optimised.transform_up(|node| {
+            let inside = node.downcast_ref::<Fence>().map(|f| f.input.clone());
+            Ok(match inside {
+                Some(input) => Transformed::yes(input),
+                None => Transformed::no(node),
+            })
+        })?;
+        Ok(open.data)
+    }
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
+}
+
+fn has_name_twice(plan: &dyn ExecutionPlan) -> bool {
+    let schema = plan.schema();
+    let mut seen = HashSet::new();
+    !schema
+        .fields()
+        .iter()
+        .all(|field| seen.insert(field.name().as_str()))
+}
+
+/// A plan through which no filter is pushed, as that is how plans are unless they say otherwise.
+#[derive(Debug)]
+struct Fence {
+    input: Arc<dyn ExecutionPlan>,
+}
+
+impl DisplayAs for Fence {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "Fence")
+    }
+}
+
+impl ExecutionPlan for Fence {
+    fn name(&self) -> &str {
+        "Fence"
+    }
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
+    ) -> DfResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let input = children.swap_remove(0);
+        Ok(Arc::new(Fence { input }))
+    }
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let input = children.swap_remove(0);
+        Ok(Arc::new(Fence { input }))
+    }
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> DfResult<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+}
