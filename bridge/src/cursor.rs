@@ -26,7 +26,7 @@ use crate::catalog::Run;
 use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
 use crate::explain;
-use crate::guard;
+use crate::fence;
 use crate::names;
 use crate::provider::RunSlot;
 use crate::session::Session;
@@ -71,7 +71,7 @@ pub fn physical_plan(
         .config()
         .get_extension::<RunSlot>()
         .ok_or_else(|| BridgeError::internal("a session without a run slot"))?;
-    let logical = guard::hide_arithmetic(logical.clone())?;
+    let logical = fence::hide_arithmetic(logical.clone())?;
     slot.set(Some(run.clone()));
     let planner = state.query_planner();
     let plan = engine

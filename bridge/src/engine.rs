@@ -18,7 +18,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio::runtime::Runtime;
 
 use crate::error::{BridgeError, Res, from_io};
-use crate::guard;
+use crate::fence;
 use crate::options::Options as OurOptions;
 use crate::planner::{CATALOG, SCHEMA};
 use crate::pool::{Limit, SharedPool};
@@ -157,7 +157,7 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .with_default_features()
         .with_analyzer_rules(rules::analyzer_rules())
         .with_optimizer_rules(rules::optimizer_rules())
-        .with_physical_optimizer_rules(guard::physical_rules())
+        .with_physical_optimizer_rules(fence::physical_rules())
         .with_physical_optimizer_rule(Arc::new(rules::YieldingJoins));
     builder
         .expr_planners()

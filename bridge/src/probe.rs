@@ -36,7 +36,8 @@ use crate::filters::encode_condition;
 const ROWS_TRIED: usize = 1 << 16;
 
 pub fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
-    DynamicFilterTracking::classify(filter).contains_dynamic_filter()
+    let says_something = !collect_columns(filter).is_empty();
+    says_something && DynamicFilterTracking::classify(filter).contains_dynamic_filter()
 }
 
 /// The filters of one stream of a leaf.
