@@ -1,5 +1,6 @@
 // kill -9 in the midst of random transactions: tables and indexes that are made, altered, renamed
-// and dropped, rows with a primary and a unique key, savepoints, statements that fail and are undone.
+// and dropped, rows with a primary and a unique key, savepoints, statements that fail and are
+// undone.
 //
 // What the transactions are follows from a seed alone, and so does what must be there after each. A
 // child process runs them and says a byte after each acknowledged one; the parent, which never
