@@ -3,6 +3,7 @@
 //!     CHECKPOINT                      CHECK DATABASE, PRAGMA integrity_check
 //!     VACUUM [t]                      BACKUP [DATABASE] TO 'directory'
 //!     EXPORT DATABASE 'directory'     IMPORT DATABASE 'directory'
+//!     ANALYZE [t [, ...]]
 //!
 //! What they do is written in C++ (`src/db/maintenance.cpp`); here they are only read.
 
@@ -123,4 +124,26 @@ fn pragma(r: &mut Reader, house: &mut House) -> Res<()> {
     }
     house.action = Action::IntegrityCheck;
     Ok(())
+}
+
+/// ANALYZE [VERBOSE] [table [, ...]]
+pub fn analyze(r: &mut Reader) -> Res<Kind> {
+    r.parser.next_token();
+    let _ = r.parser.parse_keyword(Keyword::VERBOSE);
+    let mut tables = Vec::new();
+    if !matches!(r.peek().token, Token::EOF | Token::SemiColon) {
+        loop {
+            let name = r.object_name()?;
+            tables.push(r.table_name(&name)?);
+            let next = r.peek();
+            if next.token == Token::LParen {
+                return Err(BridgeError::unsupported("ANALYZE of single columns")
+                    .at(r.offset(&next)));
+            }
+            if !r.parser.consume_token(&Token::Comma) {
+                break;
+            }
+        }
+    }
+    Ok(Kind::Analyze(tables))
 }

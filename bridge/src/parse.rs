@@ -69,6 +69,8 @@ pub enum Kind {
     CopyFrom(CopyFrom),
     CopyTo(CopyTo),
     House(House),
+    /// Of these tables, or of all.
+    Analyze(Vec<Name>),
 }
 
 #[derive(Debug)]
@@ -171,6 +173,7 @@ impl<'a> Reader<'a> {
             "CHECKPOINT" | "CHECK" | "VACUUM" | "BACKUP" | "EXPORT" | "IMPORT" | "PRAGMA" => {
                 house::read(self)
             }
+            "ANALYZE" | "ANALYSE" => house::analyze(self),
             "DESCRIBE" | "DESC" => {
                 self.parser.next_token();
                 let _ = self.parser.parse_keyword(Keyword::TABLE);

@@ -74,6 +74,10 @@ fn kind(w: &mut Writer, statement: &Statement) {
             options(w, &c.options);
         }
         Kind::House(h) => house(w, h),
+        Kind::Analyze(tables) => {
+            w.u8(70);
+            w.list(tables, name);
+        }
         Kind::AlterTable(a) => {
             named(w, 30, &a.table);
             w.bool(a.if_exists);

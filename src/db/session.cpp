@@ -231,6 +231,7 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
             [&](const engine::Describe& d) { return describe(d); },
             [&](const engine::CopyFrom& c) { return copy_from(c); },
             [&](const engine::CopyTo& c) { return copy_to(statement, c); },
+            [&](const engine::Analyze& a) { return analyze(a); },
             [&](const engine::House& h) { return keep_house(h); },
         },
         s.kind);

@@ -251,6 +251,9 @@ struct Session::State {
     Result<Answer> import_database(const std::string& directory);
     Result<Answer> run_own(std::string_view sql);
 
+    // analyze.cpp
+    Result<Answer> analyze(const engine::Analyze& statement);
+
     // variables.cpp
     Result<Answer> set_variable(const engine::SetVariable& statement);
     Result<Answer> show_variable(const engine::ShowVariable& statement);

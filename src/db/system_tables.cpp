@@ -2,6 +2,7 @@
 //
 //     trefoil_tables     each table with its rows and how they are stored
 //     trefoil_indexes    each index with its columns, its size and its models
+//     trefoil_statistics what the planner knows of each column (analyze.cpp)
 //     trefoil_stats      each table with what its scans and its index did since the database was
 //     opened trefoil_counters   statements by tier, plans, commits, flushes
 
@@ -102,6 +103,7 @@ TableRows counters_rows(const Database::State& db) {
         {"commit_groups", number(t.commit_groups)},
         {"flushes", number(t.flushes)},
         {"compacted_segments", number(t.compacted_segments)},
+        {"analyses", number(t.analyses)},
         {"engine_memory_bytes", number(db.engine->memory_used())},
         {"delta_bytes", number(db.tables->delta_bytes())},
     };
@@ -168,6 +170,7 @@ access::VirtualTables make_system_tables(Database::State& db) {
               [&db](const table::Version&) { return counters_rows(db); });
     add_table(all, "trefoil_comments", {"object_type", "schema", "name", "column_name", "comment"},
               {}, comments_rows);
+    add_statistics_table(all);
     add_session_tables(db, all);
     add_information_schema(all);
     return all;

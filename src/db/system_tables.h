@@ -35,6 +35,8 @@ std::vector<Constraint> constraints_of(const catalog::TableDef& table);
 inline constexpr std::array kInformationSchemaTables = {
     "columns", "key_column_usage", "schemata", "table_constraints", "tables", "views"};
 void add_information_schema(access::VirtualTables& all);
+// trefoil_statistics (analyze.cpp).
+void add_statistics_table(access::VirtualTables& all);
 // trefoil_sessions, trefoil_locks.
 void add_session_tables(Database::State& db, access::VirtualTables& all);
 

@@ -362,6 +362,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *        1 drop        list name, u8 if_exists
  *        2 rename      name, name to, u8 if_exists
  *        3 rebuild     name, u8 of a table: all its indexes
+ *     70 analyze       list name; none: all tables
  */
 
 #ifdef __cplusplus

@@ -362,6 +362,8 @@ Result<StatementKind> read_kind(Reader& in) {
             return read_truncate(in);
         case 60:
             return read_index(in);
+        case 70:
+            return StatementKind(Analyze{read_list<Name>(in, read_name)});
         default:
             return malformed("statement");
     }

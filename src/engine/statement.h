@@ -197,6 +197,9 @@ struct House {
     std::string directory;      // of BACKUP, EXPORT, IMPORT
     CopyOptions options;        // of EXPORT
 };
+struct Analyze {
+    std::vector<Name> tables;  // none: all
+};
 
 // What SELECT ... FOR UPDATE locks. The last columns of the rows are the row ids, one for each of
 // `locks`.
@@ -255,7 +258,7 @@ using StatementKind =
                  Rollback, Savepoint, RollbackTo, Release, SetTransaction, SetVariable,
                  ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, House, Merge, Truncate,
                  CreateIndex, DropIndex, RenameIndex, Reindex, CreateView, CreateTableAs,
-                 CreateSchema, Comment>;
+                 CreateSchema, Comment, Analyze>;
 
 struct Parsed;  // the engine's own tree
 

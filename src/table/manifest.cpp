@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "table/analysis.h"
 #include "table/manifest_format.h"
 #include "table/segment.h"
 
@@ -252,8 +253,11 @@ Status erase_table(WriteTransaction& root, uint32_t table) {
             root.erase_range(Keyspace::kManifest, KeyRange::prefix(manifest_key(tag, table)));
         RETURN_IF_ERROR(erased.status());
     }
-    auto erased = root.erase_range(Keyspace::kStats, KeyRange::prefix(manifest_key('z', table)));
-    RETURN_IF_ERROR(erased.status());
+    for (char tag : {'z', 'a'}) {
+        auto erased =
+            root.erase_range(Keyspace::kStats, KeyRange::prefix(manifest_key(tag, table)));
+        RETURN_IF_ERROR(erased.status());
+    }
     return root.erase(Keyspace::kCatalog, manifest_key('T', table));
 }
 
@@ -276,6 +280,8 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
         }
         if (!in.ok()) return Status::corruption("the state of a table is malformed");
     }
+    ASSIGN_OR_RETURN(AnalysisPtr analysis, read_analysis(root, *def));
+    table.statistics_cache().set_analysis(std::move(analysis));
     std::vector<Part> base, patches;
     ASSIGN_OR_RETURN(auto entries, read_entries(root, def->id));
     for (const SegmentEntry& e : entries) {

@@ -12,6 +12,7 @@
 //   manifest  'd' u32 table u64 segment        dead rows: bitmap words, u64 each
 //   manifest  'r' u32 table u64 run            run entry
 //   stats     'z' u32 table u64 segment u32 column   zone map of one column
+//   stats     'a' u32 table u64 0 u32 column         what ANALYZE found in one column
 //   log       xid                              redo record of one commit
 //
 //   table state     u64 next row id, u8 flags (1: keys of index 1 moved; 2: a list follows), if
@@ -22,6 +23,10 @@
 //   zone map        u32 zones; zones+1 times: u64 null count, u8 known (the last one is the
 //                   chunk's); distinct sketch as str; u8 1 if bounds follow; aligned to 8, an array
 //                   of zones+1 minima and one of maxima, in the form of arrow/serialize_format.h
+//
+//   analysis        u16 format (1), u64 rows, u64 rows sampled, f64 share of NULLs, f64 different
+//                   values, u8 1 if what follows is there: u32 number of common values, the share
+//                   of each as f64; aligned to 8, an array of them; aligned to 8, the quantiles
 //
 //   redo record     u16 format (3), u32 number of tables, then for each
 //                     u32 table, u64 next row id after the commit
@@ -48,6 +53,7 @@
 
 namespace trefoil::table {
 
+constexpr uint16_t kAnalysisFormat = 1;
 constexpr uint16_t kRedoFormat = 3;
 constexpr uint16_t kRedoFormatPrimaryKeyOnly = 1;
 constexpr uint16_t kRedoFormatAllColumns = 2;

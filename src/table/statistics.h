@@ -81,7 +81,4 @@ private:
     AnalysisPtr analysis_;
 };
 
-// Samples the live rows of a table. Errors: kCorruption.
-Result<Analysis> analyse(const TableVersion& table);
-
 }  // namespace trefoil::table

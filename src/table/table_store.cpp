@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "table/analysis.h"
 #include "table/flush.h"
 #include "table/manifest.h"
 #include "table/manifest_format.h"
@@ -156,6 +157,7 @@ void TableStore::maintain() {
             std::lock_guard flushing(flush_mutex_);
             done = remove_garbage();
         }
+        if (done.ok()) done = analyse_changed();
         lock.lock();
         flush_error_ = done;
         room_made_.notify_all();
@@ -195,6 +197,31 @@ void TableStore::note_change() {
     std::lock_guard lock(maintain_mutex_);
     if (std::exchange(changed_, true) && !needs_flush()) return;
     maintain_wanted_.notify_one();
+}
+
+// --- Statistics
+// ----------------------------------------------------------------------------------------
+
+Status TableStore::analyse(const TableVersion& table) {
+    if (store_->read_only()) return Status::read_only("the database is open read-only");
+    ASSIGN_OR_RETURN(Analysis found, table::analyse(table));
+    auto analysis = std::make_shared<const Analysis>(std::move(found));
+    counters_.analyses++;
+    ASSIGN_OR_RETURN(WriteTransaction root, store_->begin_write());
+    if (current_.load()->tables.contains(table.def().id)) {
+        RETURN_IF_ERROR(put_analysis(root, table.def(), *analysis));
+        RETURN_IF_ERROR(root.commit());
+    }
+    table.statistics_cache().set_analysis(std::move(analysis));
+    return {};
+}
+
+Status TableStore::analyse_changed() {
+    const VersionPtr version = current_.load();
+    for (const auto& [id, table] : version->tables) {
+        if (wants_analysis(*table)) RETURN_IF_ERROR(analyse(*table));
+    }
+    return {};
 }
 
 // Keeps the delta bounded: a commit waits while a flush is badly behind.

@@ -96,6 +96,9 @@ public:
 
     // Changes TableStoreOptions::flush_bytes.
     void set_flush_bytes(uint64_t bytes);
+    // Samples a table and keeps what it found, durably unless the table is not committed yet.
+    // The background thread does so by itself when much has changed since the last time.
+    Status analyse(const TableVersion& table);
 
     Store& store() { return *store_; }
     uint64_t delta_bytes() const;
@@ -137,6 +140,7 @@ private:
     void add_garbage(std::vector<std::shared_ptr<const DataFile>> files);
     bool has_garbage();
     Status remove_garbage();  // REQUIRES: flush_mutex_ is held
+    Status analyse_changed();
 
     std::unique_ptr<Store> store_;
     CommitLog log_;
