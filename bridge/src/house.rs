@@ -7,6 +7,7 @@
 //!
 //! What they do is written in C++ (`src/db/maintenance.cpp`); here they are only read.
 
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::copy::{self, Options};
@@ -137,8 +138,9 @@ pub fn analyze(r: &mut Reader) -> Res<Kind> {
             tables.push(r.table_name(&name)?);
             let next = r.peek();
             if next.token == Token::LParen {
-                return Err(BridgeError::unsupported("ANALYZE of single columns")
-                    .at(r.offset(&next)));
+                return Err(
+                    BridgeError::unsupported("ANALYZE of single columns").at(r.offset(&next))
+                );
             }
             if !r.parser.consume_token(&Token::Comma) {
                 break;

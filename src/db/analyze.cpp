@@ -3,6 +3,8 @@
 // What it finds belongs to the table, not to the transaction: it is there for everybody at once,
 // and stays when the transaction is rolled back.
 
+#include <algorithm>
+
 #include "db/session_state.h"
 #include "db/system_tables.h"
 
@@ -19,8 +21,8 @@ std::string joined(const std::vector<std::string>& parts) {
     return "{" + text + "}";
 }
 
-std::vector<Value> statistics_row(const table::TableVersion& t,
-                                  const table::TableStatistics& known, size_t c) {
+std::vector<Value> statistics_row(const table::TableVersion& t, const table::TableStatistics& known,
+                                  size_t c) {
     const table::ColumnSummary& column = known.columns[c];
     std::vector<Value> row = {t.def().schema_name, t.def().name, t.def().columns[c].name,
                               number(t.live_rows())};
@@ -29,7 +31,7 @@ std::vector<Value> statistics_row(const table::TableVersion& t,
         nulls = static_cast<double>(column.null_count) / static_cast<double>(known.rows);
     }
     row.emplace_back(column.analysis ? column.analysis->null_share : nulls);
-    row.push_back(number(column.distinct));
+    row.push_back(number(std::min(column.distinct, t.live_rows())));
     row.push_back(column.min.is_null() ? Value() : Value(column.min.to_string()));
     row.push_back(column.max.is_null() ? Value() : Value(column.max.to_string()));
     if (!column.analysis) {
@@ -42,8 +44,8 @@ std::vector<Value> statistics_row(const table::TableVersion& t,
         shares.push_back(Value(share).to_string());
     }
     for (const Value& v : column.analysis->quantiles) quantiles.push_back(v.to_string());
-    row.insert(row.end(),
-               {joined(values), joined(shares), joined(quantiles), number(known.analysis->sampled)});
+    row.insert(row.end(), {joined(values), joined(shares), joined(quantiles),
+                           number(known.analysis->sampled)});
     return row;
 }
 
@@ -52,12 +54,12 @@ std::vector<Value> statistics_row(const table::TableVersion& t,
 void add_statistics_table(access::VirtualTables& all) {
     const arrow::Type text = arrow::utf8_view(), count = arrow::int64(), share = arrow::float64();
     std::vector<arrow::Field> columns = {
-        {"schema", text, false},           {"table_name", text, false},
-        {"column_name", text, false},      {"row_count", count, false},
-        {"null_fraction", share, false},   {"n_distinct", count, false},
-        {"minimum", text, true},           {"maximum", text, true},
-        {"common_values", text, true},     {"common_fractions", text, true},
-        {"quantiles", text, true},         {"sampled_rows", count, true}};
+        {"schema", text, false},         {"table_name", text, false},
+        {"column_name", text, false},    {"row_count", count, false},
+        {"null_fraction", share, false}, {"n_distinct", count, false},
+        {"minimum", text, true},         {"maximum", text, true},
+        {"common_values", text, true},   {"common_fractions", text, true},
+        {"quantiles", text, true},       {"sampled_rows", count, true}};
     add_table(all, "trefoil_statistics", std::move(columns), [](const table::Version& version) {
         TableRows rows;
         for (const auto& [id, t] : version.tables) {
@@ -77,7 +79,7 @@ Result<Answer> Session::State::analyze(const engine::Analyze& statement) {
     const table::VersionPtr version = now->version();
     std::vector<table::TableVersionPtr> tables;
     for (const engine::Name& name : statement.tables) {
-        ASSIGN_OR_RETURN(catalog::TablePtr table, find_table(*version, name));
+        ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*version, name));
         tables.push_back(version->tables.at(table->id));
     }
     if (statement.tables.empty()) {

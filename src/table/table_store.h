@@ -105,7 +105,7 @@ public:
 
     struct Counters {
         std::atomic<uint64_t> commits{0}, commit_groups{0}, flushes{0}, compacted_segments{0},
-            manifest_loads{0};  // by a reader beside the writer, after it was opened
+            analyses{0}, manifest_loads{0};  // by a reader beside the writer, after it was opened
     };
     const Counters& counters() const { return counters_; }
     const LockManager& locks() const { return *locks_; }
