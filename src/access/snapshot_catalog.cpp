@@ -212,7 +212,8 @@ Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name
             version_->tables.at(def->id), row_ids, options_, counters_.of(def->id)));
     }
     if (def && def->kind == catalog::RelationKind::kView && row_ids) {
-        return Status::unsupported("changing rows through view \"" + def->full_name() + "\"");
+        return Status::unsupported("changing or locking rows through view \"" + def->full_name() +
+                                   "\" is not supported yet");
     }
     auto it = virtual_tables_.find(name);
     if (def || it == virtual_tables_.end()) return std::shared_ptr<TableSource>();

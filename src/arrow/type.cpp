@@ -80,7 +80,8 @@ Result<Type> parse_decimal(std::string_view arguments, std::string_view format) 
         return malformed(format);
     }
     if (bits != 128 && bits != 256) {
-        return Status::unsupported("decimals of " + std::to_string(bits) + " bits");
+        return Status::unsupported("decimals of " + std::to_string(bits) +
+                                   " bits are not supported");
     }
     t.id = bits == 128 ? TypeId::kDecimal128 : TypeId::kDecimal256;
     const int32_t precision_max = bits == 128 ? 38 : 76;
@@ -96,7 +97,8 @@ Result<Type> parse_temporal(std::string_view format) {
     Type t;
     size_t unit = format.size() >= 3 ? kUnits.find(format[2]) : std::string_view::npos;
     if (unit == std::string_view::npos) {
-        return Status::unsupported("the Arrow type \"" + std::string(format) + "\"");
+        return Status::unsupported("the Arrow type \"" + std::string(format) +
+                                   "\" is not supported");
     }
     t.unit = static_cast<TimeUnit>(unit);
     switch (format[1]) {
@@ -111,7 +113,8 @@ Result<Type> parse_temporal(std::string_view format) {
             if (format.size() > 4) t.timezone = format.substr(4);
             break;
         default:
-            return Status::unsupported("the Arrow type \"" + std::string(format) + "\"");
+            return Status::unsupported("the Arrow type \"" + std::string(format) +
+                                       "\" is not supported");
     }
     return t;
 }
@@ -162,7 +165,7 @@ Result<Type> Type::from_format(std::string_view format) {
         return t;
     }
     if (format.starts_with("t")) return parse_temporal(format);
-    return Status::unsupported("the Arrow type \"" + std::string(format) + "\"");
+    return Status::unsupported("the Arrow type \"" + std::string(format) + "\" is not supported");
 }
 
 size_t Type::byte_width() const {

@@ -286,7 +286,7 @@ Status validate(const TableDef& table) {
         }
         if (!is_storage_type(c.type)) {
             return Status::unsupported("columns of type " + c.type.sql_name() + " (column \"" +
-                                       c.name + "\")");
+                                       c.name + "\") are not supported");
         }
     }
     for (size_t i = 0; i < table.indexes.size(); i++) {

@@ -143,7 +143,10 @@ Result<Answer> Session::State::prepare_named(std::string_view sql, size_t at) {
     const auto check = [&]() -> Status {
         ASSIGN_OR_RETURN(CachedStatementPtr statement, analyse(made.text));
         if (!wants_plan(statement->statement.kind)) {
-            return Status::unsupported("PREPARE of this kind of statement");
+            return Status::unsupported(
+                "PREPARE of a statement that is not a query, INSERT, UPDATE, DELETE or MERGE is "
+                "not "
+                "supported yet");
         }
         ASSIGN_OR_RETURN(auto now, catalog());
         return plan(*statement, *now);

@@ -259,7 +259,8 @@ Result<Answer> Session::State::explain(CachedStatement& statement,
     const engine::Explain& how = *statement.statement.explain;
     if (!statement.plan) {
         return Status::unsupported(
-            "EXPLAIN of a statement that is not a query, INSERT, UPDATE, DELETE or MERGE");
+            "EXPLAIN of a statement that is not a query, INSERT, UPDATE, DELETE or MERGE is not "
+            "supported yet");
     }
     ASSIGN_OR_RETURN(auto now, catalog());
     std::vector<std::string> lines;

@@ -161,6 +161,8 @@ Result<Answer> Session::State::create_table_as(CachedStatement& statement,
         }
         auto now = catalog_of(t.view());
         RETURN_IF_ERROR(plan(statement, *now));
+        note_reads(statement, *t.view());
+        for (uint32_t read : statement_reads) t.note_read(read);
         TableDef def;
         def.schema_name = place.schema;
         def.name = place.name;

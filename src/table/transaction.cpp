@@ -13,8 +13,8 @@ namespace trefoil::table {
 Status already_exists(const catalog::TableDef& relation) {
     const bool schema = relation.kind == catalog::RelationKind::kSchema;
     return {Code::kInvalidInput, schema ? "42P06" : "42P07",
-            std::string(catalog::kind_name(relation.kind)) + " \"" +
-                (schema ? relation.name : relation.full_name()) + "\" already exists"};
+            std::string(catalog::kind_name(relation.kind)) + " \"" + relation.name +
+                "\" already exists"};
 }
 
 Status name_taken(const std::string& index) {

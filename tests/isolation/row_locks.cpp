@@ -298,6 +298,17 @@ TEST_CASE("single statements under SERIALIZABLE run again, and blocks are told")
     CHECK(b.ann("COMMIT") == "COMMIT");
 }
 
+TEST_CASE("what CREATE TABLE AS reads counts under SERIALIZABLE") {
+    Bank b;
+    b.ann("BEGIN ISOLATION LEVEL SERIALIZABLE");
+    CHECK(b.ann("CREATE TABLE copy AS SELECT * FROM t") == "SELECT 4");
+    CHECK(b.bob("UPDATE t SET v = 0 WHERE id = 4") == "UPDATE 1");
+    CHECK(b.ann("COMMIT") == "ERROR 40001");
+    b.ann("ROLLBACK");
+    CHECK(b.world("SELECT count(*) FROM information_schema.tables WHERE table_name = 'copy'") ==
+          "0");
+}
+
 TEST_CASE("trefoil_sessions tells who does what") {
     Bank b;
     b.ann("BEGIN");
