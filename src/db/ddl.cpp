@@ -185,7 +185,8 @@ Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statem
     for (const engine::Name& name : statement.names) {
         if (statement.kind == catalog::RelationKind::kSchema &&
             catalog::parse_reference(name.text).name == catalog::kPublicSchema) {
-            return Status::unsupported("DROP SCHEMA public is not supported").with_position(name.position);
+            return Status::unsupported("DROP SCHEMA public is not supported")
+                .with_position(name.position);
         }
         auto found = relation_to_change(*t.view(), name, statement.kind, false);
         const std::string_view sqlstate = found.status().sqlstate();
