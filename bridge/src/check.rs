@@ -176,6 +176,9 @@ impl VisitorMut for Checker<'_> {
             );
         }
         names::make_unique(&mut select.projection);
+        if let Err(error) = names::tell_casts_apart(select) {
+            return ControlFlow::Break(error);
+        }
         self.tables_differ(&select.from)
     }
 

@@ -22,9 +22,10 @@ use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
 
 use crate::error::{BridgeError, Res};
@@ -507,8 +508,8 @@ pub fn can_assign(from: &DataType, to: &DataType) -> bool {
     arrow::compute::can_cast_types(from, to)
 }
 
-/// Sums, differences and products of integers that refuse to wrap around, and quotients of floats
-/// that refuse to divide by zero. Stands where DataFusion's own operator would answer something
+/// Sums, differences and products of integers that refuse to wrap around, quotients of floats that
+/// refuse to divide by zero, and some products of decimals. Stands where DataFusion's own operator would answer something
 /// wrong.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Checked {
@@ -573,6 +574,10 @@ impl ScalarUDFImpl for Checked {
         &self.signature
     }
     fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        if types[0].is_decimal() {
+            return BinaryTypeCoercer::new(&types[0], &Operator::Multiply, &types[1])
+                .get_result_type();
+        }
         Ok(types[0].clone())
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {

@@ -71,7 +71,7 @@ pub fn physical_plan(
         .config()
         .get_extension::<RunSlot>()
         .ok_or_else(|| BridgeError::internal("a session without a run slot"))?;
-    let logical = fence::hide_arithmetic(logical.clone())?;
+    let logical = fence::hide_terms(logical.clone())?;
     slot.set(Some(run.clone()));
     let planner = state.query_planner();
     let plan = engine

@@ -94,7 +94,8 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
     Ok(())
 }
 
-fn parsed(text: &str) -> Res<Expr> {
+/// The expression, in parentheses.
+pub fn parsed(text: &str) -> Res<Expr> {
     let wrong = |e| BridgeError::internal(&format!("{e} in {text}"));
     let mut parser = Parser::new(&DIALECT).try_with_sql(text).map_err(wrong)?;
     Ok(Expr::Nested(Box::new(parser.parse_expr().map_err(wrong)?)))

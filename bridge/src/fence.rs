@@ -1,9 +1,8 @@
 //! What DataFusion's planner would draw wrong conclusions from, kept out of its sight.
 //!
-//! Arithmetic in conditions: from `i / 7 = 0` its interval arithmetic concludes that i is 0, and it
-//! fails for dates and for decimals of several scales. So each such term of a filter becomes the
-//! argument of a function that answers its argument, of which nothing is concluded
-//! (`hide_arithmetic`). It has no name: EXPLAIN shows parentheses.
+//! Terms of filters (`hide_terms`): from `i / 7 = 0` interval arithmetic concludes that i is 0, and
+//! it fails for dates and for decimals of several scales; `greatest(a, b) = a` makes it take one for
+//! the other until no end. Such a term becomes the argument of same(), see same.rs.
 //!
 //! Columns with one name: a filter that is pushed down finds the columns of the next plan by name,
 //! and so perhaps another one. While filters are pushed down, a fence stands above every plan that
@@ -12,15 +11,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, Filter, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -29,8 +24,10 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 
-/// `plan` with the arithmetic of its filters hidden.
-pub fn hide_arithmetic(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+use crate::same::same;
+
+/// `plan` with what misleads in its filters hidden.
+pub fn hide_terms(plan: LogicalPlan) -> DfResult<LogicalPlan> {
     let hidden = plan.transform_up_with_subqueries(|node| {
         let LogicalPlan::Filter(filter) = node else {
             return Ok(Transformed::no(node));
@@ -46,47 +43,23 @@ pub fn hide_arithmetic(plan: LogicalPlan) -> DfResult<LogicalPlan> {
 }
 
 fn hide(expr: Expr) -> DfResult<Transformed<Expr>> {
-    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
-    let is_arithmetic = matches!(
-        &expr,
+    use Operator::{Divide, Eq, Minus, Modulo, Multiply, Plus};
+    let misleads = match &expr {
         Expr::BinaryExpr(BinaryExpr {
             op: Plus | Minus | Multiply | Divide | Modulo,
             ..
-        })
-    );
-    if !is_arithmetic || expr.column_refs().is_empty() {
+        }) => !expr.column_refs().is_empty(),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Eq,
+            right,
+        }) => left != right && !left.column_refs().is_disjoint(&right.column_refs()),
+        _ => false,
+    };
+    if !misleads {
         return Ok(Transformed::no(expr));
     }
-    let hidden = ScalarUDF::new_from_impl(Hidden::default()).call(vec![expr]);
-    Ok(Transformed::new(hidden, true, TreeNodeRecursion::Jump))
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Hidden {
-    signature: Signature,
-}
-
-impl Default for Hidden {
-    fn default() -> Hidden {
-        Hidden {
-            signature: Signature::any(1, Volatility::Immutable),
-        }
-    }
-}
-
-impl ScalarUDFImpl for Hidden {
-    fn name(&self) -> &str {
-        ""
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
-        Ok(types[0].clone())
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        Ok(args.args[0].clone())
-    }
+    Ok(Transformed::new(same(expr), true, TreeNodeRecursion::Jump))
 }
 
 /// DataFusion's own rules for physical plans, with fences up while filters are pushed down.

@@ -67,6 +67,7 @@ mod probe;
 mod provider;
 mod row_locks;
 mod rules;
+mod same;
 mod session;
 mod statement_format;
 mod suggest;

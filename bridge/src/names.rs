@@ -7,13 +7,18 @@
 //! name of its own (`make_unique`; a second `id` is `id:1`, as DataFusion says it too), and the
 //! schema that leaves the bridge has the names that were written (`of_query`, `rename`).
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{Field, Fields, Schema};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectNamePart, OrderByKind, Query, SelectItem, SetExpr, TableFactor, Value,
-    VisitMut, VisitorMut,
+    Expr, GroupByExpr, Ident, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableFactor, Value, VisitMut, VisitorMut,
 };
+
+use crate::dialect::parsed;
+use crate::error::{BridgeError, Res};
+use crate::same;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
@@ -164,6 +169,96 @@ fn unique_items(items: &mut [SelectItem], outermost: bool) {
             give_alias(item, &unique);
         }
         taken.push((table, unique));
+    }
+}
+
+/// DataFusion calls CAST(x AS t) by the name of x, so that count(x) and count(x::t) would have one
+/// name. Where that happens to functions or keys of GROUP BY, the casts of the SELECT get names:
+/// they become arguments of same(), which goes before anything is made of them (rules.rs).
+pub fn tell_casts_apart(select: &mut Select) -> Res<()> {
+    let mut terms = Terms::default();
+    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by
+        && !keys.is_empty()
+    {
+        keys.iter().for_each(|key| terms.add(key));
+        for item in &select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                terms.add(expr);
+            }
+        }
+    }
+    let _ = select.projection.visit(&mut terms);
+    let _ = select.having.visit(&mut terms);
+    if !terms.clash {
+        return Ok(());
+    }
+    let mut wrap = WrapCasts;
+    for found in [
+        select.projection.visit(&mut wrap),
+        select.group_by.visit(&mut wrap),
+        select.having.visit(&mut wrap),
+    ] {
+        if let ControlFlow::Break(error) = found {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Functions and keys, by their texts without casts.
+#[derive(Default)]
+struct Terms {
+    seen: HashMap<String, String>,
+    clash: bool,
+}
+
+impl Terms {
+    fn add(&mut self, expr: &Expr) {
+        let mut bare = expr.clone();
+        let _ = bare.visit(&mut DropCasts);
+        let text = expr.to_string();
+        let first = self.seen.entry(bare.to_string()).or_insert(text.clone());
+        self.clash |= *first != text;
+    }
+}
+
+impl VisitorMut for Terms {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if matches!(expr, Expr::Function(_)) {
+            self.add(expr);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct DropCasts;
+
+impl VisitorMut for DropCasts {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = expr {
+            *expr = inner.as_ref().clone();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct WrapCasts;
+
+impl VisitorMut for WrapCasts {
+    type Break = Box<BridgeError>;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Box<BridgeError>> {
+        if matches!(expr, Expr::Cast { .. }) {
+            match parsed(&format!("\"{}\"({expr})", same::NAME)) {
+                Ok(wrapped) => *expr = wrapped,
+                Err(error) => return ControlFlow::Break(error),
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -30,6 +30,7 @@ use crate::error::{BridgeError, Res};
 use crate::parse::{self, Kind, reference};
 use crate::plan::plan_query;
 use crate::provider::Provider;
+use crate::same;
 use crate::suggest;
 use crate::types::Types;
 
@@ -254,6 +255,9 @@ impl ContextProvider for Planner<'_> {
         Some(Arc::new(Types))
     }
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        if name == same::NAME {
+            return Some(same::function());
+        }
         self.state.scalar_functions().get(name).cloned()
     }
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

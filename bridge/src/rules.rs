@@ -40,6 +40,7 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::convert::{Checked, Convert, is_our_cast};
+use crate::same;
 use crate::sum;
 use crate::types::{UUID, is_bytes, is_text};
 
@@ -141,6 +142,9 @@ fn before_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>>
                 return Ok(Transformed::yes(Convert::cast(*c.expr, &to)));
             }
             Ok(Transformed::no(Expr::Cast(c)))
+        }
+        Expr::ScalarFunction(mut call) if call.func == same::function() => {
+            Ok(Transformed::yes(call.args.swap_remove(0)))
         }
         Expr::BinaryExpr(b) => binary(b, schema),
         Expr::InList(mut list) => {
@@ -405,7 +409,16 @@ fn after_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> 
             '/' => left.is_floating() && left != DataType::Float16 && !divides_by_constant(&b),
             _ => left.is_integer(),
         };
-    if !ours {
+    // DataFusion makes x * 0 and x * 1 its arguments, which have other types.
+    let product = sign == '*'
+        && left.is_decimal()
+        && right.is_decimal()
+        && [&b.left, &b.right]
+            .map(|e| constant(e))
+            .iter()
+            .flatten()
+            .any(|v| *v == 0.0 || *v == 1.0);
+    if !ours && !product {
         return Ok(Transformed::no(Expr::BinaryExpr(b)));
     }
     Ok(Transformed::yes(Checked::call(sign, *b.left, *b.right)))
@@ -413,14 +426,21 @@ fn after_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> 
 
 /// Division by a number that is not zero needs no check.
 fn divides_by_constant(b: &BinaryExpr) -> bool {
-    let mut divisor = b.right.as_ref();
-    while let Expr::Cast(c) = divisor {
-        divisor = &c.expr;
+    constant(&b.right).is_some_and(|v| v != 0.0)
+}
+
+/// The value of a literal number, perhaps under casts.
+fn constant(mut expr: &Expr) -> Option<f64> {
+    while let Expr::Cast(c) = expr {
+        expr = &c.expr;
     }
-    let Expr::Literal(value, _) = divisor else {
-        return false;
+    let Expr::Literal(value, _) = expr else {
+        return None;
     };
-    matches!(value.cast_to(&DataType::Float64), Ok(ScalarValue::Float64(Some(v))) if v != 0.0)
+    match value.cast_to(&DataType::Float64) {
+        Ok(ScalarValue::Float64(value)) => value,
+        _ => None,
+    }
 }
 
 /// Text compared with a UUID or bytes: DataFusion asks for the type of the comparison while it
