@@ -509,8 +509,8 @@ pub fn can_assign(from: &DataType, to: &DataType) -> bool {
 }
 
 /// Sums, differences and products of integers that refuse to wrap around, quotients of floats that
-/// refuse to divide by zero, and some products of decimals. Stands where DataFusion's own operator would answer something
-/// wrong.
+/// refuse to divide by zero, and some products of decimals. Stands where DataFusion's own operator
+/// would answer something wrong.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Checked {
     sign: char,
