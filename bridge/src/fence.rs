@@ -1,7 +1,7 @@
 //! What DataFusion's planner would draw wrong conclusions from, kept out of its sight.
 //!
 //! Terms of filters (`hide_terms`): from `i / 7 = 0` interval arithmetic concludes that i is 0, and
-//! it fails for dates and for decimals of several scales; `greatest(a, b) = a` makes the planner put
+//! it fails for dates and decimals of several scales; `greatest(a, b) = a` makes the planner put
 //! one for the other without end. Such a term becomes the argument of same(), see same.rs.
 //!
 //! Columns with one name: a filter that is pushed down finds the columns of the next plan by name,
