@@ -64,7 +64,7 @@ public:
     std::string name() const override {
         const IndexPlan& plan = spec_.choice.plan;
         if (plan.kind != IndexPlan::Kind::kScan) return "RecordFetch";
-        if (plan.is_lookup(*spec_.table)) return "PointLookup";
+        if (StoredIndexes(*spec_.table).is_lookup(plan)) return "PointLookup";
         return index_def().is_primary ? "RangeLookup" : "IndexScan";
     }
     std::string explain() const override {
@@ -72,7 +72,7 @@ public:
         const IndexPlan& plan = spec_.choice.plan;
         std::string text = plan.kind == IndexPlan::Kind::kScan
                                ? index_def().name + " (" + index_kind() + "): "
-                               : "indexes=[" + to_string(plan, *spec_.table) + "], ";
+                               : "indexes=[" + to_string(plan, StoredIndexes(*spec_.table)) + "], ";
         text += list(spec_.choice.used, schema);
         if (!spec_.choice.residual.empty()) {
             text += ", filter=[" + list(spec_.choice.residual, schema) + "]";
@@ -137,8 +137,9 @@ const arrow::SchemaPtr& IndexLookupStream::schema() const {
 Status IndexLookupStream::search() {
     const IndexLookupSpec& spec = lookup_->spec();
     const IndexPlan& plan = spec.choice.plan;
+    const StoredIndexes indexes(*spec.table);
     IndexScanCounts counts;
-    ASSIGN_OR_RETURN(found_, find_rows(plan, *spec.table, cancel_, &counts));
+    ASSIGN_OR_RETURN(found_, indexes.find_rows(plan, cancel_, &counts));
     uint64_t rows = 0;
     for (const table::RowSpan& span : found_) rows += span.size();
     LookupMetrics& m = lookup_->counts();
@@ -151,9 +152,9 @@ Status IndexLookupStream::search() {
     TableCounters& all = *spec.counters;
     const bool primary =
         plan.kind == IndexPlan::Kind::kScan && spec.table->index_def(plan.index).is_primary;
-    auto& kind = plan.is_lookup(*spec.table) ? all.point_lookups
-                 : primary                   ? all.range_lookups
-                                             : all.index_scans;
+    auto& kind = indexes.is_lookup(plan) ? all.point_lookups
+                 : primary               ? all.range_lookups
+                                         : all.index_scans;
     kind.fetch_add(counts.keys, std::memory_order_relaxed);
     all.rows_fetched.fetch_add(rows, std::memory_order_relaxed);
     all.add(counts.searches);

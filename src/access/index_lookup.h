@@ -1,6 +1,6 @@
 // PointLookup, RangeLookup, IndexScan and RecordFetch: rows found through indexes.
 //
-// Two phases. First the places of the rows are found (index_plan.h): the learned model of each run
+// Two phases. First the places of the rows are found (index_plan.h, stored_indexes.h): the learned model of each run
 // of keys predicts where a key is, the rows found are checked against the snapshot (deleted and
 // newer rows never show), and sets of rows are intersected and united. Then the rows are fetched in
 // the order in which they lie: what the keys did not answer is filtered, and the columns asked for
@@ -19,6 +19,7 @@
 #include "access/counters.h"
 #include "access/index_plan.h"
 #include "access/source.h"
+#include "access/stored_indexes.h"
 #include "table/table_version.h"
 
 namespace trefoil::access {

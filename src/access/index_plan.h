@@ -6,42 +6,61 @@
 //     age = 25 OR department = 'Sales'            (age_idx OR department_idx)
 //     age = 25 OR name LIKE '%x%'                 none: every row must be looked at
 //
-// Finding comes first, fetching second: a scan yields the places of rows, AND intersects and OR
-// unites them, and only what is left is read. What the scans say exactly is not checked again, the
-// rest is a filter over the rows that were fetched, so conditions that no index answers mix freely
-// with others.
+// Finding comes first, fetching second: a scan yields a set of rows, AND intersects and OR unites
+// them, and only what is left is read. What the scans say exactly is not checked again, the rest is
+// a filter over the rows that were fetched, so conditions that no index answers mix freely with
+// others.
 //
-// The choice is by cost. How many entries a scan would read is known, not guessed: two searches in
-// each run. An AND takes a further scan only if it saves more fetches than it costs, and a plan
-// that costs more than reading the table is not taken.
+// The choice is by cost: an AND takes a further scan only if it saves more fetches than it costs,
+// and a plan that costs more than reading the table is not taken. Whose indexes they are does not
+// matter: an IndexSource says what each of them can do and what it costs. There are two, for stored
+// tables (stored_indexes.h) and for those of a program (custom_source.h), each with sets of its own.
 
 #pragma once
 
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "access/key_conditions.h"
-#include "access/source.h"
+#include "base/check.h"
 #include "plan/expr.h"
-#include "table/table_version.h"
+#include "trefoil/custom_table.h"
 
 namespace trefoil::access {
 
 struct IndexPlan {
     enum class Kind : uint8_t { kScan, kAnd, kOr };
     Kind kind = Kind::kScan;
-    size_t index = 0;                 // of the table; kScan
-    KeyConditions conditions;         // kScan
+    size_t index = 0;                 // of the source; kScan
+    IndexRequest request;             // kScan
+    bool points = false;              // kScan: every range is one whole key without NULLs
     std::vector<IndexPlan> children;  // kAnd, kOr; of kAnd the cheapest first
     double rows = 0;                  // that come out: an estimate
     double finding = 0;               // the cost of it, in numbers compared by a scan
     double fetching = 0;              // the cost of reading the rows then
+};
 
-    bool is_lookup(const table::TableVersion& table) const {
-        return kind == Kind::kScan && conditions.points && table.index_def(index).unique;
-    }
+// A plan for conditions that must all hold.
+struct PlannedIndexes {
+    IndexPlan plan;
+    std::vector<bool> used, exact;  // by condition: looked at; answered, so not to be checked again
+};
+
+// The indexes of one table, for the planner.
+class IndexSource {
+public:
+    virtual ~IndexSource() = default;
+    virtual size_t index_count() const = 0;
+    virtual std::string index_name(size_t index) const = 0;
+    // Of the table: an estimate.
+    virtual double rows() const = 0;
+    // The scan of an index for conditions that must all hold; nullopt if it does not help.
+    virtual std::optional<PlannedIndexes> plan_scan(size_t index,
+                                                    std::span<const plan::Expr> filters) const = 0;
+    // What reading the whole table costs, with these conditions checked on each row.
+    virtual double scan_cost(std::span<const plan::Expr> filters) const = 0;
 };
 
 struct IndexChoice {
@@ -52,23 +71,36 @@ struct IndexChoice {
 
 // The cheapest plan, if it is cheaper than a scan of the table. REQUIRES: `filters` must all hold,
 // hold no parameters.
-std::optional<IndexChoice> choose_indexes(const table::TableVersion& table,
+std::optional<IndexChoice> choose_indexes(const IndexSource& source,
                                           std::span<const plan::Expr> filters);
 
 // "age_idx", "(age_idx AND department_idx)"
-std::string to_string(const IndexPlan& plan, const table::TableVersion& table);
+std::string to_string(const IndexPlan& plan, const IndexSource& source);
 
-// What a plan did when it ran.
-struct IndexScanCounts {
-    index::IndexCounters searches;
-    uint64_t keys = 0;     // keys and ranges asked for
-    uint64_t entries = 0;  // rows that scans found, before they were combined
-};
-
-// Where the rows are: normalised, so in the order in which they are best fetched.
-// Errors: 57014 if cancelled, kCorruption.
-Result<std::vector<table::RowSpan>> find_rows(const IndexPlan& plan,
-                                              const table::TableVersion& table,
-                                              const CancelFlag* cancel, IndexScanCounts* counts);
+// Runs the scans of a plan and combines what they find. `Set` holds rows:
+//
+//     bool empty() const;
+//     void intersect(const Set& other);
+//     void add(Set other);                // until normalise() it may hold rows more than once
+//     void normalise();
+//
+// `scan` answers a Result<Set>, normalised, for a plan of kind kScan. Of an AND, what would follow
+// an empty set is not run.
+template <typename Set, typename Scan>
+Result<Set> run_index_plan(const IndexPlan& plan, const Scan& scan) {
+    if (plan.kind == IndexPlan::Kind::kScan) return scan(plan);
+    const bool both = plan.kind == IndexPlan::Kind::kAnd;
+    ASSIGN_OR_RETURN(Set rows, run_index_plan<Set>(plan.children[0], scan));
+    for (size_t i = 1; i < plan.children.size() && !(both && rows.empty()); i++) {
+        ASSIGN_OR_RETURN(Set found, run_index_plan<Set>(plan.children[i], scan));
+        if (both) {
+            rows.intersect(found);
+        } else {
+            rows.add(std::move(found));
+        }
+    }
+    if (!both) rows.normalise();
+    return rows;
+}
 
 }  // namespace trefoil::access

@@ -310,52 +310,32 @@ Key successor(Key key) {
     return key;
 }
 
-// The keys that begin with `prefix` and whose next column lies in `interval`.
-KeyRange key_range(const KeyEncoder& keys, const std::vector<Value>& prefix,
-                   const Interval& interval) {
-    KeyRange range;
-    auto with = [&](const Value& v) {
-        std::vector<Value> values = prefix;
-        values.push_back(v);
-        return keys.encode(values);
-    };
-    const bool last = prefix.size() + 1 == keys.types().size();
-    if (interval.low) {
-        range.low = with(*interval.low);
-        range.low_inclusive = interval.low_inclusive;
-        if (!last && !interval.low_inclusive) {
-            range.low = successor(std::move(*range.low));
-            range.low_inclusive = true;
-            if (range.low->bytes.empty()) return KeyRange::nothing();  // nothing is greater
-        }
-    } else if (!prefix.empty()) {
-        range.low = keys.encode(prefix);
-    }
-    if (interval.high) {
-        range.high = with(*interval.high);
-        range.high_inclusive = interval.high_inclusive;
-        if (!last && interval.high_inclusive) {
-            range.high = successor(std::move(*range.high));
-            range.high_inclusive = false;
-        }
-    } else if (keys.nullable()) {
-        range.high = with(Value());  // all values, no NULLs
-        range.high_inclusive = !keys.null_is_distinct();
-    } else if (!prefix.empty()) {
-        range.high = successor(keys.encode(prefix));
-        range.high_inclusive = false;
-    }
-    // An empty successor: nothing is greater.
-    if (range.high && keys.shape() == index::KeyShape::kBytes && range.high->bytes.empty()) {
-        range.high.reset();
-    }
-    return range;
-}
-
 // All keys that begin with `prefix`.
 KeyRange keys_with_prefix(const KeyEncoder& keys, const std::vector<Value>& prefix) {
     KeyRange range{keys.encode(prefix), successor(keys.encode(prefix)), true, false};
     if (range.high->bytes.empty()) range.high.reset();
+    return range;
+}
+
+// The keys that begin with `prefix` and whose next column lies in `interval`.
+IndexRange range_of(const std::vector<Value>& prefix, Interval interval) {
+    IndexRange range;
+    range.equal = prefix;
+    if (interval.is_point()) {
+        range.equal.push_back(std::move(*interval.low));
+        return range;
+    }
+    range.bounded = true;
+    range.low = std::move(interval.low);
+    range.high = std::move(interval.high);
+    range.low_inclusive = interval.low_inclusive;
+    range.high_inclusive = interval.high_inclusive;
+    return range;
+}
+
+IndexRange with_prefix(std::vector<Value> prefix) {
+    IndexRange range;
+    range.equal = std::move(prefix);
     return range;
 }
 
@@ -384,18 +364,6 @@ std::optional<std::vector<Value>> points_of(const IntervalSet& set) {
     }
     if (set.nulls) points.push_back(Value());
     return points;
-}
-
-// The greatest value of a column may share its key with NULL: then the rows must be looked at.
-void doubt_shared_key(const KeyEncoder& keys, KeyConditions* conditions) {
-    if (!keys.nullable() || keys.null_is_distinct()) return;
-    const Key null{KeyEncoder::kNullKey, {}};
-    for (const KeyRange& range : conditions->ranges) {
-        if (!range.contains(null)) continue;
-        conditions->exact.assign(conditions->exact.size(), false);
-        conditions->points = false;
-        return;
-    }
 }
 
 Expr push_not(const Expr& e, bool negate) {
@@ -432,7 +400,7 @@ Expr without_not(const Expr& filter) {
 }
 
 std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
-                                                 const catalog::IndexDef& index,
+                                                 std::span<const uint32_t> columns,
                                                  const KeyEncoder& keys) {
     KeyConditions out;
     out.used.resize(filters.size());
@@ -440,12 +408,11 @@ std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
     std::vector<std::vector<Value>> prefixes = {{}};
     bool null = false;  // a prefix holds one
     for (size_t part = 0; part < keys.types().size(); part++) {
-        auto set = narrow(Deriver(keys, part, index.columns[part]), filters, &out);
+        auto set = narrow(Deriver(keys, part, columns[part]), filters, &out);
         if (!set) {
             if (part == 0) return std::nullopt;
             // The columns before this one are fixed: everything that begins with them.
-            for (const auto& prefix : prefixes)
-                out.ranges.push_back(keys_with_prefix(keys, prefix));
+            for (auto& prefix : prefixes) out.ranges.push_back(with_prefix(std::move(prefix)));
             break;
         }
         const bool last = part + 1 == keys.types().size();
@@ -454,13 +421,11 @@ std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
         if (last || !points || prefixes.size() * points->size() > kPointsMax) {
             for (const auto& prefix : prefixes) {
                 for (const Interval& i : set->intervals) {
-                    out.ranges.push_back(key_range(keys, prefix, i));
+                    out.ranges.push_back(range_of(prefix, i));
                 }
                 if (!set->nulls) continue;
-                std::vector<Value> with_null = prefix;
-                with_null.push_back(Value());
-                out.ranges.push_back(last ? KeyRange::exactly(keys.encode(with_null))
-                                          : keys_with_prefix(keys, with_null));
+                out.ranges.push_back(with_prefix(prefix));
+                out.ranges.back().equal.push_back(Value());
             }
             out.points = last && points && !null;
             break;
@@ -478,8 +443,51 @@ std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
             break;
         }
     }
-    doubt_shared_key(keys, &out);
     return out;
+}
+
+KeyRange encode_range(const KeyEncoder& keys, const IndexRange& wanted) {
+    const size_t columns = keys.types().size();
+    const std::vector<Value>& prefix = wanted.equal;
+    if (prefix.size() == columns) return KeyRange::exactly(keys.encode(prefix));
+    if (!wanted.bounded) return keys_with_prefix(keys, prefix);
+    KeyRange range;
+    auto with = [&](const Value& v) {
+        std::vector<Value> values = prefix;
+        values.push_back(v);
+        return keys.encode(values);
+    };
+    const bool last = prefix.size() + 1 == columns;
+    if (wanted.low) {
+        range.low = with(*wanted.low);
+        range.low_inclusive = wanted.low_inclusive;
+        if (!last && !wanted.low_inclusive) {
+            range.low = successor(std::move(*range.low));
+            range.low_inclusive = true;
+            if (range.low->bytes.empty()) return KeyRange::nothing();  // nothing is greater
+        }
+    } else if (!prefix.empty()) {
+        range.low = keys.encode(prefix);
+    }
+    if (wanted.high) {
+        range.high = with(*wanted.high);
+        range.high_inclusive = wanted.high_inclusive;
+        if (!last && wanted.high_inclusive) {
+            range.high = successor(std::move(*range.high));
+            range.high_inclusive = false;
+        }
+    } else if (keys.nullable()) {
+        range.high = with(Value());  // all values, no NULLs
+        range.high_inclusive = !keys.null_is_distinct();
+    } else if (!prefix.empty()) {
+        range.high = successor(keys.encode(prefix));
+        range.high_inclusive = false;
+    }
+    // An empty successor: nothing is greater.
+    if (range.high && keys.shape() == index::KeyShape::kBytes && range.high->bytes.empty()) {
+        range.high.reset();
+    }
+    return range;
 }
 
 }  // namespace trefoil::access

@@ -16,24 +16,27 @@
 #include <span>
 #include <vector>
 
-#include "catalog/catalog.h"
 #include "index/key_encoder.h"
 #include "plan/expr.h"
+#include "trefoil/custom_table.h"
 
 namespace trefoil::access {
 
 struct KeyConditions {
-    std::vector<index::KeyRange> ranges;  // disjoint; empty: no row can match
-    bool points = false;                  // every range is one whole key without NULLs
-    std::vector<bool> used;               // by filter: the ranges were made from it
-    std::vector<bool> exact;              // by filter: the ranges say all that it says
+    std::vector<IndexRange> ranges;  // disjoint; empty: no row can match
+    bool points = false;             // every range is one whole key without NULLs
+    std::vector<bool> used;          // by filter: the ranges were made from it
+    std::vector<bool> exact;         // by filter: the ranges say all that it says
 };
 
-// nullopt if the index does not help: no condition on its first column.
+// nullopt if an index on these columns does not help: no condition on the first of them.
 // REQUIRES: `filters` must all hold, hold no parameters; NOT is pushed down as without_not does.
 std::optional<KeyConditions> find_key_conditions(std::span<const plan::Expr> filters,
-                                                 const catalog::IndexDef& index,
+                                                 std::span<const uint32_t> columns,
                                                  const index::KeyEncoder& keys);
+
+// The same range in the order of encoded keys.
+index::KeyRange encode_range(const index::KeyEncoder& keys, const IndexRange& range);
 
 // The same condition with NOT only before what has no opposite: NOT (a < 1 OR b = 2) becomes
 // a >= 1 AND b <> 2. In three-valued logic, too, both are true for the same rows.

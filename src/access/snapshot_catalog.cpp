@@ -76,7 +76,7 @@ public:
         std::vector<plan::Expr> filters;
         for (const plan::Expr& f : request.filters) plan::flatten_and(f, &filters);
         if (options_.use_indexes) {
-            if (auto choice = choose_indexes(*table_, filters)) {
+            if (auto choice = choose_indexes(StoredIndexes(*table_), filters)) {
                 return make_index_lookup({table_, request.projection, std::move(output),
                                           std::move(*choice), request.limit, counters_});
             }
