@@ -55,6 +55,8 @@ SEED ?= 1000
 test-long: test
 	$(call say,6000 random queries against PostgreSQL and DuckDB)
 	@python3 tests/differential/run.py --library $(BUILD)/lib/libtrefoil.so --queries 6000 --seed $(SEED)
+	$(call say,100000 random conditions with indexes and without)
+	@TREFOIL_TREES=100000 TREFOIL_SEED=$(SEED) $(BUILD)/tests/agreement_index_predicates
 
 check: setup-dev check-format layers tidy build headers lint
 	$(call say,running the tests)

@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "trefoil/arrow_c.h"
+#include "trefoil/custom_table.h"
 #include "trefoil/status.h"
 #include "trefoil/value.h"
 
@@ -175,6 +176,15 @@ public:
 
     // Writes what commits left in memory to segment files.
     Status checkpoint();
+
+    // Makes a table of the program's own known in schema public, under this name, to all sessions,
+    // until the database is closed (custom_table.h). Nothing of it is stored.
+    // Errors: 42P07 the name is taken, and what is wrong with its description: 42701 a column or
+    // an index twice, 42703 a key or an index over columns that it does not have, 42704 a type
+    // that is none or has no order, 42P16 an index without a key, 38000 what it throws.
+    Status register_table(std::string name, std::shared_ptr<const CustomTable> table);
+    // Statements that are running read on; those that come later do not find it (42P01).
+    Status unregister_table(std::string_view name);
 
 private:
     explicit Database(std::unique_ptr<State> state);

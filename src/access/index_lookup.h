@@ -1,11 +1,11 @@
 // PointLookup, RangeLookup, IndexScan and RecordFetch: rows found through indexes.
 //
-// Two phases. First the places of the rows are found (index_plan.h, stored_indexes.h): the learned model of each run
-// of keys predicts where a key is, the rows found are checked against the snapshot (deleted and
-// newer rows never show), and sets of rows are intersected and united. Then the rows are fetched in
-// the order in which they lie: what the keys did not answer is filtered, and the columns asked for
-// are read, slices where rows lie side by side, picked otherwise. A limit counts rows that came
-// through the filter.
+// Two phases. First the places of the rows are found (index_plan.h, stored_indexes.h): the learned
+// model of each run of keys predicts where a key is, the rows found are checked against the
+// snapshot (deleted and newer rows never show), and sets of rows are intersected and united. Then
+// the rows are fetched in the order in which they lie: what the keys did not answer is filtered,
+// and the columns asked for are read, slices where rows lie side by side, picked otherwise. A limit
+// counts rows that came through the filter.
 //
 //     PointLookup   whole keys of a unique index
 //     RangeLookup   ranges of the primary key

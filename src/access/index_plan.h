@@ -14,7 +14,7 @@
 // The choice is by cost: an AND takes a further scan only if it saves more fetches than it costs,
 // and a plan that costs more than reading the table is not taken. Whose indexes they are does not
 // matter: an IndexSource says what each of them can do and what it costs. There are two, for stored
-// tables (stored_indexes.h) and for those of a program (custom_source.h), each with sets of its own.
+// tables (stored_indexes.h) and for those of a program (custom_indexes.h), with sets of their own.
 
 #pragma once
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "access/custom_source.h"
 #include "access/filter.h"
 #include "access/index_lookup.h"
 #include "access/node_scan.h"
@@ -198,11 +199,34 @@ private:
 }  // namespace
 
 SnapshotCatalog::SnapshotCatalog(table::VersionPtr version, AccessOptions options,
-                                 CounterRegistry& counters, const VirtualTables& virtual_tables)
+                                 CounterRegistry& counters, const VirtualTables& virtual_tables,
+                                 CustomTablesPtr custom_tables)
     : version_(std::move(version)),
       options_(options),
       counters_(counters),
-      virtual_tables_(virtual_tables) {}
+      virtual_tables_(virtual_tables),
+      custom_tables_(std::move(custom_tables)) {}
+
+CustomTableDefPtr SnapshotCatalog::find_custom(std::string_view name) const {
+    if (custom_tables_->by_name.empty()) return nullptr;
+    const catalog::Reference place = catalog::parse_reference(name);
+    const auto& path = options_.search_path;
+    const bool here = place.schema.empty() ? std::find(path.begin(), path.end(),
+                                                       catalog::kPublicSchema) != path.end()
+                                           : place.schema == catalog::kPublicSchema;
+    auto it = here ? custom_tables_->by_name.find(place.name) : custom_tables_->by_name.end();
+    return it == custom_tables_->by_name.end() || resolve(name) ? nullptr : it->second;
+}
+
+Result<std::shared_ptr<TableSource>> SnapshotCatalog::custom_source(
+    const CustomTableDefPtr& def) const {
+    std::lock_guard lock(snapshots_mutex_);
+    CustomTableDefPtr& snapshot = snapshots_[def->name];
+    if (!snapshot) {
+        ASSIGN_OR_RETURN(snapshot, snapshot_of(def));
+    }
+    return make_custom_source(snapshot, options_.use_indexes);
+}
 
 Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name,
                                                            bool row_ids) const {
@@ -214,6 +238,12 @@ Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name
     if (def && def->kind == catalog::RelationKind::kView && row_ids) {
         return Status::unsupported("changing or locking rows through view \"" + def->full_name() +
                                    "\" is not supported yet");
+    }
+    if (CustomTableDefPtr custom = find_custom(name)) {
+        if (!row_ids) return custom_source(custom);
+        return Status(
+            Code::kInvalidInput, "42809",
+            "\"" + custom->name + "\" is a table of the program, which cannot be changed with SQL");
     }
     auto it = virtual_tables_.find(name);
     if (def || it == virtual_tables_.end()) return std::shared_ptr<TableSource>();
@@ -244,6 +274,10 @@ std::vector<std::string> SnapshotCatalog::table_names() const {
         } else if (!t->schema_name.starts_with(catalog::kTemporaryPrefix)) {
             names.push_back(catalog::reference(t->schema_name, t->name));
         }
+    }
+    for (const auto& [name, table] : custom_tables_->by_name) {
+        std::string plain = catalog::reference("", name);
+        if (find_custom(plain)) names.push_back(std::move(plain));
     }
     return names;
 }

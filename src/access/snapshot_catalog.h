@@ -8,9 +8,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "access/counters.h"
+#include "access/custom_def.h"
 #include "access/source.h"
 #include "table/table_version.h"
 
@@ -34,7 +36,8 @@ class SnapshotCatalog final : public SourceCatalog {
 public:
     // `counters` and `virtual_tables` must outlive the catalog and all that came from it.
     SnapshotCatalog(table::VersionPtr version, AccessOptions options, CounterRegistry& counters,
-                    const VirtualTables& virtual_tables);
+                    const VirtualTables& virtual_tables,
+                    CustomTablesPtr custom_tables = std::make_shared<CustomTables>());
 
     Result<std::shared_ptr<TableSource>> find(std::string_view name, bool row_ids) const override;
     std::optional<ViewText> find_view(std::string_view name) const override;
@@ -46,13 +49,23 @@ public:
     }
 
     const table::VersionPtr& version() const { return version_; }
+    const CustomTablesPtr& custom_tables() const { return custom_tables_; }
+    // The program's table of this name, null if there is none. They are in schema public, and are
+    // looked up after everything that is stored.
+    CustomTableDefPtr find_custom(std::string_view name) const;
     const catalog::SearchPath& search_path() const { return options_.search_path; }
 
 private:
+    Result<std::shared_ptr<TableSource>> custom_source(const CustomTableDefPtr& def) const;
+
     table::VersionPtr version_;
     AccessOptions options_;
     CounterRegistry& counters_;
     const VirtualTables& virtual_tables_;
+    CustomTablesPtr custom_tables_;
+    mutable std::mutex snapshots_mutex_;
+    mutable std::map<std::string, CustomTableDefPtr>
+        snapshots_;  // of custom tables: the same for all who read them here
 };
 
 }  // namespace trefoil::access

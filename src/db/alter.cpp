@@ -316,6 +316,10 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
         return Status(Code::kInvalidInput, "42939",
                       "\"" + alteration.definition().name + "\" is the name of a system table");
     }
+    const catalog::TableDef& now = alteration.definition();
+    if (now.name != table->name) {
+        RETURN_IF_ERROR(free_place({now.schema_name, now.name}, statement.table).status());
+    }
     RETURN_IF_ERROR(t.alter_table(alteration.definition(), alteration.rows_matter()));
     const catalog::TablePtr altered = t.view()->catalog->find(table->id);
     if (!alteration.computed().empty()) {

@@ -57,6 +57,13 @@ Result<catalog::TablePtr> Session::State::table_to_change(const table::Version& 
                       "\"" + name.text + "\" is a system table and cannot be changed")
             .with_position(name.position);
     }
+    if (const std::string plain = catalog::parse_reference(name.text).name;
+        db.custom_tables.contains(plain)) {
+        return Status(
+                   Code::kInvalidInput, "42809",
+                   "\"" + plain + "\" is a table of the program, which cannot be changed with SQL")
+            .with_position(name.position);
+    }
     Status missing(Code::kInvalidInput, "42P01", "table \"" + name.text + "\" does not exist");
     missing = std::move(missing).with_position(name.position);
     std::vector<std::string> names;

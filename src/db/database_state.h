@@ -11,6 +11,7 @@
 #include "access/snapshot_catalog.h"
 #include "db/activity.h"
 #include "db/alarms.h"
+#include "db/custom_tables.h"
 #include "db/limits.h"
 #include "engine/engine.h"
 #include "storage/vfs.h"
@@ -40,6 +41,7 @@ struct Database::State {
     StatementCounters statement_counters;
     std::atomic<uint64_t> sessions_opened{0};
     access::VirtualTables system_tables;
+    CustomRegistry custom_tables;
     Alarms alarms;
     Activities activities;
 };

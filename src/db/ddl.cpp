@@ -99,6 +99,17 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
     return define(work, "CREATE TABLE");
 }
 
+// The place, unless a table of the program has it. Errors: 42P07.
+Result<catalog::Reference> Session::State::free_place(catalog::Reference place,
+                                                      const engine::Name& name) const {
+    if (place.schema != catalog::kPublicSchema || !db.custom_tables.contains(place.name)) {
+        return place;
+    }
+    return Status(Code::kInvalidInput, "42P07", "relation \"" + place.name + "\" already exists")
+        .with_detail("It is a table of the program.")
+        .with_position(name.position);
+}
+
 Result<catalog::Reference> Session::State::place_of(const table::Version& version,
                                                     const engine::Name& name, bool temporary) {
     catalog::Reference place = catalog::parse_reference(name.text);
@@ -118,7 +129,7 @@ Result<catalog::Reference> Session::State::place_of(const table::Version& versio
         return place;
     }
     if (!place.schema.empty()) {
-        if (version.catalog->has_schema(place.schema)) return place;
+        if (version.catalog->has_schema(place.schema)) return free_place(std::move(place), name);
         return Status(Code::kInvalidInput, "3F000",
                       "schema \"" + place.schema + "\" does not exist")
             .with_position(name.position);
@@ -126,7 +137,7 @@ Result<catalog::Reference> Session::State::place_of(const table::Version& versio
     for (const std::string& schema : search_path) {
         if (!version.catalog->has_schema(schema)) continue;
         place.schema = schema;
-        return place;
+        return free_place(std::move(place), name);
     }
     return Status(Code::kInvalidInput, "3F000", "no schema has been selected to create in")
         .with_hint("SET search_path names schemas that do not exist.");

@@ -45,7 +45,8 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
         if (statement.name &&
             (t.view()->catalog->has_relation(table->schema_name, statement.name->text) ||
-             db.system_tables.contains(statement.name->text))) {
+             db.system_tables.contains(statement.name->text) ||
+             !free_place({table->schema_name, statement.name->text}, *statement.name).ok())) {
             if (statement.if_not_exists) return Status();
             return name_is_taken(*statement.name);
         }
@@ -99,7 +100,8 @@ Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement
         if (place.status().sqlstate() == "42704" && statement.if_exists) return Status();
         RETURN_IF_ERROR(place.status());
         if (t.view()->catalog->has_relation(place->table->schema_name, statement.to.text) ||
-            db.system_tables.contains(statement.to.text)) {
+            db.system_tables.contains(statement.to.text) ||
+            !free_place({place->table->schema_name, statement.to.text}, statement.to).ok()) {
             return name_is_taken(statement.to);
         }
         catalog::TableDef def = *place->table;

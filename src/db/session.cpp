@@ -33,7 +33,7 @@ std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::Versi
     options.partitions_max = db.threads;
     options.search_path = path();
     return std::make_shared<access::SnapshotCatalog>(std::move(version), options, db.table_counters,
-                                                     db.system_tables);
+                                                     db.system_tables, db.custom_tables.current());
 }
 
 Result<std::shared_ptr<access::SnapshotCatalog>> Session::State::catalog() {
@@ -57,7 +57,9 @@ Result<CachedStatementPtr> Session::State::analyse(std::string_view sql) {
 // Plans the statement for this catalog, unless its plan is good still.
 Status Session::State::plan(CachedStatement& statement, const access::SnapshotCatalog& catalog) {
     const table::Version& version = *catalog.version();
+    const uint64_t generation = catalog.custom_tables()->generation;
     if (statement.plan && statement.planned_for == version.catalog &&
+        statement.custom_generation == generation &&
         statement.search_path == catalog.search_path()) {
         return {};
     }
@@ -77,6 +79,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     }
     statement.plan = std::move(made);
     statement.planned_for = version.catalog;
+    statement.custom_generation = generation;
     statement.search_path = catalog.search_path();
     statement.direct = direct_form(statement);
     return {};
@@ -117,11 +120,16 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     if (!lifted) return Answer();
     CachedStatementPtr statement = cache.find(lifted->text);
     ASSIGN_OR_RETURN(auto now, catalog());
-    if (statement && statement->planned_for != now->version()->catalog) statement.reset();
+    const uint64_t generation = now->custom_tables()->generation;
+    if (statement && (statement->planned_for != now->version()->catalog ||
+                      statement->custom_generation != generation)) {
+        statement.reset();
+    }
     if (!statement) {
         statement = std::make_shared<CachedStatement>();
         statement->text = lifted->text;
         statement->planned_for = now->version()->catalog;
+        statement->custom_generation = generation;
         auto parsed = engine->parse(lifted->text);
         if (parsed.ok()) {
             statement->statement = std::move(*parsed);
@@ -306,6 +314,7 @@ void Session::State::note_reads(const CachedStatement& statement, const table::V
     for (const std::string& name : statement.plan->tables) {
         if (db.system_tables.contains(name)) continue;
         catalog::TablePtr table = version.catalog->resolve(name, statement.search_path);
+        if (!table && db.custom_tables.contains(catalog::parse_reference(name).name)) continue;
         if (table && table->kind == catalog::RelationKind::kView) continue;  // its tables follow
         statement_reads.push_back(table ? table->id : table::Transaction::kAllTables);
     }

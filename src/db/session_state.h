@@ -194,6 +194,7 @@ struct Session::State {
     // Where something of this name is created. Errors: 3F000, 42939.
     Result<catalog::Reference> place_of(const table::Version& version, const engine::Name& name,
                                         bool temporary);
+    Result<catalog::Reference> free_place(catalog::Reference place, const engine::Name& name) const;
     // What has this name and is of this kind, or a view. Errors: 42P01, 3F000, 42809.
     Result<catalog::TablePtr> relation_to_change(const table::Version& version,
                                                  const engine::Name& name,

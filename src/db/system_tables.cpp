@@ -85,6 +85,12 @@ TableRows stats_rows(Database::State& db, const table::Version& version) {
                         number(c->model_searches), number(c->last_mile_steps),
                         number(c->rows_fetched)});
     }
+    for (const auto& [name, t] : db.custom_tables.current()->by_name) {
+        const access::TableCounters& c = *t->counters;
+        rows.push_back({name, "", number(c.scans), number(c.rows_scanned), number(0), number(0),
+                        number(0), number(c.index_scans), number(0), number(0), number(0),
+                        number(c.rows_fetched)});
+    }
     return rows;
 }
 

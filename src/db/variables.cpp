@@ -140,9 +140,30 @@ Result<Answer> Session::State::show_tables() {
     return text_answer({"name"}, rows, "SHOW");
 }
 
+namespace {
+
+Answer describe_custom(const access::CustomTableDef& table) {
+    std::vector<std::vector<Value>> rows;
+    for (uint32_t i = 0; i < table.schema->fields.size(); i++) {
+        const arrow::Field& field = table.schema->fields[i];
+        Value key;
+        const auto at = std::find(table.key.begin(), table.key.end(), i);
+        if (at != table.key.end()) {
+            const auto number = std::to_string(at - table.key.begin() + 1);
+            key = table.key.size() == 1 ? "PRI" : "PRI " + number;
+        }
+        rows.push_back(
+            {field.name, field.type.sql_name(), field.nullable ? "YES" : "NO", key, Value()});
+    }
+    return text_answer({"column_name", "column_type", "null", "key", "default"}, rows, "DESCRIBE");
+}
+
+}  // namespace
+
 Result<Answer> Session::State::describe(const engine::Describe& statement) {
     ASSIGN_OR_RETURN(auto now, catalog());
     catalog::TablePtr table = now->resolve(statement.table.text);
+    if (auto custom = now->find_custom(statement.table.text)) return describe_custom(*custom);
     if (!table || table->kind != catalog::RelationKind::kView) {
         ASSIGN_OR_RETURN(table, table_to_change(*now->version(), statement.table));
     }

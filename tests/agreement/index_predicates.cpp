@@ -5,6 +5,8 @@
 // without, on the same data; between the trees rows are changed, files are written and the database
 // is reopened. Some are asked with a LIMIT, where only the number of rows is compared.
 //
+// The same trees are asked of tables of the program with indexes of its own.
+//
 //     TREFOIL_SEED=7 TREFOIL_TREES=100000 build/tests/agreement_index_predicates
 
 #include <atomic>
@@ -13,6 +15,7 @@
 #include <thread>
 
 #include "answers.h"
+#include "plain_table.h"
 
 namespace trefoil {
 namespace {
@@ -175,7 +178,8 @@ TEST_CASE("indexes and scans agree on one snapshot while others write") {
             if (round % 10 == 0) run(own, "CHECKPOINT");
         }
     });
-    for (int i = 0; i < 200; i++) {
+    const uint64_t trees = setting("TREFOIL_TREES", 2000) / 10;
+    for (uint64_t i = 0; i < trees; i++) {
         const std::string sql = "SELECT id, age, city FROM t WHERE " + make.tree(2);
         CAPTURE(sql);
         run(*town.session, "BEGIN");
@@ -188,6 +192,75 @@ TEST_CASE("indexes and scans agree on one snapshot while others write") {
     }
     stop = true;
     writer.join();
+}
+
+namespace {
+
+// The rows of a query, as a table of the program with indexes of every kind.
+std::shared_ptr<PlainTable> plain_copy(Session& session, const std::string& sql) {
+    auto table = std::make_shared<PlainTable>();
+    Rows rows = must(session.execute(sql));
+    for (const ColumnInfo& c : rows.columns()) table->the_columns.push_back({c.name, c.type});
+    for (;;) {
+        auto batch = must(rows.next());
+        if (!batch) break;
+        for (int64_t r = 0; r < batch->row_count(); r++) {
+            PlainRow& row = table->rows.emplace_back();
+            for (int32_t c = 0; c < batch->column_count(); c++) row.push_back(batch->value(r, c));
+        }
+    }
+    table->the_key = {"id"};
+    using Columns = std::vector<std::string>;
+    auto add = [&](const char* name, Columns columns, IndexKind kind = IndexKind::kOrdered) {
+        auto index = std::make_shared<PlainIndex>(*table, name, std::move(columns), kind);
+        table->the_indexes.push_back(index);
+        return index;
+    };
+    add("age_idx", {"age"});
+    add("city_age_idx", {"city", "age"})->nulls = false;
+    add("city_idx", {"city"}, IndexKind::kHash);
+    add("score_idx", {"score"})->answer = IndexAnswer::kInexact;
+    add("big_idx", {"big"})->repeat = 2;
+    add("letters_idx", {"city"}, IndexKind::kConditions);
+    return table;
+}
+
+}  // namespace
+
+TEST_CASE("a program's indexes find what a scan of the same rows in a stored table finds") {
+    Trees make(setting("TREFOIL_SEED", 5) + 2);
+    Town town;
+    run(*town.session,
+        "CREATE TABLE small AS SELECT id, age, city, score, big, plain FROM t WHERE "
+        "id < 300");
+    const std::vector<Manner> manners = {{1000, 0}, {1, 1}, {50, 2}};
+    std::vector<std::shared_ptr<PlainTable>> tables;
+    for (size_t i = 0; i < manners.size(); i++) {
+        tables.push_back(plain_copy(*town.session, "SELECT * FROM small"));
+        tables[i]->manner = manners[i];
+        tables[i]->cost = i == 0 ? 4 : 1000;
+        must(town.db->register_table("plain" + std::to_string(i), tables[i]));
+    }
+    const uint64_t trees = setting("TREFOIL_TREES", 2000) / 2;
+    for (uint64_t i = 0; i < trees; i++) {
+        const std::string where = " WHERE " + make.tree(3);
+        CAPTURE(where);
+        const std::string plain = " FROM plain" + std::to_string(i % tables.size());
+        const Answer slow = ask(*town.scan, "SELECT id, age, city FROM small" + where);
+        const Answer fast = ask(*town.session, "SELECT id, age, city" + plain + where);
+        REQUIRE_MESSAGE(fast.ok(), fast.status.to_string());
+        REQUIRE(fast.rows == slow.rows);
+        if (i % 10 != 0) continue;
+        CHECK(ask(*town.scan, "SELECT id, age, city" + plain + where).rows == slow.rows);
+        CHECK(ask(*town.session, "SELECT count(*)" + plain + where).first() ==
+              std::to_string(slow.rows.size()) + "|");
+        const size_t limit = 1 + make.pick(20);
+        CHECK(ask(*town.session, "SELECT city" + plain + where + " LIMIT " + std::to_string(limit))
+                  .rows.size() == std::min(limit, slow.rows.size()));
+    }
+    CHECK(number(*town.session,
+                 "SELECT min(index_scans) FROM trefoil_stats WHERE table_name LIKE "
+                 "'plain%'") > 0);
 }
 
 }  // namespace trefoil
