@@ -212,7 +212,7 @@ TEST_CASE("Arrow batches are rows, too, and their types are held against the col
         };
     };
     forward(
-        "SELECT i::int AS id, 'n' || i AS name, 40 AS age, 'Sales' AS department FROM "
+        "SELECT i::int AS id, 'n' || i AS name, 40::int AS age, 'Sales' AS department FROM "
         "generate_series(1, 20000) AS s(i)");
     CHECK(run(world.session,
               "SELECT count(*), max(id), min(name), min(age) FROM employees WHERE department "
