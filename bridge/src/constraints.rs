@@ -44,7 +44,7 @@ pub fn violated(
 /// Refuses CHECK constraints that are no conditions over the table's own columns, and finds out
 /// which columns each of them uses. Errors: 42804, 42703, 42803, 0A000.
 pub fn validate(state: &Arc<SessionState>, table: &mut CreateTable) -> Res<()> {
-    if table.checks.is_empty() {
+    if table.constraints.checks.is_empty() {
         return Ok(());
     }
     let run = unsafe { Run::new(std::ptr::null(), std::ptr::null()) }?;
@@ -55,7 +55,7 @@ pub fn validate(state: &Arc<SessionState>, table: &mut CreateTable) -> Res<()> {
         (Some(name.clone()), Arc::new(field))
     });
     let schema = DFSchema::new_with_metadata(fields.collect(), Default::default())?;
-    for check in &mut table.checks {
+    for check in &mut table.constraints.checks {
         let at = check.position;
         check.columns = validate_one(state, &planner, &schema, &check.condition)
             .map_err(|e| if e.position.is_none() { e.at(at) } else { e })?;

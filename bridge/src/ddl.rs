@@ -1,17 +1,13 @@
 //! CREATE, ALTER, DROP and COMMENT as plain values. Every clause that is not understood is an error
 //! with its name.
 
-use std::ops::ControlFlow;
-
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
-    AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, CheckConstraint,
-    ColumnDef, ColumnOption, CommentObject, CreateTable as CreateTableAst, CreateTableOptions,
-    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, Ident, IndexColumn,
-    KeyOrIndexDisplay, NullsDistinctOption, ObjectType, PrimaryKeyConstraint, Query,
-    RenameTableNameKind, SchemaName, Spanned, Statement as Ast, TableConstraint, UniqueConstraint,
-    visit_expressions_mut,
+    AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, ColumnDef,
+    ColumnOption, CommentObject, CreateTable as CreateTableAst, CreateTableOptions,
+    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, Ident, ObjectType, Query,
+    RenameTableNameKind, SchemaName, Spanned, Statement as Ast,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -19,6 +15,9 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use crate::check;
 use crate::error::{BridgeError, Res};
 use crate::parse::{Kind, Name, Reader};
+use crate::table_constraint::{
+    self, Check, Constraints, ForeignKey, Key, refuse_primary_key_options, refuse_unique_options,
+};
 use crate::types::{arrow_type, char_length};
 
 #[derive(Debug)]
@@ -32,32 +31,13 @@ pub struct Column {
     pub default_volatile: bool,
 }
 
-/// PRIMARY KEY or UNIQUE, of a column or of the table.
-#[derive(Debug)]
-pub struct Key {
-    pub name: Option<Name>,
-    pub primary: bool,
-    pub columns: Vec<Name>,
-}
-
-/// CHECK, of a column or of the table.
-#[derive(Debug)]
-pub struct Check {
-    pub name: Option<Name>,
-    pub condition: String,
-    /// That the condition uses; found by `constraints::validate`.
-    pub columns: Vec<String>,
-    pub position: Option<usize>,
-}
-
 #[derive(Debug)]
 pub struct CreateTable {
     pub table: Name,
     pub if_not_exists: bool,
     pub temporary: bool,
     pub columns: Vec<Column>,
-    pub keys: Vec<Key>,
-    pub checks: Vec<Check>,
+    pub constraints: Constraints,
 }
 
 /// One action of ALTER TABLE, in the order of engine::AlterAction::Kind.
@@ -91,6 +71,27 @@ pub enum Action {
         column: Column,
         using: Option<Expr>,
     },
+    AddConstraint {
+        constraint: Constraint,
+        /// It came with the column that the action before adds.
+        with_column: bool,
+    },
+    DropConstraint {
+        name: Name,
+        if_exists: bool,
+        cascade: bool,
+    },
+    RenameConstraint {
+        name: Name,
+        to: Name,
+    },
+}
+
+#[derive(Debug)]
+pub enum Constraint {
+    Key(Key),
+    Check(Check),
+    ForeignKey(ForeignKey),
 }
 
 #[derive(Debug)]
@@ -151,15 +152,14 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         if_not_exists: ast.if_not_exists,
         temporary: ast.temporary,
         columns: Vec::new(),
-        keys: Vec::new(),
-        checks: Vec::new(),
+        constraints: Constraints::default(),
     };
     if ast.columns.is_empty() {
         return Err(BridgeError::new("42601", "a table needs at least one column").at(at));
     }
     let name = table.table.text.clone();
     for column in ast.columns {
-        let column = read_column(r, column, &name, &mut table.keys, &mut table.checks)?;
+        let column = read_column(r, column, &name, &mut table.constraints)?;
         if table
             .columns
             .iter()
@@ -174,17 +174,9 @@ pub fn create_table(r: &Reader, ast: CreateTableAst, at: Option<usize>) -> Res<C
         table.columns.push(column);
     }
     for constraint in ast.constraints {
-        match constraint {
-            TableConstraint::Check(ast) => {
-                let at = r.text.offset(ast.span().start).or(at);
-                table
-                    .checks
-                    .push(read_check(r, ast, &table.table.text, None, at)?);
-            }
-            other => table.keys.push(read_constraint(r, other, at)?),
-        }
+        table.constraints.read(r, constraint, &name, at)?;
     }
-    if table.keys.iter().filter(|k| k.primary).count() > 1 {
+    if table.constraints.keys.iter().filter(|k| k.primary).count() > 1 {
         let what = format!(
             "multiple primary keys for table \"{}\" are not allowed",
             table.table.text
@@ -224,40 +216,6 @@ fn refuse_clauses(ast: &CreateTableAst, at: Option<usize>) -> Res<()> {
     Ok(())
 }
 
-fn read_check(
-    r: &Reader,
-    ast: CheckConstraint,
-    table: &str,
-    name: Option<Name>,
-    position: Option<usize>,
-) -> Res<Check> {
-    let CheckConstraint {
-        name: own,
-        mut expr,
-        enforced,
-    } = ast;
-    if enforced == Some(false) {
-        return Err(BridgeError::unsupported("CHECK NOT ENFORCED").at(position));
-    }
-    check::expression(r.text, &mut expr)?;
-    // The table may have another name in the statement that changes it.
-    let _ = visit_expressions_mut(&mut expr, |e| {
-        if let Expr::CompoundIdentifier(parts) = e
-            && let [first, column] = parts.as_slice()
-            && r.ident(first).text == table
-        {
-            *e = Expr::Identifier(column.clone());
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    Ok(Check {
-        name: own.as_ref().map(|n| r.ident(n)).or(name),
-        condition: expr.to_string(),
-        columns: Vec::new(),
-        position,
-    })
-}
-
 /// A column of which only the name and the type are known yet.
 fn typed_column(r: &Reader, name: &Ident, data_type: &SqlType) -> Res<Column> {
     let position = r.text.offset(name.span.start);
@@ -280,16 +238,16 @@ fn read_column(
     r: &Reader,
     ast: ColumnDef,
     table: &str,
-    keys: &mut Vec<Key>,
-    checks: &mut Vec<Check>,
+    constraints: &mut Constraints,
 ) -> Res<Column> {
     let position = r.text.offset(ast.name.span.start);
     let mut column = typed_column(r, &ast.name, &ast.data_type)?;
     let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
     for option in ast.options {
+        let given = option.name.as_ref().map(|n| r.ident(n));
         let mut key = |primary| {
-            keys.push(Key {
-                name: option.name.as_ref().map(|n| r.ident(n)),
+            constraints.keys.push(Key {
+                name: given.clone(),
                 primary,
                 columns: vec![column.name.clone()],
             })
@@ -309,10 +267,14 @@ fn read_column(
                 refuse_unique_options(&ast, position)?;
                 key(false);
             }
-            ColumnOption::ForeignKey(_) => return refuse("FOREIGN KEY (REFERENCES)"),
+            ColumnOption::ForeignKey(ast) => {
+                let columns = vec![column.name.clone()];
+                let key = table_constraint::foreign_key(r, ast, columns, given, position)?;
+                constraints.foreign_keys.push(key);
+            }
             ColumnOption::Check(ast) => {
-                let name = option.name.as_ref().map(|n| r.ident(n));
-                checks.push(read_check(r, ast, table, name, position)?);
+                let check = table_constraint::check(r, ast, table, given, position)?;
+                constraints.checks.push(check);
             }
             ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
                 return refuse("GENERATED");
@@ -324,94 +286,6 @@ fn read_column(
     Ok(column)
 }
 
-fn refuse_primary_key_options(key: &PrimaryKeyConstraint, at: Option<usize>) -> Res<()> {
-    let PrimaryKeyConstraint {
-        name: _,
-        index_name,
-        index_type,
-        columns: _,
-        index_options,
-        characteristics,
-    } = key;
-    if index_name.is_some() || index_type.is_some() || !index_options.is_empty() {
-        return Err(BridgeError::unsupported("PRIMARY KEY with options of its index").at(at));
-    }
-    if characteristics.is_some() {
-        return Err(BridgeError::unsupported("PRIMARY KEY DEFERRABLE").at(at));
-    }
-    Ok(())
-}
-
-fn refuse_unique_options(key: &UniqueConstraint, at: Option<usize>) -> Res<()> {
-    let UniqueConstraint {
-        name: _,
-        index_name,
-        index_type_display,
-        index_type,
-        columns: _,
-        index_options,
-        characteristics,
-        nulls_distinct,
-    } = key;
-    if index_name.is_some()
-        || index_type.is_some()
-        || !index_options.is_empty()
-        || *index_type_display != KeyOrIndexDisplay::None
-    {
-        return Err(BridgeError::unsupported("UNIQUE with options of its index").at(at));
-    }
-    if characteristics.is_some() {
-        return Err(BridgeError::unsupported("UNIQUE DEFERRABLE").at(at));
-    }
-    if *nulls_distinct == NullsDistinctOption::NotDistinct {
-        return Err(BridgeError::unsupported("UNIQUE NULLS NOT DISTINCT").at(at));
-    }
-    Ok(())
-}
-
-fn read_constraint(r: &Reader, constraint: TableConstraint, at: Option<usize>) -> Res<Key> {
-    let at = r.text.offset(constraint.span().start).or(at);
-    let (name, primary, columns) = match constraint {
-        TableConstraint::PrimaryKey(key) => {
-            refuse_primary_key_options(&key, at)?;
-            (key.name, true, key.columns)
-        }
-        TableConstraint::Unique(key) => {
-            refuse_unique_options(&key, at)?;
-            (key.name, false, key.columns)
-        }
-        TableConstraint::ForeignKey(_) => {
-            return Err(BridgeError::unsupported("FOREIGN KEY").at(at));
-        }
-        _ => return Err(BridgeError::unsupported("this constraint").at(at)),
-    };
-    Ok(Key {
-        name: name.as_ref().map(|n| r.ident(n)),
-        primary,
-        columns: key_columns(r, columns, at)?,
-    })
-}
-
-/// The columns of a key or an index, each a plain name.
-fn key_columns(r: &Reader, columns: Vec<IndexColumn>, at: Option<usize>) -> Res<Vec<Name>> {
-    let mut names = Vec::new();
-    for column in columns {
-        let plain = column.operator_class.is_none()
-            && column.column.with_fill.is_none()
-            && column.column.options == Default::default();
-        match (&column.column.expr, plain) {
-            (Expr::Identifier(ident), true) => names.push(r.ident(ident)),
-            _ => {
-                return Err(BridgeError::unsupported(
-                    "a key of anything but columns in ascending order",
-                )
-                .at(at));
-            }
-        }
-    }
-    Ok(names)
-}
-
 pub fn alter_table(r: &Reader, ast: AlterTableAst, at: Option<usize>) -> Res<AlterTable> {
     if ast.only || ast.location.is_some() || ast.on_cluster.is_some() || ast.table_type.is_some() {
         return Err(BridgeError::unsupported("ALTER TABLE with ONLY or such options").at(at));
@@ -419,7 +293,7 @@ pub fn alter_table(r: &Reader, ast: AlterTableAst, at: Option<usize>) -> Res<Alt
     let table = r.table_name(&ast.name)?;
     let mut actions = Vec::new();
     for operation in ast.operations {
-        read_action(r, operation, at, &mut actions)?;
+        read_action(r, operation, &table.text, at, &mut actions)?;
     }
     Ok(AlterTable {
         table,
@@ -428,19 +302,43 @@ pub fn alter_table(r: &Reader, ast: AlterTableAst, at: Option<usize>) -> Res<Alt
     })
 }
 
-fn added_column(r: &Reader, ast: ColumnDef, at: Option<usize>) -> Res<Column> {
-    let (mut keys, mut checks) = (Vec::new(), Vec::new());
-    let column = read_column(r, ast, "", &mut keys, &mut checks)?;
-    if keys.is_empty() && checks.is_empty() {
-        return Ok(column);
-    }
-    let what = "ADD COLUMN with PRIMARY KEY, UNIQUE or CHECK";
-    Err(BridgeError::unsupported(what).at(at))
+/// ADD COLUMN with its constraints.
+fn add_column(
+    r: &Reader,
+    ast: ColumnDef,
+    table: &str,
+    if_not_exists: bool,
+    actions: &mut Vec<Action>,
+) -> Res<()> {
+    let mut constraints = Constraints::default();
+    let column = read_column(r, ast, table, &mut constraints)?;
+    actions.push(Action::AddColumn {
+        column,
+        if_not_exists,
+    });
+    add_constraints(constraints, true, actions);
+    Ok(())
+}
+
+fn add_constraints(constraints: Constraints, with_column: bool, actions: &mut Vec<Action>) {
+    let keys = constraints.keys.into_iter().map(Constraint::Key);
+    let checks = constraints.checks.into_iter().map(Constraint::Check);
+    let foreign_keys = constraints
+        .foreign_keys
+        .into_iter()
+        .map(Constraint::ForeignKey);
+    actions.extend(keys.chain(checks).chain(foreign_keys).map(|constraint| {
+        Action::AddConstraint {
+            constraint,
+            with_column,
+        }
+    }));
 }
 
 fn read_action(
     r: &Reader,
     operation: AlterTableOperation,
+    table: &str,
     at: Option<usize>,
     actions: &mut Vec<Action>,
 ) -> Res<()> {
@@ -451,12 +349,32 @@ fn read_action(
             if_not_exists,
             column_def,
             column_position: None,
+        } => add_column(r, column_def, table, if_not_exists, actions)?,
+        AlterTableOperation::AddConstraint {
+            constraint,
+            not_valid,
         } => {
-            let column = added_column(r, column_def, at)?;
-            actions.push(Action::AddColumn {
-                column,
-                if_not_exists,
-            });
+            if not_valid {
+                return Err(BridgeError::unsupported("ADD CONSTRAINT NOT VALID").at(at));
+            }
+            let mut constraints = Constraints::default();
+            constraints.read(r, constraint, table, at)?;
+            add_constraints(constraints, false, actions);
+        }
+        AlterTableOperation::DropConstraint {
+            if_exists,
+            name,
+            drop_behavior,
+        } => actions.push(Action::DropConstraint {
+            name: r.ident(&name),
+            if_exists,
+            cascade: drop_behavior == Some(DropBehavior::Cascade),
+        }),
+        AlterTableOperation::RenameConstraint { old_name, new_name } => {
+            actions.push(Action::RenameConstraint {
+                name: r.ident(&old_name),
+                to: r.ident(&new_name),
+            })
         }
         AlterTableOperation::DropColumn {
             has_column_keyword: _,
@@ -727,7 +645,9 @@ mod tests {
         let Kind::CreateTable(t) = parse(sql).unwrap().kind else {
             panic!("not a table");
         };
-        assert!(t.if_not_exists && t.table.text == "t" && t.keys[0].columns[0].text == "id");
+        assert!(
+            t.if_not_exists && t.table.text == "t" && t.constraints.keys[0].columns[0].text == "id"
+        );
         let formats: Vec<String> = t
             .columns
             .iter()
@@ -745,10 +665,10 @@ mod tests {
         let Kind::CreateTable(t) = parse(sql).unwrap().kind else {
             panic!("not a table");
         };
-        assert!(!t.keys[0].primary && t.keys[0].name.is_none());
-        assert!(t.keys[1].primary);
-        assert_eq!(t.keys[1].name.as_ref().unwrap().text, "pk");
-        assert_eq!(t.keys[1].columns[0].text, "b");
+        assert!(!t.constraints.keys[0].primary && t.constraints.keys[0].name.is_none());
+        assert!(t.constraints.keys[1].primary);
+        assert_eq!(t.constraints.keys[1].name.as_ref().unwrap().text, "pk");
+        assert_eq!(t.constraints.keys[1].columns[0].text, "b");
         let e = parse("CREATE TABLE t (a INTEGR)").unwrap_err();
         assert_eq!(e.hint, "did you mean \"integer\"?");
         assert_eq!(e.position, Some(18));

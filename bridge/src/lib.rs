@@ -72,6 +72,7 @@ mod session;
 mod statement_format;
 mod suggest;
 mod sum;
+mod table_constraint;
 mod test_functions;
 mod text;
 mod transaction;

@@ -31,6 +31,7 @@ pub struct Conflict {
 pub struct Truncate {
     pub tables: Vec<Name>,
     pub restart_identity: bool,
+    pub cascade: bool,
 }
 
 pub fn is_change(query: &Query) -> bool {
@@ -131,10 +132,6 @@ pub fn truncate(text: &Text, ast: ast::Truncate, at: Option<usize>) -> Res<Trunc
     let odd = [
         (partitions.is_some(), "TRUNCATE of partitions"),
         (if_exists, "TRUNCATE IF EXISTS"),
-        (
-            cascade == Some(ast::CascadeOption::Cascade),
-            "TRUNCATE CASCADE",
-        ),
         (on_cluster.is_some(), "ON CLUSTER"),
         (
             table_names.iter().any(|t| t.only || t.has_asterisk),
@@ -150,5 +147,6 @@ pub fn truncate(text: &Text, ast: ast::Truncate, at: Option<usize>) -> Res<Trunc
             .map(|t| table_name(text, &t.name))
             .collect::<Res<_>>()?,
         restart_identity: identity == Some(ast::TruncateIdentityOption::Restart),
+        cascade: cascade == Some(ast::CascadeOption::Cascade),
     })
 }

@@ -4,12 +4,13 @@ use arrow::datatypes::DataType;
 
 use crate::bytes::Writer;
 use crate::copy::{CopyFrom, Options};
-use crate::ddl::{Action, Check, Column, Comment, CreateTable, CreateView, Drop, Key};
+use crate::ddl::{Action, Column, Comment, Constraint, CreateTable, CreateView, Drop};
 use crate::house::House;
 use crate::index::IndexCommand;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
 use crate::row_locks::{Bound, RowLocks};
+use crate::table_constraint::{Check, ForeignKey, Key};
 use crate::transaction::{Command, Modes};
 use crate::types::format_of;
 
@@ -38,6 +39,7 @@ fn kind(w: &mut Writer, statement: &Statement) {
             w.u8(51);
             w.list(&t.tables, name);
             w.bool(t.restart_identity);
+            w.bool(t.cascade);
         }
         Kind::CreateTable(t) => create_table(w, t),
         Kind::Drop(d) => drop(w, d),
@@ -95,8 +97,9 @@ fn create_table(w: &mut Writer, t: &CreateTable) {
     w.bool(t.if_not_exists);
     w.bool(t.temporary);
     w.list(&t.columns, column);
-    w.list(&t.keys, key);
-    w.list(&t.checks, check);
+    w.list(&t.constraints.keys, key);
+    w.list(&t.constraints.checks, check);
+    w.list(&t.constraints.foreign_keys, foreign_key);
 }
 
 fn drop(w: &mut Writer, d: &Drop) {
@@ -243,7 +246,7 @@ fn action(w: &mut Writer, action: &Action) {
     };
     let flag = |value: bool, bit: u8| if value { bit } else { 0 };
     match action {
-        Action::AddColumn { .. } | Action::SetType { .. } => {}
+        Action::AddColumn { .. } | Action::SetType { .. } | Action::AddConstraint { .. } => {}
         Action::DropColumn {
             name,
             if_exists,
@@ -266,6 +269,23 @@ fn action(w: &mut Writer, action: &Action) {
         Action::SetNotNull { name, not_null } => {
             return put(5, name, &nameless, flag(*not_null, 4), None);
         }
+        Action::DropConstraint {
+            name,
+            if_exists,
+            cascade,
+        } => {
+            let flags = flag(*if_exists, 1) | flag(*cascade, 2);
+            return put(10, name, &nameless, flags, None);
+        }
+        Action::RenameConstraint { name, to } => return put(11, name, to, 0, None),
+    }
+    if let Action::AddConstraint {
+        constraint: added,
+        with_column,
+    } = action
+    {
+        constraint(w, added);
+        return w.u8(flag(*with_column, 1));
     }
     let (kind, spec, flags, text) = match action {
         Action::AddColumn {
@@ -280,6 +300,34 @@ fn action(w: &mut Writer, action: &Action) {
     name(w, &nameless);
     w.u8(flags);
     w.opt(&text, |w, t| w.str(t));
+}
+
+fn constraint(w: &mut Writer, constraint: &Constraint) {
+    match constraint {
+        Constraint::Key(k) => {
+            w.u8(7);
+            key(w, k);
+        }
+        Constraint::Check(c) => {
+            w.u8(8);
+            check(w, c);
+            w.u32(c.position.unwrap_or(0) as u32);
+        }
+        Constraint::ForeignKey(k) => {
+            w.u8(9);
+            foreign_key(w, k);
+        }
+    }
+}
+
+fn foreign_key(w: &mut Writer, key: &ForeignKey) {
+    w.opt(&key.name, name);
+    w.list(&key.columns, name);
+    name(w, &key.table);
+    w.list(&key.referenced, name);
+    w.bool(key.match_full);
+    w.u8(key.on_delete as u8);
+    w.u8(key.on_update as u8);
 }
 
 fn index(w: &mut Writer, command: &IndexCommand) {

@@ -77,6 +77,21 @@ std::optional<uint32_t> TableDef::find_column(std::string_view column) const {
     return std::nullopt;
 }
 
+std::optional<uint32_t> TableDef::find_column_id(uint32_t column_id) const {
+    for (uint32_t i = 0; i < columns.size(); i++) {
+        if (columns[i].id == column_id) return i;
+    }
+    return std::nullopt;
+}
+
+bool TableDef::has_constraint(std::string_view constraint) const {
+    auto is_it = [&](const auto& c) { return c.name == constraint; };
+    return std::any_of(checks.begin(), checks.end(), is_it) ||
+           std::any_of(foreign_keys.begin(), foreign_keys.end(), is_it) ||
+           std::any_of(indexes.begin(), indexes.end(),
+                       [&](const IndexDef& i) { return i.is_constraint && is_it(i); });
+}
+
 arrow::SchemaPtr TableDef::schema() const {
     CHECK(schema_ != nullptr);
     return schema_;
@@ -252,10 +267,30 @@ std::vector<TablePtr> Catalog::dependents(uint32_t id) const {
     return out;
 }
 
+std::vector<TablePtr> Catalog::referencing(uint32_t id) const {
+    std::vector<TablePtr> out;
+    for (auto it = references_.lower_bound({id, 0}); it != references_.end() && it->first == id;
+         ++it) {
+        out.push_back(find(it->second));
+    }
+    return out;
+}
+
+bool Catalog::has_references(uint32_t id) const {
+    if (references_.empty()) return false;
+    auto it = references_.lower_bound({id, 0});
+    if (it != references_.end() && it->first == id) return true;
+    TablePtr table = find(id);
+    return table && !table->foreign_keys.empty();
+}
+
 Catalog Catalog::with_table(TablePtr table) const {
     CHECK(!find(table->schema_name, table->name) && !find(table->id));
     Catalog next = *this;
     next.version_++;
+    for (const ForeignKeyDef& key : table->foreign_keys) {
+        next.references_.insert({key.table, table->id});
+    }
     next.by_id_[table->id] = table;
     next.by_name_[{table->schema_name, table->name}] = std::move(table);
     return next;
@@ -266,6 +301,9 @@ Catalog Catalog::without_table(uint32_t id) const {
     next.version_++;
     auto it = next.by_id_.find(id);
     CHECK(it != next.by_id_.end());
+    for (const ForeignKeyDef& key : it->second->foreign_keys) {
+        next.references_.erase({key.table, id});
+    }
     next.by_name_.erase({it->second->schema_name, it->second->name});
     next.by_id_.erase(it);
     return next;
@@ -320,26 +358,50 @@ Status name_indexes(TableDef& table, const Catalog& catalog) {
     return {};
 }
 
-Status name_checks(TableDef& table) {
-    auto taken = [&](const CheckDef* self, std::string_view name) {
-        return std::any_of(table.checks.begin(), table.checks.end(),
-                           [&](const CheckDef& c) { return &c != self && c.name == name; }) ||
-               table.find_index(name);
+namespace {
+
+// "t_a_b_fkey", "t_a_check", "t_check"
+std::string default_name(const TableDef& table, const std::vector<uint32_t>& columns,
+                         const char* ending) {
+    std::string name = table.name;
+    for (uint32_t position : columns) name += "_" + table.columns[position].name;
+    return name + ending;
+}
+
+}  // namespace
+
+Status name_constraints(TableDef& table) {
+    auto uses = [&](std::string_view name) {
+        auto is_it = [&](const auto& c) { return c.name == name; };
+        return std::count_if(table.checks.begin(), table.checks.end(), is_it) +
+               std::count_if(table.foreign_keys.begin(), table.foreign_keys.end(), is_it) +
+               std::count_if(table.indexes.begin(), table.indexes.end(), is_it);
     };
-    for (const CheckDef& check : table.checks) {
-        if (check.name.empty() || !taken(&check, check.name)) continue;
-        return {
-            Code::kInvalidInput, "42710",
-            "constraint \"" + check.name + "\" for relation \"" + table.name + "\" already exists"};
-    }
-    for (CheckDef& check : table.checks) {
-        if (!check.name.empty()) continue;
-        std::string base = table.name;
-        if (check.columns.size() == 1) base += "_" + table.columns[check.columns[0]].name;
-        base += "_check";
-        std::string name = base;
-        for (int n = 1; taken(&check, name); n++) name = base + std::to_string(n);
-        check.name = std::move(name);
+    auto complete = [&](std::string* name, const std::vector<uint32_t>& columns,
+                        const char* ending) -> Status {
+        if (!name->empty()) {
+            if (uses(*name) == 1) return {};
+            return {
+                Code::kInvalidInput, "42710",
+                "constraint \"" + *name + "\" for relation \"" + table.name + "\" already exists"};
+        }
+        const std::string base = default_name(table, columns, ending);
+        std::string free = base;
+        for (int n = 1; uses(free) > 0; n++) free = base + std::to_string(n);
+        *name = std::move(free);
+        return {};
+    };
+    for (const bool named : {true, false}) {
+        for (CheckDef& check : table.checks) {
+            if (check.name.empty() == named) continue;
+            const bool one = check.columns.size() == 1;
+            RETURN_IF_ERROR(
+                complete(&check.name, one ? check.columns : std::vector<uint32_t>(), "_check"));
+        }
+        for (ForeignKeyDef& key : table.foreign_keys) {
+            if (key.name.empty() == named) continue;
+            RETURN_IF_ERROR(complete(&key.name, key.columns, "_fkey"));
+        }
     }
     return {};
 }

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 
 #include "arrow/type.h"
 #include "base/bytes.h"
+#include "catalog/foreign_key.h"
 #include "trefoil/status.h"
 #include "trefoil/value.h"
 
@@ -102,6 +104,7 @@ struct TableDef {
     uint32_t next_column_id = 0;
     uint32_t next_index_id = kFirstIndexId;
     std::vector<CheckDef> checks;
+    std::vector<ForeignKeyDef> foreign_keys;
     std::string comment;
     std::string query;                 // of a view: the text of its SELECT
     SearchPath search_path;            // of a view: where the names in it are looked up
@@ -113,6 +116,10 @@ struct TableDef {
     std::string sql_name() const;
 
     std::optional<uint32_t> find_column(std::string_view name) const;
+    // The position of the column with this id.
+    std::optional<uint32_t> find_column_id(uint32_t id) const;
+    // Whether a constraint has this name: a key, a CHECK or a FOREIGN KEY.
+    bool has_constraint(std::string_view name) const;
     // Position in `indexes`.
     std::optional<size_t> find_index(std::string_view name) const;
     std::optional<size_t> find_index(uint32_t id) const;
@@ -123,7 +130,7 @@ struct TableDef {
     arrow::SchemaPtr schema() const;  // built once, by finish()
     // "CONSTRAINT person_pkey PRIMARY KEY (id)", or the CREATE INDEX statement.
     std::string index_sql(const IndexDef& index) const;
-    // The CREATE TABLE statement that makes this table.
+    // The CREATE TABLE statement that makes this table, without its foreign keys.
     std::string create_sql() const;
 
     // Builds what is derived: the schema, ids of columns and indexes that have none yet. Call after
@@ -158,6 +165,10 @@ public:
     std::vector<TablePtr> relations() const;  // everything, likewise
     // Those that depend on what has this id.
     std::vector<TablePtr> dependents(uint32_t id) const;
+    // The tables with foreign keys that refer to the table with this id, be it that table itself.
+    std::vector<TablePtr> referencing(uint32_t id) const;
+    // Whether the table has a foreign key, or one refers to it.
+    bool has_references(uint32_t id) const;
 
     // Nothing else may have its name or id.
     Catalog with_table(TablePtr table) const;
@@ -168,13 +179,16 @@ private:
     uint64_t version_ = 0;
     std::map<std::pair<std::string, std::string>, TablePtr> by_name_;  // schema and name
     std::map<uint32_t, TablePtr> by_id_;
+    std::set<std::pair<uint32_t, uint32_t>>
+        references_;  // the table referred to, the one referring
 };
 
 using CatalogPtr = std::shared_ptr<const Catalog>;
 
-// Gives names to the CHECK constraints that have none, as PostgreSQL forms them: t_price_check,
-// t_check, with a number where the name is taken. Errors: 42710 if a name is given twice.
-Status name_checks(TableDef& table);
+// Gives names to the CHECK and FOREIGN KEY constraints that have none, as PostgreSQL forms them:
+// t_price_check, t_check, t_city_fkey, with a number where the name is taken. Errors: 42710 if a name
+// is given twice.
+Status name_constraints(TableDef& table);
 
 // Checks what every table must satisfy: names unique, at least one column, types that the store
 // keeps, key columns that exist, are used once and have an order. Errors: 42701 duplicate column,

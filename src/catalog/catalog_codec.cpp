@@ -103,14 +103,6 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
     return index;
 }
 
-// The place of the column with this id; nullopt if there is none.
-std::optional<uint32_t> position_of(const TableDef& table, uint32_t column_id) {
-    for (uint32_t i = 0; i < table.columns.size(); i++) {
-        if (table.columns[i].id == column_id) return i;
-    }
-    return std::nullopt;
-}
-
 void encode_check(const TableDef& table, const CheckDef& check, Writer& out) {
     out.str(check.name);
     out.str(check.condition);
@@ -124,11 +116,45 @@ Result<CheckDef> decode_check(const TableDef& table, Reader& in) {
     check.condition = in.str();
     const uint32_t columns = in.u32();
     for (uint32_t i = 0; i < columns && in.ok(); i++) {
-        auto position = position_of(table, in.u32());
+        auto position = table.find_column_id(in.u32());
         if (!position) return Status::corruption("a CHECK without its column");
         check.columns.push_back(*position);
     }
     return check;
+}
+
+void encode_foreign_key(const TableDef& table, const ForeignKeyDef& key, Writer& out) {
+    out.str(key.name);
+    out.u32(key.table);
+    out.u8(key.match_full);
+    out.u8(static_cast<uint8_t>(key.on_delete));
+    out.u8(static_cast<uint8_t>(key.on_update));
+    out.u32(static_cast<uint32_t>(key.columns.size()));
+    for (size_t i = 0; i < key.columns.size(); i++) {
+        out.u32(table.columns[key.columns[i]].id);
+        out.u32(key.referenced[i]);
+    }
+}
+
+Result<ForeignKeyDef> decode_foreign_key(const TableDef& table, Reader& in) {
+    ForeignKeyDef key;
+    key.name = in.str();
+    key.table = in.u32();
+    key.match_full = in.u8() != 0;
+    for (ReferenceAction* action : {&key.on_delete, &key.on_update}) {
+        *action = static_cast<ReferenceAction>(in.u8());
+        if (*action > ReferenceAction::kSetDefault) {
+            return Status::corruption("a foreign key has an unknown action");
+        }
+    }
+    const uint32_t columns = in.u32();
+    for (uint32_t i = 0; i < columns && in.ok(); i++) {
+        auto position = table.find_column_id(in.u32());
+        if (!position) return Status::corruption("a foreign key without its column");
+        key.columns.push_back(*position);
+        key.referenced.push_back(in.u32());
+    }
+    return key;
 }
 
 // The end of format 1.
@@ -207,6 +233,8 @@ std::string encode(const TableDef& table) {
         for (int64_t v : {s.start, s.increment, s.min, s.max}) out.u64(static_cast<uint64_t>(v));
         out.u8(s.cycle);
     }
+    out.u32(static_cast<uint32_t>(table.foreign_keys.size()));
+    for (const ForeignKeyDef& key : table.foreign_keys) encode_foreign_key(table, key, out);
     return out.take();
 }
 
@@ -243,6 +271,11 @@ Result<TableDef> decode(Bytes data) {
         table.checks.push_back(std::move(check));
     }
     if (format > kTableFormatTablesOnly) decode_relation(in, &table);
+    const uint32_t foreign_keys = format > kTableFormatWithoutForeignKeys ? in.u32() : 0;
+    for (uint32_t i = 0; i < foreign_keys && in.ok(); i++) {
+        ASSIGN_OR_RETURN(ForeignKeyDef key, decode_foreign_key(table, in));
+        table.foreign_keys.push_back(std::move(key));
+    }
     if (!in.ok() || !in.at_end() || table.kind > RelationKind::kSchema) {
         return Status::corruption("a table definition is malformed");
     }

@@ -3,7 +3,7 @@
 //
 // Little-endian; str is a u32 length and that many bytes.
 //
-//   u16  format (5; 1 to 4 are read too)
+//   u16  format (6; 1 to 5 are read too)
 //   u32  table id
 //   str  table name
 //   u32  next column id
@@ -39,10 +39,17 @@
 //   u32  number of schemas in which a view looks names up, then the name of each (str)
 //   u32  number of those that it depends on, then the id of each (u32)
 //   i64  start, i64 increment, i64 minimum, i64 maximum, u8 cycle   (of a sequence only)
+//   u32  number of foreign keys, then for each
+//        str  name
+//        u32  id of the table that it refers to
+//        u8   1 MATCH FULL
+//        u8   on delete, u8 on update: catalog::ReferenceAction
+//        u32  number of columns, then for each
+//             u32  its column id, u32 column id in the table that it refers to
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 4 ended with the CHECK constraints and had no flags 16 and 32; formats 2 and 3 ended with
+// Format 5 had no foreign keys. Format 4 ended with the CHECK constraints and had no flags 16 and 32; formats 2 and 3 ended with
 // the indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
@@ -56,10 +63,11 @@
 
 namespace trefoil::catalog {
 
-constexpr uint16_t kTableFormat = 5;
+constexpr uint16_t kTableFormat = 6;
 constexpr uint16_t kTableFormatWithoutChecks = 3;
 constexpr uint16_t kTableFormatPrimaryKeyOnly = 1;
 constexpr uint16_t kTableFormatTablesOnly = 4;
+constexpr uint16_t kTableFormatWithoutForeignKeys = 5;
 
 enum ColumnFlags : uint8_t {
     kNotNull = 1,

@@ -85,11 +85,11 @@ TEST_CASE("CHECK constraints without a name get one, and none twice") {
     TableDef table = person();
     table.checks.push_back({"", "name <> 'x'", {1}});
     table.checks.push_back({"", "name <> 'x' OR id > 1", {0, 1}});
-    REQUIRE(name_checks(table).ok());
+    REQUIRE(name_constraints(table).ok());
     CHECK(table.checks[1].name == "person_name_check1");
     CHECK(table.checks[2].name == "person_check");
     table.checks.push_back({"person_check", "id > 0", {0}});
-    CHECK(name_checks(table).sqlstate() == "42710");
+    CHECK(name_constraints(table).sqlstate() == "42710");
 }
 
 TEST_CASE("indexes without a name get one that is free") {

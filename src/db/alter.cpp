@@ -13,6 +13,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "db/constraints.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -59,8 +60,14 @@ bool casts_by_itself(const arrow::Type& from, const arrow::Type& to) {
 // The definition that a statement makes of a table, and what its rows need.
 class Alteration {
 public:
-    Alteration(const TableDef& before, bool has_rows, engine::EngineSession& engine)
-        : def_(before), has_rows_(has_rows), engine_(engine) {}
+    Alteration(const TableDef& before, const table::Version& version, catalog::SearchPath path,
+               engine::EngineSession& engine)
+        : before_(before),
+          def_(before),
+          catalog_(*version.catalog),
+          path_(std::move(path)),
+          has_rows_(version.tables.at(before.id)->live_rows() > 0),
+          engine_(engine) {}
 
     Status apply(const AlterAction& action) {
         switch (action.kind) {
@@ -79,6 +86,8 @@ public:
                 return set_not_null(action);
             case AlterAction::Kind::kSetType:
                 return set_type(action);
+            default:
+                return change_constraint(action);
         }
         return {};
     }
@@ -88,7 +97,9 @@ public:
     const std::map<uint32_t, std::string>& computed() const { return computed_; }
     // Columns, by id, in which there must be no NULL.
     const std::vector<uint32_t>& checked() const { return checked_; }
-    bool rows_matter() const { return !computed_.empty() || !checked_.empty(); }
+    // Foreign keys of other tables that go with what was dropped.
+    const std::vector<Referrer>& orphaned() const { return orphaned_; }
+    bool rows_matter() const { return !computed_.empty() || !checked_.empty() || new_constraints_; }
 
 private:
     // The position of a column. Errors: 42703.
@@ -100,6 +111,57 @@ private:
     bool in_primary_key(uint32_t position) const {
         const auto key = def_.primary_key();
         return std::find(key.begin(), key.end(), position) != key.end();
+    }
+
+    Status change_constraint(const AlterAction& action) {
+        // What came with a column that was there already is there, too.
+        if (action.kind <= AlterAction::Kind::kAddForeignKey && action.optional && column_known_) {
+            return {};
+        }
+        switch (action.kind) {
+            case AlterAction::Kind::kAddKey:
+                RETURN_IF_ERROR(add_key(action.key, &def_));
+                if (!action.key.is_primary) return {};
+                for (uint32_t position : def_.primary_key()) {
+                    checked_.push_back(def_.columns[position].id);
+                }
+                return {};
+            case AlterAction::Kind::kAddCheck:
+                new_constraints_ = true;
+                RETURN_IF_ERROR(add_check(action.check, engine_, &def_));
+                return catalog::name_constraints(def_);
+            case AlterAction::Kind::kAddForeignKey:
+                new_constraints_ = true;
+                return add_foreign_key(action.foreign_key, catalog_, path_, &def_);
+            case AlterAction::Kind::kRenameConstraint:
+                return rename_constraint(action.name, action.new_name, &def_);
+            default:
+                return drop_constraint(action);
+        }
+    }
+
+    Status drop_constraint(const AlterAction& action) {
+        if (action.optional && !def_.has_constraint(action.name.text)) return {};
+        RETURN_IF_ERROR(trefoil::drop_constraint(action.name, &def_));
+        return release_keys("constraint " + action.name.text + " on table " + before_.full_name(),
+                            "index " + action.name.text, action);
+    }
+
+    // Something went. If it took a key with it that foreign keys refer to, they go too, or it stays.
+    Status release_keys(const std::string& what, const std::string& needed,
+                        const AlterAction& action) {
+        const std::vector<Referrer> lost = orphans(before_, def_, catalog_);
+        if (!lost.empty() && !action.cascade) {
+            return still_needed(what, needed, lost, catalog_).with_position(action.name.position);
+        }
+        for (const Referrer& r : lost) {
+            if (r.table == before_.id) {
+                drop_foreign_key(r.key, &def_);
+            } else {
+                orphaned_.push_back(r);
+            }
+        }
+        return {};
     }
 
     // The index that a column is part of; null if it is in none.
@@ -139,7 +201,8 @@ private:
 
     Status add_column(const AlterAction& action) {
         const engine::ColumnSpec& spec = action.column;
-        if (def_.find_column(spec.name.text)) {
+        column_known_ = def_.find_column(spec.name.text).has_value();
+        if (column_known_) {
             if (action.optional) return {};
             return column_error("42701", def_, spec.name, "already exists");
         }
@@ -168,18 +231,22 @@ private:
         auto position = def_.find_column(action.name.text);
         if (!position && action.optional) return {};
         ASSIGN_OR_RETURN(uint32_t at, find(action.name));
-        RETURN_IF_ERROR(refuse_in_index(at, "DROP COLUMN of a column", action.name));
         computed_.erase(def_.columns[at].id);
         std::erase(checked_, def_.columns[at].id);
         def_.columns.erase(def_.columns.begin() + at);
+        std::erase_if(def_.indexes, [&](const catalog::IndexDef& index) {
+            return std::find(index.columns.begin(), index.columns.end(), at) != index.columns.end();
+        });
         for (catalog::IndexDef& index : def_.indexes) {
             for (uint32_t& key : index.columns) key -= key > at;
         }
+        column_goes(at, &def_);
         std::erase_if(def_.checks, [&](const catalog::CheckDef& c) { return uses(c, at); });
         for (catalog::CheckDef& check : def_.checks) {
             for (uint32_t& column : check.columns) column -= column > at;
         }
-        return {};
+        const std::string what = "column " + action.name.text + " of table " + before_.full_name();
+        return release_keys(what, what, action);
     }
 
     Status rename_column(const AlterAction& action) {
@@ -226,6 +293,12 @@ private:
         }
         RETURN_IF_ERROR(refuse_in_index(at, "changing the type of a column", action.name));
         RETURN_IF_ERROR(refuse_in_check(at, "changing the type of a column", action.name));
+        for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
+            if (!key.uses(at)) continue;
+            return Status::unsupported("changing the type of a column of foreign key \"" +
+                                       key.name + "\"")
+                .with_position(action.name.position);
+        }
         const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();
         if (!action.text && !casts_by_itself(column.type, spec.type)) {
             return Status(Code::kInvalidInput, "42804",
@@ -250,11 +323,17 @@ private:
         return {};
     }
 
+    const TableDef& before_;
     TableDef def_;
+    const catalog::Catalog& catalog_;
+    catalog::SearchPath path_;
     bool has_rows_;
     engine::EngineSession& engine_;
     std::map<uint32_t, std::string> computed_;
     std::vector<uint32_t> checked_;
+    std::vector<Referrer> orphaned_;
+    bool new_constraints_ = false;
+    bool column_known_ = false;  // that the last ADD COLUMN was to add
 };
 
 // The query whose rows are those of the altered table, with their row ids in front, in terms of the
@@ -308,7 +387,7 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
     auto found = table_to_change(*before, statement.table);
     if (found.status().sqlstate() == "42P01" && statement.if_exists) return {};
     ASSIGN_OR_RETURN(catalog::TablePtr table, std::move(found));
-    Alteration alteration(*table, before->tables.at(table->id)->live_rows() > 0, *engine);
+    Alteration alteration(*table, *before, path(), *engine);
     for (const AlterAction& action : statement.actions) {
         RETURN_IF_ERROR(alteration.apply(action));
     }
@@ -319,6 +398,11 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
     const catalog::TableDef& now = alteration.definition();
     if (now.name != table->name) {
         RETURN_IF_ERROR(free_place({now.schema_name, now.name}, statement.table).status());
+    }
+    for (const Referrer& orphan : alteration.orphaned()) {
+        TableDef referring = *t.view()->catalog->find(orphan.table);
+        drop_foreign_key(orphan.key, &referring);
+        RETURN_IF_ERROR(t.alter_table(std::move(referring), /*rows_matter=*/false));
     }
     RETURN_IF_ERROR(t.alter_table(alteration.definition(), alteration.rows_matter()));
     const catalog::TablePtr altered = t.view()->catalog->find(table->id);
@@ -344,7 +428,8 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
                               "\" contains null values");
         }
     }
-    return {};
+    RETURN_IF_ERROR(hold_parents(t, *table, *altered));
+    return check_new_constraints(t, *table, *altered);
 }
 
 Result<Answer> Session::State::alter_table(const engine::AlterTable& statement) {

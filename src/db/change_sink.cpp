@@ -15,19 +15,10 @@ namespace {
 // 23514 for one row, as PostgreSQL words it.
 Status violates(const catalog::TableDef& table, const std::string& constraint,
                 const arrow::Batch& rows, int64_t row) {
-    std::string values;
-    for (const arrow::Array& column : rows.columns) {
-        if (!values.empty()) values += ", ";
-        if (column.is_valid(row)) {
-            arrow::append_text(column, row, &values);
-        } else {
-            values += "null";
-        }
-    }
     return Status(Code::kInvalidInput, "23514",
                   "new row for relation \"" + table.name + "\" violates check constraint \"" +
                       constraint + "\"")
-        .with_detail("Failing row contains (" + values + ").");
+        .with_detail("Failing row contains (" + row_text(rows, row) + ").");
 }
 
 Status twice() {
@@ -98,6 +89,19 @@ arrow::Array array_of_ids(const std::vector<uint64_t>& ids) {
 }  // namespace
 
 const std::string kConflictRows("\1conflict");
+
+std::string row_text(const arrow::Batch& rows, int64_t row) {
+    std::string values;
+    for (size_t i = 0; i < rows.columns.size(); i++) {
+        if (i > 0) values += ", ";
+        if (rows.columns[i].is_valid(row)) {
+            arrow::append_text(rows.columns[i], row, &values);
+        } else {
+            values += "null";
+        }
+    }
+    return values;
+}
 
 arrow::SchemaPtr returned_schema(const engine::QueryPlan& plan) {
     const auto& fields = plan.schema->fields;

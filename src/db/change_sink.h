@@ -18,6 +18,9 @@
 
 namespace trefoil {
 
+// The values of a row, as errors show them: "1, null, x".
+std::string row_text(const arrow::Batch& rows, int64_t row);
+
 // Of what RETURNING answers.
 arrow::SchemaPtr returned_schema(const engine::QueryPlan& plan);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "access/given_rows.h"
 #include "base/check.h"
@@ -215,10 +216,42 @@ Result<Session::State::Changed> Session::State::read_all(const engine::QueryPlan
     return all;
 }
 
+namespace {
+
+// The tables that refer to those that lose their rows must lose them, too. Each once.
+Status add_referring(const catalog::Catalog& catalog, bool cascade,
+                     std::vector<catalog::TablePtr>* tables) {
+    std::set<uint32_t> ids;
+    std::erase_if(*tables, [&](const auto& table) { return !ids.insert(table->id).second; });
+    for (size_t i = 0; i < tables->size(); i++) {
+        const catalog::TablePtr table = (*tables)[i];
+        for (const catalog::TablePtr& child : catalog.referencing(table->id)) {
+            if (!ids.insert(child->id).second) continue;
+            if (!cascade) {
+                return Status(Code::kInvalidInput, "0A000",
+                              "cannot truncate a table referenced in a foreign key constraint")
+                    .with_detail("Table \"" + child->name + "\" references \"" + table->name +
+                                 "\".")
+                    .with_hint("Truncate table \"" + child->name +
+                               "\" at the same time, or use TRUNCATE ... CASCADE.");
+            }
+            tables->push_back(child);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<Answer> Session::State::truncate(const engine::Truncate& statement) {
     auto work = [&](table::Transaction& t) -> Status {
+        std::vector<catalog::TablePtr> tables;
         for (const engine::Name& name : statement.tables) {
             ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), name));
+            tables.push_back(std::move(table));
+        }
+        RETURN_IF_ERROR(add_referring(*t.view()->catalog, statement.cascade, &tables));
+        for (const catalog::TablePtr& table : tables) {
             RETURN_IF_ERROR(t.truncate_table(table->id));
         }
         return {};

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "db/constraints.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -15,37 +16,18 @@ using Answer = Session::State::Answer;
 
 namespace {
 
-// The positions of these columns, for a key.
-Result<std::vector<uint32_t>> key_columns(const std::vector<engine::Name>& names,
-                                          const catalog::TableDef& table) {
-    std::vector<uint32_t> positions;
-    for (const engine::Name& name : names) {
-        auto position = table.find_column(name.text);
-        if (!position) {
-            return Status(Code::kInvalidInput, "42703",
-                          "column \"" + name.text + "\" named in key does not exist")
-                .with_position(name.position);
-        }
-        positions.push_back(*position);
-    }
-    return positions;
-}
-
 // Adds PRIMARY KEY or UNIQUE to a table. A UNIQUE without a name over the columns of a key that is
 // already there says nothing new.
-Status add_key(const engine::KeySpec& spec, catalog::TableDef* table) {
-    ASSIGN_OR_RETURN(auto columns, key_columns(spec.columns, *table));
-    catalog::IndexDef key;
-    if (spec.name) key.name = spec.name->text;
-    key.unique = key.is_constraint = true;
-    key.is_primary = spec.is_primary;
-    const bool known = std::any_of(
-        table->indexes.begin(), table->indexes.end(),
-        [&](const catalog::IndexDef& other) { return other.unique && other.columns == columns; });
-    if (known && !spec.is_primary && !spec.name) return {};
-    key.columns = std::move(columns);
-    table->indexes.insert(spec.is_primary ? table->indexes.begin() : table->indexes.end(),
-                          std::move(key));
+Status add_new_key(const engine::KeySpec& spec, catalog::TableDef* table) {
+    catalog::TableDef with = *table;
+    RETURN_IF_ERROR(add_key(spec, &with));
+    const bool known =
+        !spec.is_primary && !spec.name &&
+        std::any_of(table->indexes.begin(), table->indexes.end(),
+                    [&](const catalog::IndexDef& other) {
+                        return other.unique && other.columns == with.indexes.back().columns;
+                    });
+    if (!known) *table = std::move(with);
     return {};
 }
 
@@ -80,10 +62,10 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         }
         def.columns.push_back(std::move(column));
     }
-    for (const engine::KeySpec& key : statement.keys) RETURN_IF_ERROR(add_key(key, &def));
+    for (const engine::KeySpec& key : statement.keys) RETURN_IF_ERROR(add_new_key(key, &def));
     for (const engine::CheckSpec& spec : statement.checks)
         def.checks.push_back(check_of(spec, def));
-    RETURN_IF_ERROR(catalog::name_checks(def));
+    RETURN_IF_ERROR(catalog::name_constraints(def));
     auto work = [&](table::Transaction& t) -> Status {
         ASSIGN_OR_RETURN(catalog::Reference place,
                          place_of(*t.view(), statement.table, statement.temporary));
@@ -93,7 +75,14 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         if (existing) {
             return table::already_exists(*existing).with_position(statement.table.position);
         }
-        RETURN_IF_ERROR(t.create_table(def));
+        catalog::TableDef made = def;
+        for (uint32_t i = 0; i < made.columns.size(); i++) made.columns[i].id = i;
+        for (const engine::ForeignKeySpec& key : statement.foreign_keys) {
+            RETURN_IF_ERROR(add_foreign_key(key, *t.view()->catalog, path(), &made));
+        }
+        RETURN_IF_ERROR(t.create_table(made));
+        catalog::TablePtr table = t.view()->catalog->find(place.schema, place.name);
+        RETURN_IF_ERROR(hold_parents(t, def, *table));
         return {};
     };
     return define(work, "CREATE TABLE");
@@ -216,11 +205,28 @@ Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statem
                       described(*gone);
         }
     }
+    std::vector<Referrer> referrers;
+    for (const catalog::TablePtr& gone : going) {
+        for (const catalog::TablePtr& child : catalog.referencing(gone->id)) {
+            if (ids.contains(child->id)) continue;
+            for (const catalog::ForeignKeyDef& key : child->foreign_keys) {
+                if (key.table != gone->id) continue;
+                referrers.push_back({child->id, key.name});
+                detail += (detail.empty() ? "constraint " : "\nconstraint ") + key.name +
+                          " on table " + child->full_name() + " depends on " + described(*gone);
+            }
+        }
+    }
     if (!detail.empty() && !statement.cascade) {
         return Status(Code::kInvalidInput, "2BP01",
                       "cannot drop " + described(*first) + " because other objects depend on it")
             .with_detail(detail)
             .with_hint("Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    for (const Referrer& r : referrers) {
+        catalog::TableDef child = *t.view()->catalog->find(r.table);
+        drop_foreign_key(r.key, &child);
+        RETURN_IF_ERROR(t.alter_table(std::move(child), /*rows_matter=*/false));
     }
     for (const catalog::TablePtr& relation : going) RETURN_IF_ERROR(t.drop_table(relation->id));
     return {};

@@ -1,6 +1,7 @@
 // CREATE, DROP and ALTER INDEX, REINDEX: each is another definition of a table, which lists its
 // indexes; a new one is built over the rows that are there by Transaction::alter_table.
 
+#include "db/constraints.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -87,6 +88,12 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
             }
             catalog::TableDef def = *place->table;
             def.indexes.erase(def.indexes.begin() + static_cast<ptrdiff_t>(place->index));
+            const auto lost = orphans(*place->table, def, *t.view()->catalog);
+            if (!lost.empty()) {
+                const std::string what = "index " + name.text;
+                return still_needed(what, what, lost, *t.view()->catalog)
+                    .with_position(name.position);
+            }
             RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
         }
         return {};

@@ -260,6 +260,7 @@ Result<uint64_t> Session::State::change(const Work& work, bool once) {
         table::Transaction::State mark = t.mark();
         auto count = work(t);
         Status status = count.status();
+        if (status.ok()) status = settle_references(t, mark.view);
         const bool at_commit = status.ok() && !txn;
         if (at_commit) status = db.tables->commit(*own);
         if (status.ok()) return count;

@@ -24,6 +24,7 @@
 #include "db/settings.h"
 #include "db/statement_cache.h"
 #include "engine/engine.h"
+#include "table/references.h"
 #include "table/transaction.h"
 #include "trefoil/database.h"
 
@@ -215,6 +216,25 @@ struct Session::State {
     Status alter_in(table::Transaction& t, const engine::AlterTable& statement);
     Status rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
                         const std::string& sql, catalog::TablePtr table);
+
+    // constraints.cpp
+    // What must hold for the rows of a table that got CHECK and FOREIGN KEY constraints that it did
+    // not have before. Errors: 23514, 23503.
+    Status check_new_constraints(table::Transaction& t, const catalog::TableDef& before,
+                                 const catalog::TableDef& after);
+    // Transactions that change a table to which foreign keys of `after` refer, and do not know it
+    // yet, will not commit.
+    Status hold_parents(table::Transaction& t, const catalog::TableDef& before,
+                        const catalog::TableDef& after);
+    Status check_all_rows(table::Transaction& t, const catalog::TableDef& table,
+                          const catalog::CheckDef& check);
+
+    // references.cpp
+    // At the end of a statement that began at `before`: foreign keys do what they say about the
+    // rows that it changed. Errors: 23503; 40001 if others changed what refers to them; those of
+    // changing rows.
+    Status settle_references(table::Transaction& t, table::VersionPtr before);
+    Status carry_out(table::Transaction& t, const table::Consequence& consequence);
 
     // indexes.cpp
     Result<Answer> create_index(const engine::CreateIndex& statement);

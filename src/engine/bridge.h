@@ -323,11 +323,14 @@ void tf_cursor_release(tf_cursor* cursor);
  *      2 update        name table
  *      3 delete        name table
  *      4 create table  name, u8 if_not_exists, u8 temporary, list column, list key,
- *                      list check
+ *                      list check, list foreign key
  *                        column: name, type, opt u32 char length, u8 not_null, opt str default,
  *                                u8 the default may differ from row to row
  *                        key:    opt name constraint, u8 primary, list name columns
  *                        check:  opt name constraint, str condition, list str columns it uses
+ *                        foreign key: opt name constraint, list name columns, name table,
+ *                                list name its columns, u8 match full, u8 on delete, u8 on update
+ *                                (catalog::ReferenceAction)
  *      5 drop          u8 catalog::RelationKind, list name, u8 if_exists, u8 cascade
  *      6 begin         modes
  *                        modes: u8 isolation (0 not said, 1 read uncommitted, 2 read committed,
@@ -350,13 +353,15 @@ void tf_cursor_release(tf_cursor* cursor);
  *     30 alter table   name, u8 if_exists, list action
  *                        action: u8 kind (engine::AlterAction::Kind); column if it adds one or sets
  *                                a type, else name; name new name; u8 flags (1 IF [NOT] EXISTS,
- *                                2 CASCADE, 4 NOT NULL); opt str default or USING
+ *                                2 CASCADE, 4 NOT NULL); opt str default or USING.
+ *                                If it adds a constraint: u8 kind; key, check and u32 byte offset,
+ *                                or foreign key; u8 it came with the column added before
  *     40 savepoint     name
  *     41 rollback to   name
  *     42 release       name
  *     43 set transaction  modes, u8 for the session
  *     50 merge         name table
- *     51 truncate      list name tables, u8 restart identity
+ *     51 truncate      list name tables, u8 restart identity, u8 cascade
  *     60 index         u8 what, then
  *        0 create      opt name, u8 if_not_exists, u8 unique, name table, list name columns
  *        1 drop        list name, u8 if_exists

@@ -97,6 +97,20 @@ CheckSpec read_check(Reader& in) {
     return check;
 }
 
+Result<ForeignKeySpec> read_foreign_key(Reader& in) {
+    ForeignKeySpec key;
+    key.name = read_optional(in, read_name);
+    key.columns = read_list<Name>(in, read_name);
+    key.table = read_name(in);
+    key.referenced = read_list<Name>(in, read_name);
+    key.match_full = in.u8() != 0;
+    for (catalog::ReferenceAction* action : {&key.on_delete, &key.on_update}) {
+        *action = static_cast<catalog::ReferenceAction>(in.u8());
+        if (*action > catalog::ReferenceAction::kSetDefault) return malformed("foreign key");
+    }
+    return key;
+}
+
 Result<StatementKind> read_create_table(Reader& in) {
     CreateTable create;
     create.table = read_name(in);
@@ -109,15 +123,41 @@ Result<StatementKind> read_create_table(Reader& in) {
     }
     create.keys = read_list<KeySpec>(in, read_key);
     create.checks = read_list<CheckSpec>(in, read_check);
+    const uint32_t foreign_keys = in.u32();
+    for (uint32_t i = 0; i < foreign_keys && in.ok(); i++) {
+        ASSIGN_OR_RETURN(ForeignKeySpec key, read_foreign_key(in));
+        create.foreign_keys.push_back(std::move(key));
+    }
     return StatementKind(std::move(create));
+}
+
+// ADD of a constraint, behind its kind.
+Result<AlterAction> read_added_constraint(AlterAction::Kind kind, Reader& in) {
+    AlterAction action;
+    action.kind = kind;
+    if (kind == AlterAction::Kind::kAddKey) {
+        action.key = read_key(in);
+    } else if (kind == AlterAction::Kind::kAddCheck) {
+        action.check = read_check(in);
+        action.check.position = in.u32();
+    } else {
+        ASSIGN_OR_RETURN(action.foreign_key, read_foreign_key(in));
+    }
+    action.optional = in.u8() & 1;
+    return action;
 }
 
 Result<AlterAction> read_alter_action(Reader& in) {
     using Kind = AlterAction::Kind;
     AlterAction action;
     const uint8_t kind = in.u8();
-    if (kind > static_cast<uint8_t>(Kind::kSetType)) return malformed("action of ALTER TABLE");
+    if (kind > static_cast<uint8_t>(Kind::kRenameConstraint)) {
+        return malformed("action of ALTER TABLE");
+    }
     action.kind = static_cast<Kind>(kind);
+    if (action.kind >= Kind::kAddKey && action.kind <= Kind::kAddForeignKey) {
+        return read_added_constraint(action.kind, in);
+    }
     if (action.kind == Kind::kAddColumn || action.kind == Kind::kSetType) {
         ASSIGN_OR_RETURN(action.column, read_column(in));
         action.name = action.column.name;
@@ -172,6 +212,7 @@ StatementKind read_truncate(Reader& in) {
     Truncate truncate;
     truncate.tables = read_list<Name>(in, read_name);
     truncate.restart_identity = in.u8() != 0;
+    truncate.cascade = in.u8() != 0;
     return truncate;
 }
 

@@ -44,7 +44,19 @@ struct KeySpec {
 struct CheckSpec {
     std::optional<Name> name;          // CONSTRAINT name
     std::string condition;             // as SQL
-    std::vector<std::string> columns;  // that it uses
+    std::vector<std::string> columns;  // that it uses; unknown of one that ALTER TABLE adds
+    uint32_t position = 0;             // byte offset in the statement; of one that ALTER TABLE adds
+};
+
+// FOREIGN KEY, of a column or of the table.
+struct ForeignKeySpec {
+    std::optional<Name> name;  // CONSTRAINT name
+    std::vector<Name> columns;
+    Name table;
+    std::vector<Name> referenced;  // columns of that table; none: its primary key
+    bool match_full = false;
+    catalog::ReferenceAction on_delete = catalog::ReferenceAction::kNoAction;
+    catalog::ReferenceAction on_update = catalog::ReferenceAction::kNoAction;
 };
 
 struct CreateTable {
@@ -54,21 +66,30 @@ struct CreateTable {
     std::vector<ColumnSpec> columns;
     std::vector<KeySpec> keys;
     std::vector<CheckSpec> checks;
+    std::vector<ForeignKeySpec> foreign_keys;
 };
 // One action of ALTER TABLE.
 struct AlterAction {
     enum class Kind : uint8_t {
-        kAddColumn,     // column; optional: IF NOT EXISTS
-        kDropColumn,    // name; optional: IF EXISTS; cascade
-        kRenameColumn,  // name, new_name
-        kRenameTable,   // new_name
-        kSetDefault,    // name, text: the expression, none for DROP DEFAULT
-        kSetNotNull,    // name; not_null
-        kSetType,       // name, column.type and char_length, text: the expression of USING
+        kAddColumn,         // column; optional: IF NOT EXISTS
+        kDropColumn,        // name; optional: IF EXISTS; cascade
+        kRenameColumn,      // name, new_name
+        kRenameTable,       // new_name
+        kSetDefault,        // name, text: the expression, none for DROP DEFAULT
+        kSetNotNull,        // name; not_null
+        kSetType,           // name, column.type and char_length, text: the expression of USING
+        kAddKey,            // key; optional: it came with the column that the action before adds
+        kAddCheck,          // check; optional likewise
+        kAddForeignKey,     // foreign_key; optional likewise
+        kDropConstraint,    // name; optional: IF EXISTS; cascade
+        kRenameConstraint,  // name, new_name
     };
     Kind kind = Kind::kAddColumn;
     Name name, new_name;
     ColumnSpec column;
+    KeySpec key;
+    CheckSpec check;
+    ForeignKeySpec foreign_key;
     bool optional = false, cascade = false, not_null = false;
     std::optional<std::string> text;
 };
@@ -245,6 +266,7 @@ struct Merge {
 struct Truncate {
     std::vector<Name> tables;
     bool restart_identity = false;
+    bool cascade = false;  // the tables that refer to these, too
 };
 struct Explain {
     bool analyze = false;

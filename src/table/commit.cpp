@@ -130,9 +130,12 @@ Status CommitGroup::check_dependencies(const Change& change, const catalog::Cata
         for (uint32_t id : def->depends_on) {
             if (!after.find(id)) return gone;
         }
+        for (const catalog::ForeignKeyDef& key : def->foreign_keys) {
+            if (!after.find(key.table)) return gone;
+        }
     }
     for (uint32_t id : change.dropped) {
-        if (!after.dependents(id).empty()) return gone;
+        if (!after.dependents(id).empty() || !after.referencing(id).empty()) return gone;
         catalog::TablePtr def = before.find(id);
         if (!def || def->kind != catalog::RelationKind::kSchema) continue;
         for (const catalog::TablePtr& member : after.relations()) {

@@ -53,6 +53,8 @@ std::vector<uint32_t> sorted(std::vector<uint32_t> places) {
 
 TableWriter::TableWriter(Transaction& txn, catalog::TablePtr table)
     : txn_(txn), table_(std::move(table)) {
+    touched_.table = table_->id;
+    has_references_ = txn_.view()->catalog->has_references(table_->id);
     const TableVersion& current = *txn_.view()->tables.at(table_->id);
     next_ = std::make_unique<TableVersion>(current);
     auto it = txn_.state_.writes.find(table_->id);
@@ -117,6 +119,8 @@ Status TableWriter::flush_pending(bool all) {
 
 Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
     RowIds ids = RowIds::dense(kPrivateRowId + writes_.private_ids, rows);
+    if (touched_.new_rows == 0) touched_.first_new = ids.first();
+    touched_.new_rows += rows;
     writes_.private_ids += rows;
     ChunkKeys keys = build_keys(columns, *next_);
     if (rows < kSegmentRows) {
@@ -165,6 +169,9 @@ Status TableWriter::kill_rows(const arrow::Array& row_ids, LockMode mode, Killed
         if (found[i].location.part < first_own) writes_.killed.push_back(id);
     }
     next_->kill(killed->locations);
+    if (has_references_) {
+        touched_.rows.insert(touched_.rows.end(), killed->ids.begin(), killed->ids.end());
+    }
     count_ += killed->ids.size();
     return {};
 }
@@ -281,6 +288,7 @@ Result<uint64_t> TableWriter::finish() {
         if (!bulk) RETURN_IF_ERROR(check_unique(*next_, part));
         RETURN_IF_ERROR(next_->add_delta(std::move(part), writes_.private_floor));
     }
+    if (has_references_) txn_.state_.touched.push_back(std::move(touched_));
     txn_.state_.writes[table_->id] = std::move(writes_);
     txn_.set_table(std::shared_ptr<const TableVersion>(std::move(next_)));
     return count_;

@@ -107,15 +107,24 @@ Status Transaction::check_unchanged(const catalog::TableDef& table,
     return {};
 }
 
-Status Transaction::lock_rows(const catalog::TableDef& table, std::span<const uint64_t> rows,
-                              LockMode mode) {
+Status Transaction::wait_for_rows(const catalog::TableDef& table, std::span<const uint64_t> rows,
+                                  LockMode mode) {
     Status locked = registration_->locks.lock(table.id, rows, mode, patience_);
     if (patience_.nowait && locked.sqlstate() == "55P03") {
         return {Code::kConflict, "55P03",
                 "could not obtain lock on row in relation \"" + table.name + "\""};
     }
-    RETURN_IF_ERROR(std::move(locked));
+    return locked;
+}
+
+Status Transaction::lock_rows(const catalog::TableDef& table, std::span<const uint64_t> rows,
+                              LockMode mode) {
+    RETURN_IF_ERROR(wait_for_rows(table, rows, mode));
     return check_unchanged(table, rows);
+}
+
+Result<VersionPtr> Transaction::newest() const {
+    return store_->current();
 }
 
 Result<bool> Transaction::try_lock_row(const catalog::TableDef& table, uint64_t row,
@@ -211,6 +220,9 @@ Status Transaction::create_table(catalog::TableDef table) {
 
 void Transaction::add_table(catalog::TableDef table) {
     table.id = store_->next_table_id_++;
+    for (catalog::ForeignKeyDef& key : table.foreign_keys) {
+        if (key.table == 0) key.table = table.id;
+    }
     table.finish();
     auto def = std::make_shared<const catalog::TableDef>(std::move(table));
     auto next = std::make_shared<Version>(*state_.view);
@@ -226,12 +238,23 @@ void Transaction::add_table(catalog::TableDef table) {
 Status Transaction::truncate_table(uint32_t table_id) {
     catalog::TablePtr table = state_.view->catalog->find(table_id);
     const auto dependents = state_.view->catalog->dependents(table_id);
+    catalog::TableDef again = *table;
+    for (catalog::ForeignKeyDef& key : again.foreign_keys) {
+        if (key.table == table_id) key.table = 0;
+    }
     RETURN_IF_ERROR(drop_table(table_id));
-    add_table(*table);
+    add_table(std::move(again));
     const uint32_t fresh = state_.view->catalog->find(table->schema_name, table->name)->id;
     for (const catalog::TablePtr& dependent : dependents) {
         catalog::TableDef moved = *dependent;
         std::replace(moved.depends_on.begin(), moved.depends_on.end(), table_id, fresh);
+        RETURN_IF_ERROR(alter_table(std::move(moved), /*rows_matter=*/false));
+    }
+    for (const catalog::TablePtr& referencing : state_.view->catalog->referencing(table_id)) {
+        catalog::TableDef moved = *referencing;
+        for (catalog::ForeignKeyDef& key : moved.foreign_keys) {
+            if (key.table == table_id) key.table = fresh;
+        }
         RETURN_IF_ERROR(alter_table(std::move(moved), /*rows_matter=*/false));
     }
     return {};

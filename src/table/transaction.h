@@ -29,6 +29,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "index/key_run.h"
@@ -52,6 +53,13 @@ struct TableWrites {
     // Keys of the rows that were staged in files, one run per statement for each index; row ids
     // count from kPrivateRowId.
     std::vector<ChunkKeys> staged_keys;
+};
+
+// The rows that a statement changed in a table with foreign keys, or to which some refer.
+struct TouchedRows {
+    uint32_t table;
+    std::vector<uint64_t> rows;  // deleted or replaced
+    uint64_t first_new = 0, new_rows = 0;
 };
 
 // The snapshots that open transactions look at: what says which past changes may still matter to
@@ -132,6 +140,9 @@ public:
     // there all the same); 55P03, 40P01, 57014.
     Status lock_rows(const catalog::TableDef& table, std::span<const uint64_t> rows, LockMode mode);
     // False if somebody else has it. Errors: 40001.
+    // The same, but whoever waits must look himself what became of the rows.
+    Status wait_for_rows(const catalog::TableDef& table, std::span<const uint64_t> rows,
+                         LockMode mode);
     Result<bool> try_lock_row(const catalog::TableDef& table, uint64_t row, LockMode mode);
     size_t lock_mark() const { return registration_->locks.mark(); }
     void release_locks_after(size_t mark) { registration_->locks.release_after(mark); }
@@ -156,9 +167,15 @@ public:
         std::set<uint32_t> created, dropped;
         std::map<uint32_t, bool> altered;  // and whether rows matter
         bool changed_catalog = false;
+        std::vector<TouchedRows> touched;  // since take_touched()
     };
     State mark() const { return state_; }
     void roll_back_to(State mark) { state_ = std::move(mark); }
+
+    // What foreign keys have to do with what happened since the last call (references.h).
+    std::vector<TouchedRows> take_touched() { return std::exchange(state_.touched, {}); }
+    // The newest snapshot, for whoever must know what others committed. Errors: kCorruption.
+    Result<VersionPtr> newest() const;
 
 private:
     friend class TableStore;
@@ -258,6 +275,8 @@ private:
     std::vector<arrow::Batch> pending_;  // inserted rows that are not in a part yet
     uint64_t pending_rows_ = 0;
     std::vector<Part> added_;  // parts of this statement, keys not yet checked
+    TouchedRows touched_;
+    bool has_references_;
     uint64_t count_ = 0;
 };
 

@@ -1,0 +1,92 @@
+// Foreign keys at the end of a statement: CASCADE, SET NULL and SET DEFAULT.
+//
+// Each is a statement of its own over the rows that refer, planned by the engine, so that their
+// CHECKs and generated columns are seen to; what it changes may have consequences again. The keys
+// are handed to it as rows ("\1keys": o0, ... as they were, n0, ... as they are now), all at once: a
+// row that moves from key 1 to key 2 is not taken for one that was at 2 before.
+
+#include "table/references.h"
+
+#include "access/given_rows.h"
+#include "base/check.h"
+#include "db/session_state.h"
+
+namespace trefoil {
+namespace {
+
+using catalog::ReferenceAction;
+using table::Consequence;
+
+const std::string kKeys("\1keys");
+
+std::string quoted(std::string_view name) {
+    std::string text = "\"";
+    for (char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+    return text + "\"";
+}
+
+std::string name_of(const Consequence& c, size_t column) {
+    return quoted(c.child->columns[c.key.columns[column]].name);
+}
+
+// What a column that refers becomes.
+std::string value_of(const Consequence& c, size_t column) {
+    if (c.action == ReferenceAction::kSetNull) return "NULL";
+    if (c.action == ReferenceAction::kSetDefault) return "DEFAULT";
+    return "k.n" + std::to_string(column);
+}
+
+std::string statement_of(const Consequence& c) {
+    const std::string table = quoted(c.child->schema_name) + "." + quoted(c.child->name) + " AS c";
+    const bool erase = c.deleted && c.action == ReferenceAction::kCascade;
+    std::string assignments, condition;
+    for (size_t i = 0; i < c.key.columns.size(); i++) {
+        assignments += (i ? ", " : "") + name_of(c, i) + " = " + value_of(c, i);
+        condition += (i ? " AND c." : "c.") + name_of(c, i) + " = k.o" + std::to_string(i);
+    }
+    return (erase ? "DELETE FROM " + table + " USING "
+                  : "UPDATE " + table + " SET " + assignments + " FROM ") +
+           quoted(kKeys) + " AS k WHERE " + condition;
+}
+
+arrow::Batch rows_of(const Consequence& c) {
+    auto schema = std::make_shared<arrow::Schema>();
+    arrow::Batch batch{nullptr, c.before[0].length, {}};
+    for (const auto& [letter, columns] : {std::pair("o", &c.before), std::pair("n", &c.after)}) {
+        for (size_t i = 0; i < columns->size(); i++) {
+            const arrow::Array& column = (*columns)[i];
+            schema->fields.push_back({letter + std::to_string(i), column.type, true});
+            batch.columns.push_back(column);
+        }
+    }
+    batch.schema = std::move(schema);
+    return batch;
+}
+
+}  // namespace
+
+Status Session::State::carry_out(table::Transaction& t, const Consequence& consequence) {
+    auto now = catalog_of(t.view());
+    access::GivenRows given(*now);
+    arrow::Batch rows = rows_of(consequence);
+    std::vector<arrow::Batch> batches{rows};
+    given.set(kKeys, rows.schema, std::move(batches));
+    ASSIGN_OR_RETURN(engine::Statement statement, engine->parse(statement_of(consequence)));
+    ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(statement, given));
+    return run_change(t, plan, {}, given, /*analyse=*/false).status();
+}
+
+Status Session::State::settle_references(table::Transaction& t, table::VersionPtr before) {
+    auto touched = t.take_touched();
+    if (touched.empty()) return {};
+    table::References references(t);
+    while (!touched.empty()) {
+        ASSIGN_OR_RETURN(auto consequences, references.note(*before, touched));
+        before = t.view();
+        for (const Consequence& c : consequences) RETURN_IF_ERROR(carry_out(t, c));
+        touched = t.take_touched();
+    }
+    return references.check();
+}
+
+}  // namespace trefoil
