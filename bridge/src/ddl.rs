@@ -350,31 +350,10 @@ fn read_action(
             column_def,
             column_position: None,
         } => add_column(r, column_def, table, if_not_exists, actions)?,
-        AlterTableOperation::AddConstraint {
-            constraint,
-            not_valid,
-        } => {
-            if not_valid {
-                return Err(BridgeError::unsupported("ADD CONSTRAINT NOT VALID").at(at));
-            }
-            let mut constraints = Constraints::default();
-            constraints.read(r, constraint, table, at)?;
-            add_constraints(constraints, false, actions);
-        }
-        AlterTableOperation::DropConstraint {
-            if_exists,
-            name,
-            drop_behavior,
-        } => actions.push(Action::DropConstraint {
-            name: r.ident(&name),
-            if_exists,
-            cascade: drop_behavior == Some(DropBehavior::Cascade),
-        }),
-        AlterTableOperation::RenameConstraint { old_name, new_name } => {
-            actions.push(Action::RenameConstraint {
-                name: r.ident(&old_name),
-                to: r.ident(&new_name),
-            })
+        operation @ (AlterTableOperation::AddConstraint { .. }
+        | AlterTableOperation::DropConstraint { .. }
+        | AlterTableOperation::RenameConstraint { .. }) => {
+            read_constraint_action(r, operation, table, at, actions)?
         }
         AlterTableOperation::DropColumn {
             has_column_keyword: _,
@@ -420,6 +399,45 @@ fn read_action(
                 BridgeError::unsupported(format!("ALTER TABLE ... {}", words.join(" "))).at(at),
             );
         }
+    }
+    Ok(())
+}
+
+fn read_constraint_action(
+    r: &Reader,
+    operation: AlterTableOperation,
+    table: &str,
+    at: Option<usize>,
+    actions: &mut Vec<Action>,
+) -> Res<()> {
+    match operation {
+        AlterTableOperation::AddConstraint {
+            constraint,
+            not_valid,
+        } => {
+            if not_valid {
+                return Err(BridgeError::unsupported("ADD CONSTRAINT NOT VALID").at(at));
+            }
+            let mut constraints = Constraints::default();
+            constraints.read(r, constraint, table, at)?;
+            add_constraints(constraints, false, actions);
+        }
+        AlterTableOperation::DropConstraint {
+            if_exists,
+            name,
+            drop_behavior,
+        } => actions.push(Action::DropConstraint {
+            name: r.ident(&name),
+            if_exists,
+            cascade: drop_behavior == Some(DropBehavior::Cascade),
+        }),
+        AlterTableOperation::RenameConstraint { old_name, new_name } => {
+            actions.push(Action::RenameConstraint {
+                name: r.ident(&old_name),
+                to: r.ident(&new_name),
+            })
+        }
+        other => return Err(BridgeError::unsupported(format!("ALTER TABLE ... {other}")).at(at)),
     }
     Ok(())
 }

@@ -186,8 +186,8 @@ private:
 using CatalogPtr = std::shared_ptr<const Catalog>;
 
 // Gives names to the CHECK and FOREIGN KEY constraints that have none, as PostgreSQL forms them:
-// t_price_check, t_check, t_city_fkey, with a number where the name is taken. Errors: 42710 if a name
-// is given twice.
+// t_price_check, t_check, t_city_fkey, with a number where the name is taken. Errors: 42710 if a
+// name is given twice.
 Status name_constraints(TableDef& table);
 
 // Checks what every table must satisfy: names unique, at least one column, types that the store

@@ -65,10 +65,15 @@ TEST_CASE("a definition of the first format is read, its primary key as the firs
     CHECK(encode(*decode(encode(*table))) == encode(*table));
 }
 
-TEST_CASE("a definition from before views, or from before CHECK constraints, is read") {
+TEST_CASE("a definition from before foreign keys, views or CHECK constraints is read") {
     TableDef plain = person();
     plain.checks.clear();
     std::string bytes = encode(plain);
+    bytes[0] = 5;
+    bytes.resize(bytes.size() - 4);  // the number of foreign keys
+    auto before_foreign_keys = decode(bytes);
+    REQUIRE(before_foreign_keys.ok());
+    CHECK(encode(*before_foreign_keys) == encode(plain));
     bytes[0] = 4;
     bytes.resize(bytes.size() - 27);  // kind, schema "public", texts and lists that are empty
     auto before_views = decode(bytes);
@@ -89,6 +94,37 @@ TEST_CASE("CHECK constraints without a name get one, and none twice") {
     CHECK(table.checks[1].name == "person_name_check1");
     CHECK(table.checks[2].name == "person_check");
     table.checks.push_back({"person_check", "id > 0", {0}});
+    CHECK(name_constraints(table).sqlstate() == "42710");
+}
+
+TEST_CASE("foreign keys are stored, named, and found from the table that they refer to") {
+    TableDef table = person();
+    ForeignKeyDef own{
+        "", {0}, 7, {1}, false, ReferenceAction::kCascade, ReferenceAction::kNoAction};
+    own.referenced = {table.columns[0].id};
+    ForeignKeyDef other = own;
+    other.table = 3;
+    other.columns = {3, 0};
+    other.referenced = {9, 5};
+    other.match_full = true;
+    other.on_update = ReferenceAction::kSetDefault;
+    table.foreign_keys = {own, other, own};
+    REQUIRE(name_constraints(table).ok());
+    CHECK(table.foreign_keys[0].name == "person_id_fkey");
+    CHECK(table.foreign_keys[1].name == "person_at_id_fkey");
+    CHECK(table.foreign_keys[2].name == "person_id_fkey1");
+    auto back = decode(encode(table));
+    REQUIRE(back.ok());
+    CHECK(encode(*back) == encode(table));
+    CHECK(back->foreign_keys[1].columns == std::vector<uint32_t>{3, 0});
+    CHECK(back->foreign_keys[1].on_update == ReferenceAction::kSetDefault);
+    CHECK(referenced_index(*back, back->foreign_keys[0]) == 0);
+    Catalog all = Catalog().with_table(std::make_shared<TableDef>(table));
+    CHECK(all.referencing(3).size() == 1);
+    CHECK(all.has_references(7));
+    CHECK(all.referencing(4).empty());
+    CHECK(!all.without_table(7).has_references(3));
+    table.foreign_keys[0].name = "person_id_fkey1";
     CHECK(name_constraints(table).sqlstate() == "42710");
 }
 

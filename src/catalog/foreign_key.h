@@ -20,8 +20,8 @@ struct TableDef;
 struct IndexDef;
 class Catalog;
 
-// What is done with rows when the row that they refer to is deleted or gets another key. The numbers
-// cross the border, and are stored.
+// What is done with rows when the row that they refer to is deleted or gets another key. The
+// numbers cross the border, and are stored.
 enum class ReferenceAction : uint8_t {
     kNoAction = 0,  // an error, unless it is all right again at the end of the statement
     kRestrict = 1,  // an error
@@ -36,8 +36,8 @@ struct ForeignKeyDef {
     std::string name;               // no other constraint of the table has it
     std::vector<uint32_t> columns;  // positions in the table's columns
     // The table referred to, and the ids of its columns (ColumnDef::id), in the order of `columns`.
-    // In a definition that has no id yet, table 0 is that table itself, whose columns get the ids 0,
-    // 1, ...
+    // In a definition that has no id yet, table 0 is that table itself, whose columns get
+    // the ids 0, 1, ...
     uint32_t table = 0;
     std::vector<uint32_t> referenced;
     bool match_full = false;  // all columns are NULL, or none; else one NULL refers to nothing
@@ -47,8 +47,8 @@ struct ForeignKeyDef {
     bool uses(uint32_t position) const;
 };
 
-// The place (in TableDef::indexes) of the unique index of `table` whose key is what `key` refers to,
-// in whatever order. nullopt if there is none.
+// The place (in TableDef::indexes) of the unique index of `table` whose key is what `key` refers
+// to, in whatever order. nullopt if there is none.
 std::optional<size_t> referenced_index(const TableDef& table, const ForeignKeyDef& key);
 
 // "CONSTRAINT person_city_fkey FOREIGN KEY (city) REFERENCES city(id) ON DELETE CASCADE".

@@ -147,7 +147,8 @@ private:
                             "index " + action.name.text, action);
     }
 
-    // Something went. If it took a key with it that foreign keys refer to, they go too, or it stays.
+    // Something went. If it took a key with it that foreign keys refer to, they go too, or
+    // it stays.
     Status release_keys(const std::string& what, const std::string& needed,
                         const AlterAction& action) {
         const std::vector<Referrer> lost = orphans(before_, def_, catalog_);
@@ -295,8 +296,8 @@ private:
         RETURN_IF_ERROR(refuse_in_check(at, "changing the type of a column", action.name));
         for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
             if (!key.uses(at)) continue;
-            return Status::unsupported("changing the type of a column of foreign key \"" +
-                                       key.name + "\"")
+            return Status::unsupported("changing the type of a column that foreign key \"" +
+                                       key.name + "\" uses")
                 .with_position(action.name.position);
         }
         const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();

@@ -286,12 +286,12 @@ void drop_foreign_key(const std::string& name, TableDef* table) {
 
 // --- The rows that are there --------------------------------------------------------------------
 
-Status Session::State::check_all_rows(table::Transaction& t, const TableDef& table,
+Status Session::State::check_all_rows(const table::VersionPtr& version, const TableDef& table,
                                       const catalog::CheckDef& check) {
     const std::string sql = "SELECT * FROM " + catalog::quoted(table.schema_name) + "." +
                             catalog::quoted(table.name) + " WHERE (" + check.condition +
                             ") IS FALSE LIMIT 1";
-    auto now = catalog_of(t.view());
+    auto now = catalog_of(version);
     ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));
     ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(query, *now));
     ASSIGN_OR_RETURN(auto stream, engine->run(plan, {}, *now, &cancel));
@@ -310,7 +310,9 @@ Status Session::State::hold_parents(table::Transaction& t, const TableDef& befor
                                     const TableDef& after) {
     for (const ForeignKeyDef& key : after.foreign_keys) {
         if (key.table == after.id || has_foreign_key(before, after, key)) continue;
-        RETURN_IF_ERROR(t.alter_table(*t.view()->catalog->find(key.table), /*rows_matter=*/true));
+        // A new table has no rows that the parent could have lost.
+        RETURN_IF_ERROR(t.alter_table(*t.view()->catalog->find(key.table),
+                                      /*rows_matter=*/before.id != 0));
     }
     return {};
 }
@@ -321,7 +323,7 @@ Status Session::State::check_new_constraints(table::Transaction& t, const TableD
         const bool known =
             std::any_of(before.checks.begin(), before.checks.end(),
                         [&](const catalog::CheckDef& c) { return c.condition == check.condition; });
-        if (!known) RETURN_IF_ERROR(check_all_rows(t, after, check));
+        if (!known) RETURN_IF_ERROR(check_all_rows(t.view(), after, check));
     }
     for (const ForeignKeyDef& key : after.foreign_keys) {
         if (has_foreign_key(before, after, key)) continue;

@@ -44,8 +44,8 @@ struct Referrer {
 // `after` has them.
 std::vector<Referrer> orphans(const catalog::TableDef& before, const catalog::TableDef& after,
                               const catalog::Catalog& catalog);
-// 2BP01: `what` ("constraint p_pkey on table p") cannot go, because these foreign keys need `needed`
-// ("index p_pkey").
+// 2BP01: `what` ("constraint p_pkey on table p") cannot go, because these foreign keys need
+// `needed` ("index p_pkey").
 Status still_needed(const std::string& what, const std::string& needed,
                     const std::vector<Referrer>& referrers, const catalog::Catalog& catalog);
 void drop_foreign_key(const std::string& name, catalog::TableDef* table);

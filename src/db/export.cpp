@@ -1,7 +1,7 @@
 // EXPORT DATABASE and IMPORT DATABASE: a database as text and files that any program can read.
 //
 //     schema.sql     the statements that make schemas, tables, indexes and views, and comments
-//     load.sql       a COPY for each table
+//     load.sql       a COPY for each table, then the foreign keys, which then find all rows
 //     1_person.parquet ...   its rows, or .csv
 //
 // All of it is one snapshot, and made of nothing but statements: export writes the data by COPY TO,
@@ -181,7 +181,19 @@ std::string comments_sql(const catalog::TableDef& relation) {
     return sql;
 }
 
-// The statements that make everything but rows.
+std::string foreign_keys_sql(const catalog::Catalog& catalog) {
+    std::string sql;
+    for (const catalog::TablePtr& table : catalog.tables()) {
+        if (is_temporary(*table)) continue;
+        for (const catalog::ForeignKeyDef& key : table->foreign_keys) {
+            sql += "ALTER TABLE " + sql_name(*table) + " ADD " +
+                   catalog::foreign_key_sql(*table, key, catalog) + ";\n";
+        }
+    }
+    return sql;
+}
+
+// The statements that make everything but rows and foreign keys.
 std::string schema_sql(const catalog::Catalog& catalog) {
     std::string schemas, tables, views, comments;
     std::set<uint32_t> done;
@@ -241,6 +253,7 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
             load += "COPY " + relation + " FROM " + quoted(name, '\'') + " (FORMAT " + format +
                     (format == "csv" ? ", HEADER true" : "") + ");\n";
         }
+        load += foreign_keys_sql(*version->catalog);
         RETURN_IF_ERROR(
             write_text(db.vfs, directory + "/schema.sql", schema_sql(*version->catalog)));
         return write_text(db.vfs, directory + "/load.sql", load);

@@ -103,41 +103,7 @@ TableRows views(const table::Version& version) {
     return rows;
 }
 
-TableRows table_constraints(const table::Version& version) {
-    TableRows rows;
-    for (const catalog::TablePtr& t : version.catalog->tables()) {
-        for (const Constraint& c : constraints_of(*t)) {
-            rows.push_back({kDatabase, t->schema_name, c.name, kDatabase, t->schema_name, t->name,
-                            c.type, "NO", "NO"});
-        }
-    }
-    return rows;
-}
-
-TableRows key_column_usage(const table::Version& version) {
-    TableRows rows;
-    for (const catalog::TablePtr& t : version.catalog->tables()) {
-        for (const Constraint& c : constraints_of(*t)) {
-            for (size_t i = 0; i < c.columns.size(); i++) {
-                rows.push_back({kDatabase, t->schema_name, c.name, kDatabase, t->schema_name,
-                                t->name, t->columns[c.columns[i]].name,
-                                static_cast<int64_t>(i) + 1});
-            }
-        }
-    }
-    return rows;
-}
-
 }  // namespace
-
-std::vector<Constraint> constraints_of(const TableDef& table) {
-    std::vector<Constraint> out;
-    for (const catalog::IndexDef& index : table.indexes) {
-        if (!index.is_constraint) continue;
-        out.push_back({index.name, index.is_primary ? "PRIMARY KEY" : "UNIQUE", index.columns});
-    }
-    return out;
-}
 
 void add_information_schema(access::VirtualTables& all) {
     add_table(all, "information_schema.schemata", {"catalog_name", "schema_name"}, {}, schemata);
@@ -154,15 +120,7 @@ void add_information_schema(access::VirtualTables& all) {
               {"table_catalog", "table_schema", "table_name", "view_definition", "check_option",
                "is_updatable"},
               {}, views);
-    add_table(
-        all, "information_schema.table_constraints",
-        {"constraint_catalog", "constraint_schema", "constraint_name", "table_catalog",
-         "table_schema", "table_name", "constraint_type", "is_deferrable", "initially_deferred"},
-        {}, table_constraints);
-    add_table(all, "information_schema.key_column_usage",
-              {"constraint_catalog", "constraint_schema", "constraint_name", "table_catalog",
-               "table_schema", "table_name", "column_name"},
-              {"ordinal_position"}, key_column_usage);
+    add_constraint_tables(all);
 }
 
 }  // namespace trefoil

@@ -81,12 +81,36 @@ Result<Answer> Session::State::vacuum(const std::optional<engine::Name>& name) {
     return done("VACUUM");
 }
 
+// Rows that a CHECK or a foreign key does not allow. A table that cannot be read has been found
+// already.
+Status Session::State::check_constraints(const table::VersionPtr& version,
+                                         table::CheckReport* report) {
+    for (const catalog::TablePtr& table : version->catalog->tables()) {
+        const std::string object = "table " + table->full_name();
+        auto note = [&](const char* what, const Status& status) {
+            if (status.ok() || status.code() == Code::kCorruption) return;
+            report->findings.push_back(
+                {object, what, std::string(status.message()) + ": " + status.detail()});
+        };
+        for (const catalog::CheckDef& check : table->checks) {
+            Status status = check_all_rows(version, *table, check);
+            if (status.sqlstate() == "57014") return status;
+            note("check", status);
+        }
+        for (const catalog::ForeignKeyDef& key : table->foreign_keys) {
+            note("foreign key", table::check_references(*version, *table, key));
+        }
+    }
+    return {};
+}
+
 // As rows (object, what, detail); the one row "database, ok" if nothing is wrong. The pragma
 // answers in a single column, as SQLite does.
 Result<Answer> Session::State::check_database(bool as_pragma) {
     ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
     ASSIGN_OR_RETURN(table::CheckReport report,
                      table::check_database(db.tables->store(), *version, &cancel));
+    RETURN_IF_ERROR(check_constraints(version, &report));
     std::vector<std::vector<Value>> rows;
     for (const table::Finding& f : report.findings) {
         if (as_pragma) {

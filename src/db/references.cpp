@@ -2,8 +2,8 @@
 //
 // Each is a statement of its own over the rows that refer, planned by the engine, so that their
 // CHECKs and generated columns are seen to; what it changes may have consequences again. The keys
-// are handed to it as rows ("\1keys": o0, ... as they were, n0, ... as they are now), all at once: a
-// row that moves from key 1 to key 2 is not taken for one that was at 2 before.
+// are handed to it as rows ("\1keys": o0, ... as they were, n0, ... as they are now), all at
+// once: a row that moves from key 1 to key 2 is not taken for one that was at 2 before.
 
 #include "table/references.h"
 

@@ -24,6 +24,7 @@
 #include "db/settings.h"
 #include "db/statement_cache.h"
 #include "engine/engine.h"
+#include "table/check.h"
 #include "table/references.h"
 #include "table/transaction.h"
 #include "trefoil/database.h"
@@ -226,7 +227,7 @@ struct Session::State {
     // yet, will not commit.
     Status hold_parents(table::Transaction& t, const catalog::TableDef& before,
                         const catalog::TableDef& after);
-    Status check_all_rows(table::Transaction& t, const catalog::TableDef& table,
+    Status check_all_rows(const table::VersionPtr& version, const catalog::TableDef& table,
                           const catalog::CheckDef& check);
 
     // references.cpp
@@ -266,6 +267,7 @@ struct Session::State {
     Result<Answer> keep_house(const engine::House& statement);
     Result<Answer> vacuum(const std::optional<engine::Name>& table);
     Result<Answer> check_database(bool as_pragma);
+    Status check_constraints(const table::VersionPtr& version, table::CheckReport* report);
 
     // export.cpp
     Result<Answer> export_database(const engine::House& statement);

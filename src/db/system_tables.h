@@ -24,16 +24,17 @@ void add_table(access::VirtualTables& all, const std::string& name, std::vector<
                std::vector<const char*> numbers,
                std::function<TableRows(const table::Version&)> rows);
 
-// A constraint of a table, as information_schema calls it.
-struct Constraint {
-    std::string name;
-    const char* type;  // "PRIMARY KEY", "UNIQUE"
-    std::vector<uint32_t> columns;
-};
-std::vector<Constraint> constraints_of(const catalog::TableDef& table);
-
-inline constexpr std::array kInformationSchemaTables = {
-    "columns", "key_column_usage", "schemata", "table_constraints", "tables", "views"};
+inline constexpr std::array kInformationSchemaTables = {"check_constraints",
+                                                        "columns",
+                                                        "constraint_column_usage",
+                                                        "key_column_usage",
+                                                        "referential_constraints",
+                                                        "schemata",
+                                                        "table_constraints",
+                                                        "tables",
+                                                        "views"};
+// Those that are about constraints.
+void add_constraint_tables(access::VirtualTables& all);
 void add_information_schema(access::VirtualTables& all);
 // trefoil_statistics (analyze.cpp).
 void add_statistics_table(access::VirtualTables& all);

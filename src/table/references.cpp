@@ -33,7 +33,7 @@ class KeyReader {
 public:
     // The columns stand in the order of the encoder.
     KeyReader(Positions positions, const KeyEncoder& encoder)
-        : positions_(std::move(positions)), encoder_(encoder), columns_(positions_.size()) {}
+        : positions_(std::move(positions)), encoder_(&encoder), columns_(positions_.size()) {}
 
     Result<ReadKey> read(const Chunk& chunk, uint32_t row) {
         if (&chunk != chunk_) RETURN_IF_ERROR(turn_to(chunk));
@@ -45,16 +45,16 @@ public:
         }
         if (out.some_null) return out;
         if (same_types_) {
-            out.key = encoder_.encode(columns_, row);
+            out.key = encoder_->encode(columns_, row);
             return out;
         }
         std::vector<Value> values;
         for (size_t i = 0; i < columns_.size(); i++) {
-            auto converted = encoder_.convert(arrow::value_at(*columns_[i], row), i);
+            auto converted = encoder_->convert(arrow::value_at(*columns_[i], row), i);
             if (converted.kind != KeyEncoder::Converted::Kind::kExact) return out;
             values.push_back(std::move(converted.value));
         }
-        out.key = encoder_.encode(values);
+        out.key = encoder_->encode(values);
         return out;
     }
 
@@ -63,14 +63,14 @@ private:
         same_types_ = true;
         for (size_t i = 0; i < positions_.size(); i++) {
             ASSIGN_OR_RETURN(columns_[i], chunk.column(positions_[i]));
-            same_types_ = same_types_ && columns_[i]->type == encoder_.types()[i];
+            same_types_ = same_types_ && columns_[i]->type == encoder_->types()[i];
         }
         chunk_ = &chunk;
         return {};
     }
 
     Positions positions_;
-    const KeyEncoder& encoder_;
+    const KeyEncoder* encoder_;
     const Chunk* chunk_ = nullptr;
     std::vector<const arrow::Array*> columns_;
     bool same_types_ = true;
@@ -340,7 +340,8 @@ Status find_referring(const TableVersion& child, const Relation& r, const Keys& 
     return done ? Status() : for_each_row(child, look);
 }
 
-// A committed row refers to a key that the transaction took away, and the snapshot does not show it.
+// A committed row refers to a key that the transaction took away, and the snapshot does not show
+// it.
 template <typename Keys>
 Status check_unseen(Transaction& txn, const Relation& r, const Keys& keys) {
     ASSIGN_OR_RETURN(VersionPtr newest, txn.newest());
@@ -348,7 +349,7 @@ Status check_unseen(Transaction& txn, const Relation& r, const Keys& keys) {
     const TableVersionPtr seen = txn.snapshot()->find(r.child->id);
     if (!now || now == seen) return {};
     std::optional<KeyReader> reader;
-    if (seen && positions_of(seen->def(), r.child_ids)) reader = r.child_reader(seen->def());
+    if (seen && positions_of(seen->def(), r.child_ids)) reader.emplace(r.child_reader(seen->def()));
     return find_referring(
         *now, r, keys, [&](const auto& lost, const Chunk& chunk, uint32_t row) -> Status {
             const auto was = seen ? seen->locate(chunk.row_ids().at(row)) : std::nullopt;
@@ -391,7 +392,7 @@ Status References::note_child(const Version& before, const TouchedRows& touched)
         for (uint64_t i = 0; i < touched.new_rows; i++) rows.push_back(touched.first_new + i);
         const bool comparable = then && positions_of(then->def(), relation->child_ids);
         std::optional<KeyReader> reader_then;
-        if (comparable) reader_then = relation->child_reader(then->def());
+        if (comparable) reader_then.emplace(relation->child_reader(then->def()));
         KeyReader reader_now = relation->child_reader(*child);
         for (uint64_t id : touched.rows) {
             const RowChange change(comparable ? then.get() : nullptr, *now, id);

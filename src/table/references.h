@@ -7,16 +7,16 @@
 //                                                          References::check
 //
 // Rows are looked at as they are when everything is done, so a statement may break a reference for
-// a while: UPDATE t SET id = id + 1, a tree that is inserted in one piece. RESTRICT alone is checked
-// at once. A row is found in the unique index that its foreign key refers to; the rows that refer to
-// a key are found by an index of theirs that begins with the columns of the foreign key, else all of
-// them are read.
+// a while: UPDATE t SET id = id + 1, a tree that is inserted in one piece. RESTRICT alone is
+// checked at once. A row is found in the unique index that its foreign key refers to; the rows
+// that refer to a key are found by an index of theirs that begins with the columns of the
+// foreign key, else all of them are read.
 //
-// Two transactions cannot break a reference together. Whoever refers to a committed row locks it FOR
-// KEY SHARE, whoever deletes it or changes its key has it FOR UPDATE; the second one waits for the
-// first to end, and then looks at what was committed meanwhile (40001: a newer snapshot will see
-// it). Tested by tests/golden/sql/foreign_keys, tests/isolation/references and
-// tests/agreement/references.
+// Two transactions cannot break a reference together. Whoever refers to a committed row locks it
+// FOR KEY SHARE, whoever deletes it or changes its key has it FOR UPDATE; the second one waits
+// for the first to end, and then looks at what was committed meanwhile (40001: a newer snapshot
+// will see it). Tested by tests/golden/sql/foreign_keys, tests/isolation/references and
+// tests/differential/references.py.
 
 #pragma once
 
