@@ -71,22 +71,42 @@ Status Session::State::carry_out(table::Transaction& t, const Consequence& conse
     arrow::Batch rows = rows_of(consequence);
     std::vector<arrow::Batch> batches{rows};
     given.set(kKeys, rows.schema, std::move(batches));
-    ASSIGN_OR_RETURN(engine::Statement statement, engine->parse(statement_of(consequence)));
-    ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(statement, given));
-    return run_change(t, plan, {}, given, /*analyse=*/false).status();
+    const std::string sql = statement_of(consequence);
+    CachedStatementPtr statement = cascades.find(sql);
+    if (!statement) {
+        statement = std::make_shared<CachedStatement>();
+        statement->text = sql;
+        ASSIGN_OR_RETURN(statement->statement, engine->parse(sql));
+        cascades.insert(statement);
+    }
+    if (statement->planned_for != t.view()->catalog) {
+        statement->planned_for = nullptr;
+        ASSIGN_OR_RETURN(statement->plan, engine->plan(statement->statement, given));
+        statement->planned_for = t.view()->catalog;
+    }
+    return run_change(t, *statement->plan, {}, given, /*analyse=*/false).status();
 }
 
 Status Session::State::settle_references(table::Transaction& t, table::VersionPtr before) {
     auto touched = t.take_touched();
     if (touched.empty()) return {};
-    table::References references(t);
+    table::References references(t, settings.use_indexes);
     while (!touched.empty()) {
         ASSIGN_OR_RETURN(auto consequences, references.note(*before, touched));
         before = t.view();
         for (const Consequence& c : consequences) RETURN_IF_ERROR(carry_out(t, c));
         touched = t.take_touched();
     }
-    return references.check();
+    Status checked = references.check();
+    for (const auto& [table, work] : references.counters()) {
+        auto counters = db.table_counters.of(table);
+        counters->point_lookups.fetch_add(work.key_lookups, std::memory_order_relaxed);
+        counters->index_scans.fetch_add(work.index_ranges, std::memory_order_relaxed);
+        counters->scans.fetch_add(work.scans, std::memory_order_relaxed);
+        counters->rows_scanned.fetch_add(work.rows_scanned, std::memory_order_relaxed);
+        counters->add(work.index);
+    }
+    return checked;
 }
 
 }  // namespace trefoil

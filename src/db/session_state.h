@@ -53,6 +53,7 @@ struct Session::State {
     Settings settings;
     std::string application_name;  // what the program called itself; nothing depends on it
     StatementCache cache;
+    StatementCache cascades;  // statements that foreign keys make, see references.cpp
     access::CancelFlag cancel{false};
     // Set while a statement with a time-out runs or its answer is read.
     std::shared_ptr<Alarms::Alarm> deadline;

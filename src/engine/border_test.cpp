@@ -38,6 +38,7 @@ std::string create_table_bytes() {
     w.u8(1), w.u32(9), w.u8(0), w.u8(0), w.u8(0);
     w.u32(1), w.u8(0), w.u8(1), w.u32(1), write_name(w, "d", 60);
     w.u32(0);  // no CHECK
+    w.u32(0);  // no FOREIGN KEY
     return w.take();
 }
 

@@ -103,9 +103,43 @@ TEST_CASE("CREATE TABLE tells names with positions, keys, NOT NULL and defaults"
     CHECK(create.keys[1].columns[0].text == "b");
 }
 
+TEST_CASE("foreign keys are read, of a column and of the table, and by ALTER TABLE") {
+    using catalog::ReferenceAction;
+    const auto create = as<CreateTable>(
+        "CREATE TABLE t (a INT CONSTRAINT one REFERENCES u, b TEXT, FOREIGN KEY (b, a) REFERENCES "
+        "s.v (x, y) MATCH FULL ON DELETE SET NULL ON UPDATE CASCADE)");
+    REQUIRE(create.foreign_keys.size() == 2);
+    const ForeignKeySpec &one = create.foreign_keys[0], &two = create.foreign_keys[1];
+    CHECK(one.name->text == "one");
+    CHECK(one.table.text == "u");
+    CHECK(one.columns.at(0).text == "a");
+    CHECK(one.referenced.empty());
+    CHECK(one.on_delete == ReferenceAction::kNoAction);
+    CHECK(two.table.text == "s.v");
+    CHECK(two.referenced.at(1).text == "y");
+    CHECK(two.match_full);
+    CHECK(two.on_delete == ReferenceAction::kSetNull);
+    CHECK(two.on_update == ReferenceAction::kCascade);
+    const auto alter = as<AlterTable>(
+        "ALTER TABLE t ADD COLUMN c INT CHECK (c > 0), ADD CONSTRAINT k UNIQUE (a, b), "
+        "DROP CONSTRAINT IF EXISTS k CASCADE, RENAME CONSTRAINT x TO y");
+    using Kind = AlterAction::Kind;
+    REQUIRE(alter.actions.size() == 5);
+    CHECK(alter.actions[1].kind == Kind::kAddCheck);
+    CHECK(alter.actions[1].check.condition == "c > 0");
+    CHECK(alter.actions[1].optional);
+    CHECK(alter.actions[2].key.columns.at(1).text == "b");
+    CHECK_FALSE(alter.actions[2].optional);
+    CHECK(alter.actions[3].kind == Kind::kDropConstraint);
+    CHECK(alter.actions[3].cascade);
+    CHECK(alter.actions[3].optional);
+    CHECK(alter.actions[4].new_name.text == "y");
+}
+
 TEST_CASE("a clause that is not done yet is refused by its name, with its place") {
     for (const char* sql :
-         {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "CREATE TABLE t (a INT REFERENCES u (b))",
+         {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)",
+          "CREATE TABLE t (a INT REFERENCES u (b) DEFERRABLE)",
           "CREATE MATERIALIZED VIEW v AS SELECT 1", "CREATE INDEX i ON t (a DESC)",
           "DROP FUNCTION f", "ALTER TABLE t OWNER TO u", "COMMIT PREPARED 'a'",
           "UPDATE OR IGNORE t SET a = 1", "GRANT SELECT ON t TO u"}) {

@@ -91,12 +91,14 @@ std::optional<Positions> positions_of(const TableDef& table, const std::vector<u
 
 // A foreign key with both of its tables, as one version shows them.
 struct Relation {
-    const TableDef* child;
-    const ForeignKeyDef* key;
+    const TableDef* child = nullptr;
+    const ForeignKeyDef* key = nullptr;
     TableVersionPtr parent;
-    size_t index;  // of the parent, which holds the keys referred to
+    size_t index = 0;  // of the parent, which holds the keys referred to
     // Ids of the columns in the order of that index.
     std::vector<uint32_t> child_ids, parent_ids;
+    bool use_indexes = true;
+    ReferenceCounters *child_work = nullptr, *parent_work = nullptr;
 
     const KeyEncoder& encoder() const { return parent->encoder(index); }
     KeyReader child_reader(const TableDef& table) const {
@@ -107,12 +109,15 @@ struct Relation {
     }
 };
 
-namespace {
+namespace {}  // namespace
 
 // nullopt if the table that it refers to is gone.
-std::optional<Relation> relation_of(const Version& version, const TableDef& child,
-                                    const ForeignKeyDef& key) {
-    Relation out{&child, &key, version.find(key.table), 0, {}, {}};
+static std::optional<Relation> relation_of(const Version& version, const TableDef& child,
+                                           const ForeignKeyDef& key) {
+    Relation out;
+    out.child = &child;
+    out.key = &key;
+    out.parent = version.find(key.table);
     if (!out.parent) return std::nullopt;
     const TableDef& parent = out.parent->def();
     const auto index = catalog::referenced_index(parent, key);
@@ -127,6 +132,8 @@ std::optional<Relation> relation_of(const Version& version, const TableDef& chil
     }
     return out;
 }
+
+namespace {
 
 // "Key (a, b)=(1, 2)"
 Result<std::string> key_text(const TableDef& table, const Positions& positions, const Chunk& chunk,
@@ -216,12 +223,12 @@ Result<std::vector<uint64_t>> find_parents(const Relation& r, std::vector<Referr
         std::sort(referred.begin(), referred.end(), less);
     }
     std::vector<uint64_t> parents;
-    index::IndexCounters counters;
     const Key* last = nullptr;
     for (const Referred& one : referred) {
         if (last && *last == one.key) continue;
         last = &one.key;
-        ASSIGN_OR_RETURN(auto at, r.parent->find_key(r.index, one.key, counters));
+        r.parent_work->key_lookups++;
+        ASSIGN_OR_RETURN(auto at, r.parent->find_key(r.index, one.key, r.parent_work->index));
         if (!at) {
             ASSIGN_OR_RETURN(std::string text,
                              key_text(*r.child, r.key->columns, *one.chunk, one.row));
@@ -305,14 +312,15 @@ template <typename Keys>
 Result<bool> visit_by_index(const TableVersion& child, const Relation& r, const Keys& keys,
                             const RowVisitor& visit) {
     const auto over = index_over(child.def(), r.child_ids);
-    if (!over) return false;
+    if (!over || !r.use_indexes) return false;
     bool understood = true;
     std::vector<RowSpan> spans;
-    index::IndexCounters counters;
     for (const auto& [key, lost] : keys) {
         auto range = range_of(child, *over, lost.values, &understood);
         if (!understood) return false;
-        if (range) RETURN_IF_ERROR(child.find_range(over->index, *range, &spans, counters));
+        if (!range) continue;
+        r.child_work->index_ranges++;
+        RETURN_IF_ERROR(child.find_range(over->index, *range, &spans, r.child_work->index));
     }
     normalise(&spans);
     for (const RowSpan& span : spans) {
@@ -337,7 +345,10 @@ Status find_referring(const TableVersion& child, const Relation& r, const Keys& 
         return at == keys.end() ? Status() : found(at->second, chunk, row);
     };
     ASSIGN_OR_RETURN(bool done, visit_by_index(child, r, keys, look));
-    return done ? Status() : for_each_row(child, look);
+    if (done) return {};
+    r.child_work->scans++;
+    r.child_work->rows_scanned += child.live_rows();
+    return for_each_row(child, look);
 }
 
 // A committed row refers to a key that the transaction took away, and the snapshot does not show
@@ -381,12 +392,21 @@ struct References::RowChange {
     }
 };
 
+std::optional<Relation> References::relation_of(const TableDef& child, const ForeignKeyDef& key) {
+    auto r = table::relation_of(*txn_.view(), child, key);
+    if (!r) return r;
+    r->use_indexes = use_indexes_;
+    r->child_work = &counters_[child.id];
+    r->parent_work = &counters_[key.table];
+    return r;
+}
+
 Status References::note_child(const Version& before, const TouchedRows& touched) {
     const VersionPtr view = txn_.view();
     const catalog::TablePtr child = view->catalog->find(touched.table);
     const TableVersionPtr now = view->find(touched.table), then = before.find(touched.table);
     for (const ForeignKeyDef& key : child->foreign_keys) {
-        auto relation = relation_of(*view, *child, key);
+        auto relation = relation_of(*child, key);
         if (!relation) continue;
         std::vector<uint64_t>& rows = referring_[{child->id, key.name}];
         for (uint64_t i = 0; i < touched.new_rows; i++) rows.push_back(touched.first_new + i);
@@ -554,7 +574,7 @@ Result<std::vector<Consequence>> References::note(const Version& before,
         for (const catalog::TablePtr& child : view->catalog->referencing(t.table)) {
             for (const ForeignKeyDef& key : child->foreign_keys) {
                 if (key.table != t.table) continue;
-                const Relation r = relation_of(*view, *child, key).value();
+                const Relation r = relation_of(*child, key).value();
                 RETURN_IF_ERROR(note_relation(r, *then, t, &out));
             }
         }
@@ -583,7 +603,7 @@ Status References::check() {
         const catalog::TablePtr child = view->catalog->find(id.first);
         const ForeignKeyDef* key = find_key(child.get(), id.second);
         if (!key || rows.empty()) continue;
-        const Relation r = relation_of(*view, *child, *key).value();
+        const Relation r = relation_of(*child, *key).value();
         KeyReader reader = r.child_reader(*child);
         std::vector<Referred> referred;
         RETURN_IF_ERROR(
@@ -597,11 +617,11 @@ Status References::check() {
         const catalog::TablePtr child = view->catalog->find(id.first);
         const ForeignKeyDef* key = find_key(child.get(), id.second);
         if (!key) continue;
-        const Relation r = relation_of(*view, *child, *key).value();
+        const Relation r = relation_of(*child, *key).value();
         // Another row may have the key now.
-        index::IndexCounters counters;
         for (auto it = keys.begin(); it != keys.end();) {
-            ASSIGN_OR_RETURN(auto at, r.parent->find_key(r.index, it->first, counters));
+            r.parent_work->key_lookups++;
+            ASSIGN_OR_RETURN(auto at, r.parent->find_key(r.index, it->first, r.parent_work->index));
             it = at ? keys.erase(it) : std::next(it);
         }
         if (keys.empty()) continue;
@@ -612,8 +632,10 @@ Status References::check() {
 }
 
 Status check_references(const Version& version, const TableDef& child, const ForeignKeyDef& key) {
-    const auto r = relation_of(version, child, key);
+    auto r = relation_of(version, child, key);
     CHECK(r.has_value());
+    ReferenceCounters counters;
+    r->parent_work = r->child_work = &counters;
     KeyReader reader = r->child_reader(child);
     std::vector<Referred> referred;
     RETURN_IF_ERROR(for_each_row(*version.find(child.id), [&](const Chunk& chunk, uint32_t row) {

@@ -44,15 +44,26 @@ struct Consequence {
     std::vector<arrow::Array> before, after;
 };
 
+// What was looked at in one table.
+struct ReferenceCounters {
+    uint64_t key_lookups = 0;   // in the index that is referred to
+    uint64_t index_ranges = 0;  // of the index of a table that refers
+    uint64_t scans = 0, rows_scanned = 0;
+    index::IndexCounters index;
+};
+
 class References {
 public:
-    explicit References(Transaction& txn) : txn_(txn) {}
+    // `use_indexes`: else rows that refer are found by reading all of them.
+    References(Transaction& txn, bool use_indexes) : txn_(txn), use_indexes_(use_indexes) {}
 
     // What was touched since the transaction's view was `before`. Errors: 23503 for RESTRICT.
     Result<std::vector<Consequence>> note(const Version& before,
                                           const std::vector<TouchedRows>& touched);
     // When nothing is left to be done. Errors: 23503; 40001; those of locks.
     Status check();
+    // By table id.
+    const std::map<uint32_t, ReferenceCounters>& counters() const { return counters_; }
 
 private:
     struct LostKey {
@@ -66,6 +77,8 @@ private:
     struct ParentRows;
     struct Loss;
 
+    std::optional<Relation> relation_of(const catalog::TableDef& child,
+                                        const catalog::ForeignKeyDef& key);
     Status note_child(const Version& before, const TouchedRows& touched);
     Status note_relation(const Relation& relation, const TableVersion& then,
                          const TouchedRows& touched, std::vector<Consequence>* out);
@@ -73,6 +86,8 @@ private:
     Status refuse_referred(const Relation& relation, const std::map<index::Key, LostKey>& keys);
 
     Transaction& txn_;
+    bool use_indexes_;
+    std::map<uint32_t, ReferenceCounters> counters_;
     std::map<Id, std::vector<uint64_t>> referring_;     // rows whose reference is new
     std::map<Id, std::map<index::Key, LostKey>> lost_;  // keys that may be referred to still
 };

@@ -202,7 +202,7 @@ TEST_CASE("what is not there yet is refused by name and place") {
              {"COMMIT PREPARED 'x'", "PREPARED", "COMMIT PREPARED"},
              {"UPDATE OR IGNORE person SET age = 1", "", "UPDATE OR"},
              {"CREATE TABLE t (a INT UNIQUE DEFERRABLE)", "a INT", "UNIQUE"},
-             {"CREATE TABLE t (a INT REFERENCES person)", "a INT", "FOREIGN KEY"},
+             {"CREATE TABLE t (a INT REFERENCES person DEFERRABLE)", "a INT", "DEFERRABLE"},
              {"CREATE UNLOGGED TABLE t (a INT)", "CREATE", "CREATE UNLOGGED TABLE"},
              {"SELECT DISTINCT id FROM person FOR UPDATE", "FOR", "FOR UPDATE"},
              {"SET TRANSACTION SNAPSHOT 'x'", "SNAPSHOT", "SNAPSHOT"},

@@ -4,8 +4,9 @@
 
 Each seed is six tables that refer to each other with random actions, and some hundred changes of
 them, single and in transactions, that succeed or are refused. Each must end with the same SQLSTATE
-in both systems, and the tables must hold the same rows all the way. What PostgreSQL makes depend on
-the order of its triggers is left out: NO ACTION and RESTRICT stand where no CASCADE comes to help.
+in both systems, and the tables must hold the same rows all the way; every other seed does without
+indexes. What PostgreSQL makes depend on the order of its triggers is left out: NO ACTION and
+RESTRICT stand where no CASCADE comes to help.
 The last line is `N passed, N failed`; without PostgreSQL nothing is compared, and it says so.
 """
 import argparse
@@ -169,6 +170,8 @@ def main():
             statements = compared(Changes(seed).statements)
             for system in systems:
                 system.open()
+            if seed % 2:
+                systems[0].run(["SET trefoil.use_indexes = off"])
             answers = list(zip(*(system.run(statements) for system in systems)))
             refused += sum(ours.sqlstate == "23503" for ours, _ in answers)
             wrong = next((i for i, pair in enumerate(answers) if differs(*pair)), None)
