@@ -52,7 +52,10 @@ std::string statement_of(const Consequence& c) {
 arrow::Batch rows_of(const Consequence& c) {
     auto schema = std::make_shared<arrow::Schema>();
     arrow::Batch batch{nullptr, c.before[0].length, {}};
+    const bool follows = !c.deleted && c.action == ReferenceAction::kCascade;
     for (const auto& [letter, columns] : {std::pair("o", &c.before), std::pair("n", &c.after)}) {
+        // No more than the statement names, so that its plan fits all rows of the same text.
+        if (columns == &c.after && !follows) continue;
         for (size_t i = 0; i < columns->size(); i++) {
             const arrow::Array& column = (*columns)[i];
             schema->fields.push_back({letter + std::to_string(i), column.type, true});
