@@ -6,6 +6,8 @@
 //     trefoil_stats      each table with what its scans and its index did since the database was
 //     opened trefoil_counters   statements by tier, plans, commits, flushes
 
+#include <array>
+
 #include "arrow/builder.h"
 #include "base/check.h"
 #include "db/database_state.h"
@@ -51,7 +53,24 @@ std::string kind_of(const catalog::IndexDef& index) {
            std::string(index.is_constraint ? "constraint" : "index");
 }
 
-TableRows indexes_rows(const table::Version& version) {
+// Indexes of the program's tables: nothing of them is stored.
+void add_custom_indexes(const Database::State& db, TableRows* rows) {
+    static constexpr std::array kKinds = {"program, ordered", "program, hash",
+                                          "program, conditions"};
+    for (const auto& [name, t] : db.custom_tables.current()->by_name) {
+        for (const access::CustomIndexDef& index : t->indexes) {
+            std::string columns;
+            for (uint32_t c : index.columns) {
+                columns += (columns.empty() ? "" : ", ") + t->schema->fields[c].name;
+            }
+            rows->push_back({name, index.name, columns, kKinds[static_cast<size_t>(index.kind)],
+                             Value(), Value(), std::string(catalog::kPublicSchema), Value(),
+                             number(0), number(0)});
+        }
+    }
+}
+
+TableRows indexes_rows(const Database::State& db, const table::Version& version) {
     TableRows rows;
     for (const auto& [id, t] : version.tables) {
         for (size_t i = 0; i < t->index_count(); i++) {
@@ -72,6 +91,7 @@ TableRows indexes_rows(const table::Version& version) {
                             number(bytes), number(t->runs(i).size())});
         }
     }
+    add_custom_indexes(db, &rows);
     return rows;
 }
 
@@ -167,7 +187,8 @@ access::VirtualTables make_system_tables(Database::State& db) {
               tables_rows);
     add_table(all, "trefoil_indexes",
               {"table_name", "name", "columns", "kind", "definition", "model", "schema"},
-              {"entries", "bytes_on_disk", "runs"}, indexes_rows);
+              {"entries", "bytes_on_disk", "runs"},
+              [&db](const table::Version& version) { return indexes_rows(db, version); });
     add_table(all, "trefoil_stats", {"table_name", "index_name"},
               {"scans", "rows_scanned", "zones_skipped", "point_lookups", "range_lookups",
                "index_scans", "searches", "model_searches", "last_mile_steps", "rows_fetched"},

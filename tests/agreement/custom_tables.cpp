@@ -199,6 +199,43 @@ TEST_CASE("I-13: joins, aggregates, windows and views over a program's table") {
     CHECK(has(run(world.session, "SHOW TABLES").rows[1], "employees"));
 }
 
+TEST_CASE("keys of different types are joined, and compared with stored rows by any type") {
+    World world;
+    world.add("employees", plain_employees());
+    run(world.session, "CREATE TABLE pay (id BIGINT, text_id TEXT, amount INT)");
+    run(world.session,
+        "INSERT INTO pay SELECT i, i::text, i * 100 FROM generate_series(1, 5) AS s(i)");
+    const std::string where = " WHERE e.department = 'Sales'";
+    const std::vector<std::string> both = {"Bob|200|", "Eve|500|"};
+    const std::string names = "SELECT e.name, p.amount FROM pay p JOIN employees e ON ";
+    CHECK(run(world.session, names + "e.id = p.id" + where).rows == both);
+    CHECK(run(world.session, names + "e.id::text = p.text_id" + where).rows == both);
+}
+
+TEST_CASE("a view of a program's table works whenever the table is there") {
+    TestDirectory directory;
+    const std::string path = directory / "db.trefoil";
+    {
+        Database db = must(Database::open(path));
+        must(db.register_table("employees", plain_employees()));
+        Session session = must(db.connect());
+        run(session,
+            "CREATE VIEW sellers AS SELECT name FROM employees WHERE department = 'Sales'");
+        CHECK(run(session, "SELECT * FROM sellers").rows.size() == 2);
+    }
+    Database db = must(Database::open(path));
+    Session session = must(db.connect());
+    CHECK(ask(session, "SELECT * FROM sellers").status.sqlstate() == "42P01");
+    CHECK(ask(session, "SELECT * FROM employees").status.sqlstate() == "42P01");
+    must(db.register_table("employees", plain_employees()));
+    CHECK(run(session, "SELECT * FROM sellers").rows.size() == 2);
+    CHECK(run(session,
+              "SELECT name, columns, kind FROM trefoil_indexes WHERE table_name = "
+              "'employees'")
+              .rows == std::vector<std::string>{"age_idx|age|program, ordered|",
+                                                "department_idx|department|program, hash|"});
+}
+
 TEST_CASE("I-50: a limit counts rows after indexes were combined") {
     World world;
     world.add("employees", plain_employees());
