@@ -114,16 +114,18 @@ private:
         for (int64_t w = 0; w < words(); w++) rows[w] &= ~refused[w];
     }
 
+    KeyValues key_values(const FilterNode& n, const arrow::Array& a) const {
+        return {n.key_kind, values(a), count_, n.key_kind == KeyKind::kBool ? position(a) : 0};
+    }
+
     void run_leaf(const FilterNode& n, uint64_t* rows) const {
         const arrow::Array& a = array(n.column);
         switch (n.kind) {
             case Kind::kRange:
-                keep_in_range(n.key_kind, values(a), n.key_kind == KeyKind::kBool ? position(a) : 0,
-                              count_, n.range, n.negated, rows);
+                keep_in_range(key_values(n, a), n.range, n.negated, rows);
                 return;
             case Kind::kKeySet:
-                keep_in_set(n.key_kind, values(a), count_, n.keys.get(), n.wide_keys.get(),
-                            n.negated, rows);
+                keep_in_set(key_values(n, a), n.keys.get(), n.wide_keys.get(), n.negated, rows);
                 return;
             case Kind::kText:
                 run_text(n, a, rows);

@@ -282,8 +282,8 @@ void keep_null(const uint8_t* bits, int64_t first, int64_t count, uint64_t* rows
     }
 }
 
-void keep_in_range(KeyKind kind, const void* values, int64_t first, int64_t count,
-                   const KeyRange& range, bool negated, uint64_t* rows) {
+void keep_in_range(const KeyValues& given, const KeyRange& range, bool negated, uint64_t* rows) {
+    const auto& [kind, values, count, first] = given;
     const auto low = static_cast<int64_t>(range.low), high = static_cast<int64_t>(range.high);
     switch (kind) {
         case KeyKind::kBool:
@@ -312,11 +312,11 @@ void keep_in_range(KeyKind kind, const void* values, int64_t first, int64_t coun
     }
 }
 
-void keep_in_set(KeyKind kind, const void* values, int64_t count, const KeySet<int64_t>* narrow,
-                 const KeySet<Int128>* wide, bool negated, uint64_t* rows) {
-    with_keys(kind, [&](auto keys) {
-        keep_each(count, rows, [&](int64_t i) {
-            const auto key = keys(values, i);
+void keep_in_set(const KeyValues& values, const KeySet<int64_t>* narrow, const KeySet<Int128>* wide,
+                 bool negated, uint64_t* rows) {
+    with_keys(values.kind, [&](auto keys) {
+        keep_each(values.count, rows, [&](int64_t i) {
+            const auto key = keys(values.at, i);
             if constexpr (sizeof key == 16) {
                 return wide->contains(key) != negated;
             } else {

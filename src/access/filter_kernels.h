@@ -20,14 +20,22 @@ namespace trefoil::access {
 void keep_valid(const uint8_t* bits, int64_t first, int64_t count, uint64_t* rows);
 void keep_null(const uint8_t* bits, int64_t first, int64_t count, uint64_t* rows);
 
-// Keeps the rows whose key is in `range` (negated: is not). `values` points to row 0; for kBool it
-// is the bitmap and `first` the position of row 0 in it, for all others `first` is 0. REQUIRES:
-// range is not empty and lies in all_keys(kind).
-void keep_in_range(KeyKind kind, const void* values, int64_t first, int64_t count,
-                   const KeyRange& range, bool negated, uint64_t* rows);
+// `count` values of which `at` points to the first; for kBool it is the bitmap, in which they begin
+// at position `first`, which is 0 for all others.
+struct KeyValues {
+    KeyKind kind;
+    const void* at;
+    int64_t count;
+    int64_t first = 0;
+};
 
-void keep_in_set(KeyKind kind, const void* values, int64_t count, const KeySet<int64_t>* narrow,
-                 const KeySet<Int128>* wide, bool negated, uint64_t* rows);
+// Keeps the rows whose key is in `range` (negated: is not). REQUIRES: range is not empty and lies
+// in all_keys(kind).
+void keep_in_range(const KeyValues& values, const KeyRange& range, bool negated, uint64_t* rows);
+
+// By the set of the kind's width: `wide` for keys of 128 bits. Not for kBool.
+void keep_in_set(const KeyValues& values, const KeySet<int64_t>* narrow, const KeySet<Int128>* wide,
+                 bool negated, uint64_t* rows);
 
 // Keeps the rows for which `left op right` holds. Not for kText and kBool.
 void keep_compared(KeyKind kind, plan::CompareOp op, const void* left, const void* right,

@@ -35,6 +35,7 @@ public:
     // The next batch, never empty of rows; nullopt at the end. 57014 if cancelled.
     virtual Result<std::optional<arrow::Batch>> next() = 0;
     // Before the first next(), of a leaf that takes_probe().
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): who takes it, keeps it.
     virtual void set_probe(std::shared_ptr<RowProbe>) {}
 };
 
