@@ -3,8 +3,8 @@
 
     tools/bench.py BUILD [NAME ...]      NAME selects by a part of the program's name
 
-The last, duckdb_compare.py, needs the Python with duckdb that tools/setup.sh --bench sets up. What
-they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written by
+The last, duckdb_compare.py and index_compare.py, need the Python with duckdb that tools/setup.sh
+--bench sets up. What they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written by
 people from such a run, with machine and date.
 """
 import os
@@ -41,8 +41,9 @@ def main(build, names):
     programs = sorted(p for p in (build / "bench").glob("bench_*") if os.access(p, os.X_OK))
     programs.sort(key=lambda p: p.name == "bench_compare")  # the long one last
     commands = {p.name: [p] for p in programs}
-    commands["duckdb_compare"] = [TOOLS_PYTHON, ROOT / "bench/compare/duckdb_compare.py",
-                                  "--library", build / "lib/libtrefoil.so"]
+    for name in ("duckdb_compare", "index_compare"):
+        commands[name] = [TOOLS_PYTHON, ROOT / f"bench/compare/{name}.py",
+                          "--library", build / "lib/libtrefoil.so"]
     if names:
         commands = {key: command for key, command in commands.items()
                     if any(name in key for name in names)}

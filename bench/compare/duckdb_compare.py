@@ -104,6 +104,14 @@ class DuckDB:
         self.session.close()
 
 
+def shown(seconds):
+    """Ten characters wide."""
+    for unit, size in (("s ", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            break
+    return f"{seconds / size:7.1f} {unit}"
+
+
 class Report:
     def __init__(self, runs):
         self.runs, self.lines = runs, []
@@ -125,8 +133,8 @@ class Report:
 
     def add(self, name, rival, ours, theirs, n):
         if not self.lines:
-            print(f"{'':34} {'rival':24} {'Trefoil':>11} {'rival':>11} {'ratio':>8}")
-        print(f"{name:34} {rival:24} {ours * 1e3:8.1f} ms {theirs * 1e3:8.1f} ms"
+            print(f"{'':34} {'rival':24} {'Trefoil':>10} {'rival':>10} {'ratio':>8}")
+        print(f"{name:34} {rival:24} {shown(ours)} {shown(theirs)}"
               f" {theirs / ours:7.2f}x{'  we lose' if theirs < ours else ''}", flush=True)
         self.lines.append({"name": name, "rival_name": rival, "trefoil_ms": round(ours * 1e3, 3),
                            "rival_ms": round(theirs * 1e3, 3), "ratio": round(theirs / ours, 3),

@@ -4,12 +4,14 @@
 //! A `ScalarValue` of a type that the form does not know cannot be written; the caller then lets
 //! the expression that holds it cross as opaque, or, in statistics, leaves the bound out.
 
+use std::fmt::Display;
+
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 
 use crate::bytes::{Reader, Writer};
 use crate::error::{BridgeError, Res};
-use crate::types::{format_of, type_of_format};
+use crate::types::{format_of, sql_name, type_of_format};
 
 /// Writes `value`; false, with nothing written, if its type has no byte form.
 pub fn write_value(out: &mut Writer, value: &ScalarValue) -> bool {
@@ -111,19 +113,29 @@ fn read_list(input: &mut Reader, is_null: bool) -> Res<ScalarValue> {
     )))
 }
 
+/// `value` as a smaller integer. Errors: 22003.
+fn narrow<T: Display + Copy, N: TryFrom<T>>(value: T, data_type: &DataType) -> Res<N> {
+    N::try_from(value).map_err(|_| {
+        let name = sql_name(data_type);
+        BridgeError::new(
+            "22003",
+            format!("value \"{value}\" is out of range for type {name}"),
+        )
+    })
+}
+
 fn read_body(input: &mut Reader, data_type: &DataType) -> Res<ScalarValue> {
     use ScalarValue as S;
-    let out_of_range = || BridgeError::new("22003", "value is out of range for its type");
     let int = |input: &mut Reader| -> Res<i64> { Ok(input.u64()? as i64) };
     Ok(match data_type {
         DataType::Boolean => S::Boolean(Some(input.u8()? != 0)),
-        DataType::Int8 => S::Int8(Some(int(input)?.try_into().map_err(|_| out_of_range())?)),
-        DataType::Int16 => S::Int16(Some(int(input)?.try_into().map_err(|_| out_of_range())?)),
-        DataType::Int32 => S::Int32(Some(int(input)?.try_into().map_err(|_| out_of_range())?)),
+        DataType::Int8 => S::Int8(Some(narrow(int(input)?, data_type)?)),
+        DataType::Int16 => S::Int16(Some(narrow(int(input)?, data_type)?)),
+        DataType::Int32 => S::Int32(Some(narrow(int(input)?, data_type)?)),
         DataType::Int64 => S::Int64(Some(int(input)?)),
-        DataType::UInt8 => S::UInt8(Some(input.u64()?.try_into().map_err(|_| out_of_range())?)),
-        DataType::UInt16 => S::UInt16(Some(input.u64()?.try_into().map_err(|_| out_of_range())?)),
-        DataType::UInt32 => S::UInt32(Some(input.u64()?.try_into().map_err(|_| out_of_range())?)),
+        DataType::UInt8 => S::UInt8(Some(narrow(input.u64()?, data_type)?)),
+        DataType::UInt16 => S::UInt16(Some(narrow(input.u64()?, data_type)?)),
+        DataType::UInt32 => S::UInt32(Some(narrow(input.u64()?, data_type)?)),
         DataType::UInt64 => S::UInt64(Some(input.u64()?)),
         DataType::Float32 => S::Float32(Some(input.f64()? as f32)),
         DataType::Float64 => S::Float64(Some(input.f64()?)),
@@ -139,7 +151,7 @@ fn read_body(input: &mut Reader, data_type: &DataType) -> Res<ScalarValue> {
         DataType::LargeBinary => S::LargeBinary(Some(input.bytes()?.to_vec())),
         DataType::BinaryView => S::BinaryView(Some(input.bytes()?.to_vec())),
         DataType::FixedSizeBinary(n) => S::FixedSizeBinary(*n, Some(input.bytes()?.to_vec())),
-        DataType::Date32 => S::Date32(Some(int(input)?.try_into().map_err(|_| out_of_range())?)),
+        DataType::Date32 => S::Date32(Some(narrow(int(input)?, data_type)?)),
         DataType::Date64 => S::Date64(Some(int(input)?)),
         DataType::Time32(TimeUnit::Second) => S::Time32Second(Some(int(input)? as i32)),
         DataType::Time32(_) => S::Time32Millisecond(Some(int(input)? as i32)),
