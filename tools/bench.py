@@ -4,8 +4,8 @@
     tools/bench.py BUILD [NAME ...]      NAME selects by a part of the program's name
 
 The last, duckdb_compare.py and index_compare.py, need the Python with duckdb that tools/setup.sh
---bench sets up. What they print is also kept in BUILD/bench-results, one file a program. bench/RESULTS.md is written by
-people from such a run, with machine and date.
+--bench sets up. What they print is also kept in BUILD/bench-results, one file a program.
+bench/RESULTS.md is written by people from such a run, with machine and date.
 """
 import os
 import pathlib

@@ -94,7 +94,7 @@ class PostgreSQL:
         return self.timed([sql])[1][0]
 
     def timed(self, statements):
-        """(seconds a statement, [(rows, first field)]): all in one session, the first time alone."""
+        """([seconds], [(rows, first field)]), for each statement; all in one session."""
         text = "\\timing on\n" + "".join(f"{sql}{'' if sql[0] == chr(92) else ';'}\n"
                                          for sql in statements)
         output = self.server.psql(text)
@@ -147,8 +147,9 @@ class Bench:
     def load(self):
         rows, file = self.args.rows, self.folder / "t.csv"
         duckdb.sql("SELECT setseed(0.5)")
-        duckdb.sql(f"COPY (SELECT i AS id, hash(i) % {rows // 10} AS a, hash(i * 3 + 1) % 1000 AS b, "
-                   f"hash(i * 5 + 2) % {rows} AS c, hash(i * 7 + 3) % 1000 AS d, i * 11 % 1000 AS v, "
+        duckdb.sql(f"COPY (SELECT i AS id, hash(i) % {rows // 10} AS a, "
+                   f"hash(i * 3 + 1) % 1000 AS b, hash(i * 5 + 2) % {rows} AS c, "
+                   f"hash(i * 7 + 3) % 1000 AS d, i * 11 % 1000 AS v, "
                    f"'some text ' || (hash(i * 9) % 1000000) AS s FROM range({rows}) t(i)) "
                    f"TO '{file}' (HEADER false)")
         file.chmod(0o644)
@@ -217,8 +218,9 @@ class Bench:
         self.ask("IN of 1000", 5, lambda: "SELECT v FROM t WHERE a IN (" + ", ".join(
             str(pick(rows // 10)) for _ in range(1000)) + ")")
         self.ask("covering: count(*) of 1 %", 2, lambda: ranged(1).replace("sum(v)", "count(*)"))
+        order = self.random.choice
         self.ask("ORDER BY c LIMIT 10", 10,
-                 lambda: f"SELECT c, s FROM t ORDER BY c{self.random.choice(['', ' DESC'])} LIMIT 10")
+                 lambda: f"SELECT c, s FROM t ORDER BY c{order(['', ' DESC'])} LIMIT 10")
 
     def insert(self):
         """100,000 rows in one statement, into tables with as many rows and so many indexes."""
@@ -233,7 +235,8 @@ class Bench:
                 side.run(f"INSERT INTO target SELECT * FROM t WHERE id < {count}")
                 for column in INDEXES[:number]:
                     side.run(f"CREATE INDEX target_{column} ON target ({column})")
-                sql = f"INSERT INTO target SELECT * FROM t WHERE id BETWEEN {count} AND {2 * count - 1}"
+                sql = ("INSERT INTO target SELECT * FROM t "
+                       f"WHERE id BETWEEN {count} AND {2 * count - 1}")
                 times[side_name] = timed(side.run, sql)[0]
                 side.run("DROP TABLE target")
             for rival in list(times)[1:]:
