@@ -146,7 +146,6 @@ class Bench:
 
     def load(self):
         rows, file = self.args.rows, self.folder / "t.csv"
-        duckdb.sql("SELECT setseed(0.5)")
         duckdb.sql(f"COPY (SELECT i AS id, hash(i) % {rows // 10} AS a, "
                    f"hash(i * 3 + 1) % 1000 AS b, hash(i * 5 + 2) % {rows} AS c, "
                    f"hash(i * 7 + 3) % 1000 AS d, i * 11 % 1000 AS v, "

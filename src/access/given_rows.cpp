@@ -123,7 +123,8 @@ void GivenRows::set(std::string name, arrow::SchemaPtr schema, std::vector<arrow
     Open open = [schema, held]() -> Result<std::unique_ptr<BatchStream>> {
         return std::unique_ptr<BatchStream>(new ListStream(schema, held));
     };
-    auto source = std::make_shared<GivenSource>(printable(name), std::move(schema), std::move(open));
+    auto source =
+        std::make_shared<GivenSource>(printable(name), std::move(schema), std::move(open));
     given_[std::move(name)] = std::move(source);
 }
 
