@@ -179,6 +179,18 @@ pub struct TfCatalog {
     pub view: Option<
         unsafe extern "C" fn(*mut c_void, TfText, *const TfSink, *mut u8, *mut TfError) -> c_int,
     >,
+    pub sequence: Option<
+        unsafe extern "C" fn(
+            *mut c_void,
+            u8,
+            TfText,
+            i64,
+            u8,
+            *mut i64,
+            usize,
+            *mut TfError,
+        ) -> c_int,
+    >,
 }
 
 #[repr(C)]

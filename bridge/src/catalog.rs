@@ -18,6 +18,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use crate::abi::*;
 use crate::bytes::Reader;
 use crate::error::{BridgeError, Res, take};
+use crate::generated::Generated;
 use crate::probe::Probe;
 
 /// How long a released cursor waits for aborted tasks. They end within milliseconds; the bound only
@@ -50,6 +51,7 @@ impl Run {
                 find: None,
                 table_names: None,
                 view: None,
+                sequence: None,
             }
         } else {
             unsafe { *catalog }
@@ -132,6 +134,36 @@ impl Run {
             query: r.str()?.to_string(),
             columns: r.list(|r| Ok(r.str()?.to_string()))?,
         }))
+    }
+
+    /// Answers `out.len()` calls of a function of sequences, see tf_catalog.
+    pub fn call_sequence(
+        self: &Arc<Self>,
+        function: u8,
+        name: &str,
+        value: i64,
+        is_called: bool,
+        out: &mut [i64],
+    ) -> Res<()> {
+        let Some(sequence) = self.catalog.sequence else {
+            return Err(BridgeError::unsupported("sequences in this place"));
+        };
+        let _guard = self.enter()?;
+        let name = TfText::borrow(name.as_bytes());
+        let context = self.catalog.context;
+        let (numbers, count) = (out.as_mut_ptr(), out.len());
+        call(|e| unsafe {
+            sequence(
+                context,
+                function,
+                name,
+                value,
+                is_called as u8,
+                numbers,
+                count,
+                e,
+            )
+        })
     }
 
     pub fn table_names(self: &Arc<Self>) -> Res<Vec<String>> {
@@ -237,6 +269,32 @@ impl CppTable {
     }
 
     pub fn column_default(&self, column: u32) -> Res<Option<String>> {
+        Ok(self.default_and_kind(column)?.map(|(text, _)| text))
+    }
+
+    /// How the values of a column come about.
+    pub fn generated(&self, column: u32) -> Res<Generated> {
+        Ok(match self.default_and_kind(column)? {
+            Some((_, 2)) => Generated::Always,
+            Some((_, 3)) => Generated::ByDefault,
+            Some((_, 4)) => Generated::Stored,
+            _ => Generated::No,
+        })
+    }
+
+    /// The expressions of the stored columns, by position.
+    pub fn stored_columns(&self) -> Res<Vec<(usize, String)>> {
+        let mut stored = Vec::new();
+        for i in 0..self.schema.fields().len() {
+            if let Some((text, 4)) = self.default_and_kind(i as u32)? {
+                stored.push((i, text));
+            }
+        }
+        Ok(stored)
+    }
+
+    /// See tf_table.
+    fn default_and_kind(&self, column: u32) -> Res<Option<(String, u8)>> {
         let ask = required(self.raw.column_default)?;
         let mut has = 0u8;
         let context = self.raw.context;
@@ -244,7 +302,7 @@ impl CppTable {
         if has == 0 {
             return Ok(None);
         }
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), has)))
     }
 
     /// The CHECK constraints: names and conditions.

@@ -17,6 +17,8 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::catalog::CppTable;
 use crate::constraints::violated;
+use crate::convert::assignment;
+use crate::dml::parse_expression;
 use crate::error::{BridgeError, Res};
 use crate::merge;
 use crate::names;
@@ -86,6 +88,9 @@ impl Ready {
         target: &str,
         context: &PlannerContext,
     ) -> Res<Ready> {
+        if self.shape.columns > 0 {
+            self.plan = self.with_stored_columns(planner, table, target)?;
+        }
         let schema = self.plan.schema().clone();
         let mut exprs: Vec<Expr> = (0..self.shape.written())
             .map(|i| Expr::Column(Column::from(schema.qualified_field(i))))
@@ -125,6 +130,49 @@ impl Ready {
                 .build()?;
         }
         Ok(self)
+    }
+}
+
+impl Ready {
+    /// The same rows with what the table's stored columns hold, computed from the others.
+    fn with_stored_columns(
+        &self,
+        planner: &Planner,
+        table: &CppTable,
+        target: &str,
+    ) -> Res<LogicalPlan> {
+        let stored = table.stored_columns()?;
+        if stored.is_empty() {
+            return Ok(self.plan.clone());
+        }
+        let schema = self.plan.schema().clone();
+        let visible = of_table(&schema, target)?;
+        let all = |schema: &DFSchemaRef, width: usize| -> Vec<Expr> {
+            let columns = (0..width).map(|i| Column::from(schema.qualified_field(i)));
+            columns.map(Expr::Column).collect()
+        };
+        let width = schema.fields().len();
+        let mut exprs = all(&schema, width);
+        let action = self.shape.action.then(|| exprs[0].clone());
+        for (column, sql) in &stored {
+            let sql = parse_expression(sql)?;
+            let value = planner
+                .sql()
+                .sql_to_expr(sql, &visible, &mut PlannerContext::new())?;
+            exprs.push(unless_deleted(value, action.clone()).alias(format!("stored {column}")));
+        }
+        let plan = LogicalPlanBuilder::from(self.plan.clone());
+        let plan = planner.analysed(plan.project(exprs)?.build()?)?;
+        let schema = plan.schema().clone();
+        let mut exprs = all(&schema, width);
+        for (i, (column, _)) in stored.iter().enumerate() {
+            let field = table.schema.field(*column);
+            let value = Expr::Column(Column::from(schema.qualified_field(width + i)));
+            let value = assignment(value, &schema, field.data_type(), field.name())?;
+            exprs[self.shape.written() - self.shape.columns + column] =
+                value.alias_qualified(Some(TableReference::bare(target)), field.name());
+        }
+        Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
     }
 }
 

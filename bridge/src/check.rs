@@ -19,6 +19,7 @@ use crate::dialect;
 use crate::error::{BridgeError, Res};
 use crate::error_text::invalid_input;
 use crate::names;
+use crate::sequence_functions::strip_regclass;
 use crate::text::Text;
 
 type Flow = ControlFlow<Box<BridgeError>>;
@@ -223,6 +224,9 @@ impl VisitorMut for Checker<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
         end_distinct_from(expr);
+        if let Expr::Function(function) = expr {
+            strip_regclass(function);
+        }
         if let Err(error) = dialect::rewrite(expr) {
             let position = self.text.offset(expr.span().start);
             return ControlFlow::Break(match error.position {

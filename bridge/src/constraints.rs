@@ -7,11 +7,12 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
 use datafusion::sql::planner::PlannerContext;
 
 use crate::catalog::Run;
 use crate::change::refuse_aggregates;
+use crate::convert::can_assign;
 use crate::ddl::CreateTable;
 use crate::dml::parse_expression;
 use crate::error::{BridgeError, Res};
@@ -44,7 +45,8 @@ pub fn violated(
 /// Refuses CHECK constraints that are no conditions over the table's own columns, and finds out
 /// which columns each of them uses. Errors: 42804, 42703, 42803, 0A000.
 pub fn validate(state: &Arc<SessionState>, table: &mut CreateTable) -> Res<()> {
-    if table.constraints.checks.is_empty() {
+    let any_stored = table.columns.iter().any(|c| c.stored.is_some());
+    if table.constraints.checks.is_empty() && !any_stored {
         return Ok(());
     }
     let run = unsafe { Run::new(std::ptr::null(), std::ptr::null()) }?;
@@ -57,18 +59,100 @@ pub fn validate(state: &Arc<SessionState>, table: &mut CreateTable) -> Res<()> {
     let schema = DFSchema::new_with_metadata(fields.collect(), Default::default())?;
     for check in &mut table.constraints.checks {
         let at = check.position;
-        check.columns = validate_one(state, &planner, &schema, &check.condition)
+        check.columns = validate_one(&planner, &schema, &check.condition)
             .map_err(|e| if e.position.is_none() { e.at(at) } else { e })?;
+    }
+    let stored: Vec<String> = table
+        .columns
+        .iter()
+        .filter(|c| c.stored.is_some())
+        .map(|c| c.name.text.clone())
+        .collect();
+    for column in &mut table.columns {
+        let (at, to) = (column.name.position as usize, column.data_type.clone());
+        let name = column.name.text.clone();
+        if let Some(expression) = &mut column.stored {
+            let text = expression.expression.to_string();
+            expression.columns = validate_stored(&planner, &schema, &text, &name, &to, &stored)
+                .map_err(|e| if e.position.is_none() { e.at(at) } else { e })?;
+        }
     }
     Ok(())
 }
 
-fn validate_one(
-    state: &SessionState,
+/// Refuses an expression that a stored column cannot have; the columns that it uses.
+fn validate_stored(
     planner: &Planner,
     schema: &DFSchema,
-    condition: &str,
+    text: &str,
+    column: &str,
+    to: &DataType,
+    stored: &[String],
 ) -> Res<Vec<String>> {
+    let expr =
+        planner
+            .sql()
+            .sql_to_expr(parse_expression(text)?, schema, &mut PlannerContext::new())?;
+    refuse_aggregates(&expr, "column generation expressions")?;
+    let has = |wanted: fn(&Expr) -> bool| expr.exists(|e| Ok(wanted(e)));
+    if has(is_subquery)? {
+        let what = "cannot use subquery in column generation expression";
+        return Err(BridgeError::new("0A000", what));
+    }
+    if has(|e| matches!(e, Expr::Placeholder(_)))? {
+        let what = "a column generation expression has no parameters";
+        return Err(BridgeError::new("42P02", what));
+    }
+    if has(|e| {
+        matches!(e, Expr::ScalarFunction(f)
+            if f.func.signature().volatility != Volatility::Immutable)
+    })? {
+        let what = "generation expression is not immutable";
+        return Err(BridgeError::new("42P17", what));
+    }
+    let columns = columns_of(&expr);
+    if let Some(other) = columns.iter().find(|c| stored.contains(c)) {
+        let what =
+            format!("cannot use generated column \"{other}\" in column generation expression");
+        return Err(BridgeError::new("42P17", what)
+            .detail("A generated column cannot reference another generated column."));
+    }
+    let plan = LogicalPlanBuilder::from(no_rows(schema)).project([expr])?;
+    let plan = planner.analysed(plan.build()?)?;
+    let from = plan.schema().field(0).data_type();
+    if !can_assign(from, to) {
+        let what = format!(
+            "column \"{column}\" is of type {} but expression is of type {}",
+            sql_name(to).to_lowercase(),
+            sql_name(from).to_lowercase()
+        );
+        return Err(BridgeError::new("42804", what));
+    }
+    Ok(columns)
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)
+    )
+}
+
+fn columns_of(expr: &Expr) -> Vec<String> {
+    let mut columns: Vec<String> = expr.column_refs().iter().map(|c| c.name.clone()).collect();
+    columns.sort();
+    columns.dedup();
+    columns
+}
+
+fn no_rows(schema: &DFSchema) -> LogicalPlan {
+    LogicalPlan::EmptyRelation(EmptyRelation {
+        produce_one_row: false,
+        schema: Arc::new(schema.clone()),
+    })
+}
+
+fn validate_one(planner: &Planner, schema: &DFSchema, condition: &str) -> Res<Vec<String>> {
     let sql = parse_expression(condition)?;
     let expr = planner
         .sql()
@@ -76,12 +160,7 @@ fn validate_one(
         .map_err(Box::<BridgeError>::from)?;
     refuse_aggregates(&expr, "check constraints")?;
     let odd = |wanted: fn(&Expr) -> bool| expr.exists(|e| Ok(wanted(e)));
-    if odd(|e| {
-        matches!(
-            e,
-            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)
-        )
-    })? {
+    if odd(is_subquery)? {
         return Err(BridgeError::new(
             "0A000",
             "cannot use subquery in check constraint",
@@ -93,17 +172,9 @@ fn validate_one(
             "a check constraint has no parameters",
         ));
     }
-    let mut columns: Vec<String> = expr.column_refs().iter().map(|c| c.name.clone()).collect();
-    columns.sort();
-    columns.dedup();
-    let rows = LogicalPlan::EmptyRelation(EmptyRelation {
-        produce_one_row: false,
-        schema: Arc::new(schema.clone()),
-    });
-    let plan = LogicalPlanBuilder::from(rows).project([expr])?.build()?;
-    let plan = state
-        .analyzer()
-        .execute_and_check(plan, state.config_options(), |_, _| {})?;
+    let columns = columns_of(&expr);
+    let plan = LogicalPlanBuilder::from(no_rows(schema)).project([expr])?;
+    let plan = planner.analysed(plan.build()?)?;
     let kind = plan.schema().field(0).data_type().clone();
     if kind != DataType::Boolean && !kind.is_null() {
         return Err(BridgeError::new(

@@ -6,15 +6,17 @@ use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuil
 use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, ColumnDef,
     ColumnOption, CommentObject, CreateTable as CreateTableAst, CreateTableOptions,
-    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, Ident, ObjectType, Query,
-    RenameTableNameKind, SchemaName, Spanned, Statement as Ast,
+    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, GeneratedExpressionMode,
+    Ident, ObjectType, Query, RenameTableNameKind, SchemaName, Spanned, Statement as Ast,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::check;
 use crate::error::{BridgeError, Res};
+use crate::generated::{Generated, Identity, Stored, check_column, how, serial_type};
 use crate::parse::{Kind, Name, Reader};
+use crate::sequence::SequenceOption;
 use crate::table_constraint::{
     self, Check, Constraints, ForeignKey, Key, refuse_primary_key_options, refuse_unique_options,
 };
@@ -29,6 +31,8 @@ pub struct Column {
     pub default: Option<Expr>,
     /// The default may differ from row to row.
     pub default_volatile: bool,
+    pub identity: Option<Identity>,
+    pub stored: Option<Stored>,
 }
 
 #[derive(Debug)]
@@ -84,6 +88,21 @@ pub enum Action {
     RenameConstraint {
         name: Name,
         to: Name,
+    },
+    AddIdentity {
+        name: Name,
+        identity: Identity,
+    },
+    SetIdentity {
+        name: Name,
+        how: Option<Generated>,
+        options: Vec<SequenceOption>,
+    },
+    /// DROP IDENTITY or DROP EXPRESSION.
+    DropGenerated {
+        name: Name,
+        expression: bool,
+        if_exists: bool,
     },
 }
 
@@ -231,6 +250,8 @@ fn typed_column(r: &Reader, name: &Ident, data_type: &SqlType) -> Res<Column> {
         not_null: false,
         default: None,
         default_volatile: false,
+        identity: None,
+        stored: None,
     })
 }
 
@@ -241,7 +262,15 @@ fn read_column(
     constraints: &mut Constraints,
 ) -> Res<Column> {
     let position = r.text.offset(ast.name.span.start);
-    let mut column = typed_column(r, &ast.name, &ast.data_type)?;
+    let serial = serial_type(&ast.data_type);
+    let mut column = typed_column(r, &ast.name, serial.as_ref().unwrap_or(&ast.data_type))?;
+    if serial.is_some() {
+        column.not_null = true;
+        column.identity = Some(Identity {
+            how: Generated::No,
+            options: Vec::new(),
+        });
+    }
     let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
     for option in ast.options {
         let given = option.name.as_ref().map(|n| r.ident(n));
@@ -276,13 +305,50 @@ fn read_column(
                 let check = table_constraint::check(r, ast, table, given, position)?;
                 constraints.checks.push(check);
             }
+            ColumnOption::Generated {
+                generation_expr: Some(mut expression),
+                generation_expr_mode: Some(GeneratedExpressionMode::Stored),
+                ..
+            } => {
+                check::expression(r.text, &mut expression)?;
+                column.stored = Some(Stored {
+                    expression,
+                    columns: Vec::new(),
+                });
+            }
+            ColumnOption::Generated {
+                generation_expr: None,
+                generated_as,
+                ..
+            } => {
+                if column.identity.is_some() {
+                    let what = format!(
+                        "multiple identity specifications for column \"{}\" of table \"{table}\"",
+                        column.name.text
+                    );
+                    return Err(BridgeError::new("42601", what).at(position));
+                }
+                column.not_null = true;
+                column.identity = Some(Identity {
+                    how: how(generated_as),
+                    options: r.identities.borrow_mut().pop_front().unwrap_or_default(),
+                });
+            }
             ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
-                return refuse("GENERATED");
+                return refuse("GENERATED in this form");
             }
             ColumnOption::Collation(_) => return refuse("COLLATE"),
             other => return refuse(&format!("{other}")),
         }
     }
+    check_column(
+        &column.name,
+        table,
+        column.default.is_some(),
+        column.identity.as_ref(),
+        column.stored.is_some(),
+        column.data_type.is_signed_integer(),
+    )?;
     Ok(column)
 }
 
@@ -477,11 +543,13 @@ fn column_action(r: &Reader, column: &Ident, op: AlterColumnOperation) -> Res<Ac
                 using,
             }
         }
-        AlterColumnOperation::AddGenerated { .. } => {
-            return Err(
-                BridgeError::unsupported("ALTER COLUMN ADD GENERATED").at(name.position as usize)
-            );
-        }
+        AlterColumnOperation::AddGenerated { generated_as, .. } => Action::AddIdentity {
+            name,
+            identity: Identity {
+                how: generated_as.map_or(Generated::ByDefault, how),
+                options: r.identities.borrow_mut().pop_front().unwrap_or_default(),
+            },
+        },
     })
 }
 
@@ -503,6 +571,7 @@ pub fn drop(r: &Reader, ast: Ast, at: Option<usize>) -> Res<Drop> {
         ObjectType::Table => RelationKind::Table,
         ObjectType::View => RelationKind::View,
         ObjectType::Schema => RelationKind::Schema,
+        ObjectType::Sequence => RelationKind::Sequence,
         other => return Err(BridgeError::unsupported(format!("DROP {other}")).at(at)),
     };
     if purge || temporary || table.is_some() {

@@ -22,7 +22,8 @@ use datafusion::sql::sqlparser::ast::{
 use crate::bytes::Writer;
 use crate::catalog::CppTable;
 use crate::dml::{is_default, parse_expression};
-use crate::filters::encode_constant;
+use crate::filters::{OPAQUE, encode_constant};
+use crate::sequence_functions;
 use crate::text::ident_text;
 
 const INSERT: u8 = 0;
@@ -50,7 +51,7 @@ pub fn insert(table: &CppTable, alias: &str, listed: &[usize], ast: &Insert) -> 
     let SetExpr::Values(values) = query.body.as_ref() else {
         return None;
     };
-    if !table.checks().ok()?.is_empty() {
+    if !table.checks().ok()?.is_empty() || !table.stored_columns().ok()?.is_empty() {
         return None;
     }
     let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
@@ -83,7 +84,8 @@ pub fn update(table: &CppTable, alias: &str, ast: &Update) -> Option<Vec<u8>> {
         schema: &table.schema,
         alias,
     };
-    if ast.from.is_some() || !table.checks().ok()?.is_empty() {
+    let computed = !table.checks().ok()?.is_empty() || !table.stored_columns().ok()?.is_empty();
+    if ast.from.is_some() || computed {
         return None;
     }
     let sets = ast.assignments.iter().map(|a| names.set(a));
@@ -122,9 +124,20 @@ fn write_cell(w: &mut Writer, cell: &Cell) {
 
 fn default_cell(table: &CppTable, column: usize) -> Option<Cell> {
     match table.column_default(column as u32).ok()? {
-        Some(sql) => cell(&parse_expression(&sql).ok()?),
+        Some(sql) => {
+            let default = parse_expression(&sql).ok()?;
+            cell(&default).or_else(|| next_number(&default))
+        }
         None => encode_constant(&Expr::Literal(ScalarValue::Null, None)),
     }
+}
+
+/// The next number of a sequence, as an opaque expression that is the sequence's name.
+fn next_number(expr: &SqlExpr) -> Option<Cell> {
+    let mut w = Writer::default();
+    w.u8(OPAQUE);
+    w.str(&sequence_functions::next_of(expr)?);
+    Some(w.out)
 }
 
 /// A constant or a parameter.

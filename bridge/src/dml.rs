@@ -32,6 +32,7 @@ use crate::dependent;
 use crate::direct;
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
+use crate::generated::{self, Generated, Overriding, is_overridden, refuse_value};
 use crate::parse::{Name, bare_name};
 use crate::parse_change::is_change;
 use crate::plan::Plan;
@@ -58,6 +59,7 @@ impl Dml<'_> {
         let table = self.planner.table(&name.text)?;
         let alias = insert_alias(name, ast);
         let listed = self.listed_columns(&table, name, &ast.columns)?;
+        let overriding = generated::overriding(self.text, name.position);
         let (source, given) = match &ast.source {
             Some(query) => self.insert_source(&table, name, context, query, &listed, ast)?,
             None => (LogicalPlanBuilder::empty(true).build()?, 0),
@@ -66,7 +68,10 @@ impl Dml<'_> {
         let schema = source.schema().clone();
         let mut exprs = Vec::new();
         for (i, field) in table.schema.fields().iter().enumerate() {
-            let place = listed[..given].iter().position(|c| *c == i);
+            let mut place = listed[..given].iter().position(|c| *c == i);
+            if is_overridden(&table, i, overriding)? {
+                place = None;
+            }
             let value = match place {
                 Some(place) => {
                     let column = Expr::Column(Column::from(schema.qualified_field(place)));
@@ -83,7 +88,10 @@ impl Dml<'_> {
                 ..Default::default()
             },
             hidden: 0,
-            direct: direct::insert(&table, &alias, &listed, ast),
+            direct: match overriding {
+                Overriding::User => None,
+                _ => direct::insert(&table, &alias, &listed, ast),
+            },
         };
         ready.finish(self.planner, &table, &ast.returning, &alias, context)
     }
@@ -193,8 +201,9 @@ impl Dml<'_> {
         ast: &Insert,
     ) -> Res<(LogicalPlan, usize)> {
         let mut query = query.clone();
+        let overriding = generated::overriding(self.text, name.position);
         if let SetExpr::Values(values) = query.body.as_mut() {
-            self.fill_defaults(table, values, listed)?;
+            self.fill_defaults(table, values, listed, overriding)?;
         }
         let types = parameter_types(table, given(&query, listed));
         let context = context.clone().with_prepare_param_data_types(types);
@@ -202,8 +211,12 @@ impl Dml<'_> {
             let position = self.text.find_name("values", false);
             position.or_else(|| self.text.find_name("select", false))
         });
+        let is_values = matches!(*query.body, SetExpr::Values(_));
         let plan = self.query(Box::new(query), &context)?;
         let given = plan.schema().fields().len();
+        for column in listed.iter().take(given).filter(|_| !is_values) {
+            refuse_value(table, *column, overriding, false)?;
+        }
         if given > listed.len() {
             return Err(BridgeError::new(
                 "42601",
@@ -234,6 +247,7 @@ impl Dml<'_> {
         table: &CppTable,
         values: &mut ast::Values,
         listed: &[usize],
+        overriding: Overriding,
     ) -> Res<()> {
         let width = values.rows.first().map_or(0, |row| row.content.len());
         for row in &mut values.rows {
@@ -247,6 +261,8 @@ impl Dml<'_> {
             for (value, column) in row.content.iter_mut().zip(listed) {
                 if is_default(value) {
                     *value = self.default_syntax(table, *column)?;
+                } else {
+                    refuse_value(table, *column, overriding, false)?;
                 }
                 // One row may say 0.5 and another 1e300: both are doubles here.
                 if table.schema.field(*column).data_type().is_floating() && is_number(value) {
@@ -259,7 +275,8 @@ impl Dml<'_> {
     }
 
     fn default_syntax(&self, table: &CppTable, column: usize) -> Res<SqlExpr> {
-        match table.column_default(column as u32)? {
+        let stored = table.generated(column as u32)? == Generated::Stored;
+        match table.column_default(column as u32)?.filter(|_| !stored) {
             Some(sql) => parse_expression(&sql),
             None => Ok(SqlExpr::Value(Value::Null.into())),
         }
@@ -267,7 +284,9 @@ impl Dml<'_> {
 
     pub fn default_value(&self, table: &CppTable, column: usize) -> Res<Expr> {
         let field = table.schema.field(column);
-        let Some(sql) = table.column_default(column as u32)? else {
+        // What is stored is computed when the other columns are known.
+        let stored = table.generated(column as u32)? == Generated::Stored;
+        let Some(sql) = table.column_default(column as u32)?.filter(|_| !stored) else {
             let null = ScalarValue::try_new_null(field.data_type())?;
             return Ok(Expr::Literal(null, None));
         };
@@ -330,6 +349,7 @@ impl Dml<'_> {
             values[index] = Some(if is_default(&value) {
                 self.default_syntax(table, index)?
             } else {
+                refuse_value(table, index, Overriding::Nothing, true)?;
                 value
             });
         }

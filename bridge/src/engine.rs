@@ -15,6 +15,7 @@ use datafusion::execution::memory_pool::{
     MemoryLimit, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::registry::FunctionRegistry;
 use tokio::runtime::Runtime;
 
 use crate::error::{BridgeError, Res, from_io};
@@ -23,6 +24,7 @@ use crate::options::Options as OurOptions;
 use crate::planner::{CATALOG, SCHEMA};
 use crate::pool::{Limit, SharedPool};
 use crate::rules;
+use crate::sequence_functions;
 
 /// Plans are trees that are walked recursively, and the workers run them.
 const STACK_BYTES: usize = 8 << 20;
@@ -163,5 +165,10 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .expr_planners()
         .get_or_insert_default()
         .insert(0, Arc::new(rules::Comparisons));
-    builder.build()
+    let mut state = builder.build();
+    for function in sequence_functions::functions() {
+        // Registering cannot fail.
+        let _ = state.register_udf(Arc::new(function));
+    }
+    state
 }

@@ -16,6 +16,7 @@ use crate::cursor::{Cursor, execute, physical_plan};
 use crate::error::{BridgeError, Res};
 use crate::parse::Explain;
 use crate::plan::Plan;
+use crate::sequence_functions;
 use crate::session::Session;
 
 const TREE_WIDTH: usize = 120;
@@ -49,7 +50,10 @@ fn explain_in(
         "tree" => true,
         other => return Err(BridgeError::unsupported(format!("EXPLAIN FORMAT {other}"))),
     };
-    let logical = plan.bound(&session.state, run, parameters)?;
+    let mut logical = plan.bound(&session.state, run, parameters)?;
+    if plan.uses_sequences && !how.analyze {
+        logical = sequence_functions::bind(logical, None)?;
+    }
     let physical = physical_plan(&session.engine, &session.state, &logical, run)?;
     if how.analyze {
         let stream = execute(&session.engine, &session.state, physical.clone())?;

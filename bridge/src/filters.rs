@@ -23,7 +23,7 @@ const NOT: u8 = 6;
 const IS_NULL: u8 = 7;
 const IN_LIST: u8 = 8;
 const LIKE: u8 = 9;
-const OPAQUE: u8 = 10;
+pub const OPAQUE: u8 = 10;
 
 /// C++ reads expressions up to a depth of 1000 nodes.
 const DEPTH_MAX: u32 = 500;

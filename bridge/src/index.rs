@@ -184,7 +184,7 @@ fn rebuild(r: &mut Reader) -> Res<IndexCommand> {
     Ok(IndexCommand::Rebuild { name, of_table })
 }
 
-fn take(r: &mut Reader, word: &str) -> bool {
+pub fn take(r: &mut Reader, word: &str) -> bool {
     let found = r.word_is(word);
     if found {
         r.parser.next_token();
@@ -192,7 +192,7 @@ fn take(r: &mut Reader, word: &str) -> bool {
     found
 }
 
-fn word(r: &mut Reader, word: &str) -> Res<()> {
+pub fn word(r: &mut Reader, word: &str) -> Res<()> {
     match take(r, word) {
         true => Ok(()),
         false => Err(r.unexpected(word)),
@@ -206,7 +206,7 @@ fn refuse(r: &mut Reader, word: &str, what: &str) -> Res<()> {
     }
 }
 
-fn if_exists(r: &mut Reader) -> Res<bool> {
+pub fn if_exists(r: &mut Reader) -> Res<bool> {
     let found = take(r, "IF");
     if found {
         word(r, "EXISTS")?;
@@ -214,12 +214,12 @@ fn if_exists(r: &mut Reader) -> Res<bool> {
     Ok(found)
 }
 
-fn name(r: &mut Reader) -> Res<Name> {
+pub fn name(r: &mut Reader) -> Res<Name> {
     let ident = r.parser.parse_identifier().map_err(|e| r.syntax(e))?;
     Ok(r.ident(&ident))
 }
 
-fn name_of_object(r: &mut Reader) -> Res<Name> {
+pub fn name_of_object(r: &mut Reader) -> Res<Name> {
     let name = r.object_name()?;
     r.table_name(&name)
 }

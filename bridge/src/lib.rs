@@ -7,6 +7,8 @@
 //!     catalog   tables and streams of C++, owned safely            bytes, value, statement_format
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
 //!     text, check, dialect, names, copy, ddl, index, transaction, row_locks       what SQL says
+//!     sequence, sequence_functions       CREATE SEQUENCE; nextval and its like
+//!     generated, alter_column            SERIAL, identity and stored columns
 //!     suggest, error_text                what errors say
 //!     dml, merge, parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
@@ -25,6 +27,7 @@
 
 mod abi;
 mod access_query;
+mod alter_column;
 mod bytes;
 mod catalog;
 mod change;
@@ -48,6 +51,7 @@ pub mod exports;
 mod fence;
 mod files;
 mod filters;
+mod generated;
 mod house;
 mod index;
 mod join_graph;
@@ -68,6 +72,8 @@ mod provider;
 mod row_locks;
 mod rules;
 mod same;
+mod sequence;
+mod sequence_functions;
 mod session;
 mod statement_format;
 mod suggest;

@@ -24,6 +24,7 @@ use crate::change::{Ready, Shape, refuse_aggregates};
 use crate::convert::assignment;
 use crate::dml::{Dml, ROW_ID, Target, is_default, parse_query, select_all};
 use crate::error::{BridgeError, Res};
+use crate::generated::{Overriding, refuse_value};
 use crate::parse::Name;
 
 /// What the first column says is done with a row; 0 is never seen.
@@ -169,6 +170,7 @@ impl Dml<'_> {
             .collect();
         for (value, column) in row.content.iter().zip(listed) {
             if !is_default(value) {
+                refuse_value(table, column, Overriding::Nothing, false)?;
                 all[column] = Value::Sql(value.clone());
             }
         }

@@ -6,6 +6,8 @@
 //! we do not do is refused by name: a clause is either consumed or an error, never dropped.
 //! `check.rs` does that for the inside of queries.
 
+use std::cell::RefCell;
+
 use datafusion::sql::sqlparser::ast::{
     self, Delete, Expr, Insert, Merge, ObjectName, Query, Set, SetExpr, Statement as Ast, Update,
     Value, With,
@@ -14,16 +16,19 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
+use crate::alter_column;
 use crate::check;
 use crate::copy::{self, CopyFrom, CopyTo};
 use crate::ddl::{self, AlterTable, Comment, CreateTable, CreateTableAs, CreateView, Drop};
 use crate::error::{BridgeError, Res};
+use crate::generated;
 use crate::house::{self, House};
 use crate::index::{self, IndexCommand};
 use crate::merge;
 use crate::names;
 use crate::parse_change::{Conflict, Truncate, change, is_change, truncate as truncated};
 use crate::row_locks::{self, RowLocks};
+use crate::sequence::{self, SequenceCommand};
 use crate::suggest;
 use crate::text::{DIALECT, Text, folded};
 use crate::transaction;
@@ -65,9 +70,11 @@ pub enum Kind {
     Comment(Comment),
     Transaction(transaction::Command),
     Index(IndexCommand),
+    Sequence(SequenceCommand),
     Set {
         name: String,
         value: Option<String>,
+        local: bool,
     },
     Show(String),
     ShowTables,
@@ -93,8 +100,11 @@ pub struct Statement {
 /// Parses exactly one statement. Errors: 42601, 0A000.
 pub fn parse(sql: &str) -> Res<Statement> {
     let text = Text::new(sql)?;
-    let mut parser = parser_of(merge::rewrite_tokens(text.tokens.clone()));
+    let tokens = merge::rewrite_tokens(text.tokens.clone());
+    let (tokens, identities) = generated::cut(&text, tokens).map_err(|e| text.locate(e))?;
+    let mut parser = parser_of(tokens);
     let mut reader = Reader::new(&text, &mut parser);
+    reader.identities = RefCell::new(identities);
     let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
     let names = std::mem::take(&mut reader.names);
     let locks = std::mem::take(&mut reader.locks);
@@ -107,7 +117,7 @@ pub fn parse(sql: &str) -> Res<Statement> {
     })
 }
 
-fn parser_of(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+pub fn parser_of(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
     Parser::new(&DIALECT)
         .with_recursion_limit(DEPTH_MAX)
         .with_tokens_with_locations(tokens)
@@ -120,6 +130,8 @@ pub struct Reader<'a> {
     pub names: Vec<names::Item>,
     pub locks: RowLocks,
     lock_clauses: Vec<row_locks::Clause>,
+    /// Options of the identity columns that are still to be read.
+    pub identities: RefCell<generated::Identities>,
 }
 
 impl<'a> Reader<'a> {
@@ -130,6 +142,7 @@ impl<'a> Reader<'a> {
             names: Vec::new(),
             locks: RowLocks::default(),
             lock_clauses: Vec::new(),
+            identities: RefCell::default(),
         }
     }
 
@@ -334,6 +347,12 @@ impl<'a> Reader<'a> {
         if let Some(kind) = index::read(self)? {
             return Ok(kind);
         }
+        if let Some(kind) = sequence::read(self)? {
+            return Ok(kind);
+        }
+        if let Some(kind) = alter_column::read(self)? {
+            return Ok(kind);
+        }
         let start = self.peek();
         if let Some(error) = self.known_unsupported(&start) {
             return Err(error);
@@ -361,7 +380,7 @@ impl<'a> Reader<'a> {
         let two = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP") && !second.is_empty();
         let name = match (first.as_str(), second.as_str()) {
             ("CREATE" | "ALTER" | "DROP", "TABLE") => return None,
-            ("CREATE" | "DROP", "VIEW" | "SCHEMA") => return None,
+            ("CREATE" | "DROP", "VIEW" | "SCHEMA") | ("DROP", "SEQUENCE") => return None,
             ("COMMENT", "ON") => return None,
             ("CREATE", "TEMP" | "TEMPORARY") if matches!(word(2).as_str(), "TABLE" | "VIEW") => {
                 return None;
@@ -409,10 +428,12 @@ impl<'a> Reader<'a> {
                 ast::Reset::ALL => Ok(Kind::Set {
                     name: "all".to_string(),
                     value: None,
+                    local: false,
                 }),
                 ast::Reset::ConfigurationParameter(name) => Ok(Kind::Set {
                     name: dotted(&name),
                     value: None,
+                    local: false,
                 }),
             },
             other => {
@@ -464,8 +485,8 @@ impl<'a> Reader<'a> {
                 variable,
                 values,
             } => {
-                if scope.is_some_and(|s| s != ast::ContextModifier::Session) {
-                    return Err(BridgeError::unsupported("SET LOCAL").at(at));
+                if scope == Some(ast::ContextModifier::Global) {
+                    return Err(BridgeError::unsupported("SET GLOBAL").at(at));
                 }
                 let name = dotted(&variable);
                 let texts: Vec<String> = values.iter().map(setting_text).collect();
@@ -478,14 +499,13 @@ impl<'a> Reader<'a> {
                 Ok(Kind::Set {
                     name,
                     value: (!is_default).then(|| texts.join(",")),
+                    local: scope == Some(ast::ContextModifier::Local),
                 })
             }
-            Set::SetTimeZone {
-                local: false,
-                value,
-            } => Ok(Kind::Set {
+            Set::SetTimeZone { local, value } => Ok(Kind::Set {
                 name: "timezone".to_string(),
                 value: Some(setting_text(&value)),
+                local,
             }),
             other => {
                 let words: Vec<String> = other

@@ -57,10 +57,10 @@ fn statements_are_told_apart() {
     is("desc t", |k| matches!(k, Kind::Describe(_)));
     is(
         "SET memory_limit = '1GB'",
-        |k| matches!(k, Kind::Set { name, value: Some(v) } if name == "memory_limit" && v == "1GB"),
+        |k| matches!(k, Kind::Set { name, value: Some(v), .. } if name == "memory_limit" && v == "1GB"),
     );
     is("SET trefoil.use_indexes TO off", |k| {
-        matches!(k, Kind::Set { name, value: Some(v) }
+        matches!(k, Kind::Set { name, value: Some(v), .. }
             if name == "trefoil.use_indexes" && v == "off")
     });
     is("RESET memory_limit", |k| {

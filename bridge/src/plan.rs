@@ -16,7 +16,7 @@ use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, Volatility};
 use datafusion::sql::planner::PlannerContext;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 
@@ -37,6 +37,7 @@ use crate::planner::Planner;
 use crate::provider::Provider;
 use crate::row_locks::Bound;
 use crate::rules;
+use crate::sequence_functions;
 use crate::statement_format::{conflict, data_type, name};
 use crate::types::storage_type;
 use crate::value::read_value;
@@ -50,6 +51,8 @@ pub struct Plan {
     pub access: Option<Vec<u8>>,
     pub tables: Vec<String>,
     pub names: Vec<names::Item>,
+    /// Calls functions that must know the run.
+    pub uses_sequences: bool,
     /// Set if the plan asks for the time: the plan before it was optimised.
     timely: Option<LogicalPlan>,
     /// Of INSERT ... ON CONFLICT DO UPDATE: what happens to the rows that are there; then the
@@ -179,6 +182,7 @@ impl Plan {
         let parameters = parameters_of(&logical)?;
         let tables = tables_of(&logical)?;
         let timely = asks_for_time(&logical)?.then(|| logical.clone());
+        let uses_sequences = calls(&logical, |f| sequence_functions::is_one(f))?;
         let optimised = optimise(state, &logical, timely.is_some())?;
         let access = match (&change, &timely) {
             (None, None) => access_query::describe(&optimised),
@@ -192,6 +196,7 @@ impl Plan {
             parameters,
             access,
             tables,
+            uses_sequences,
             timely,
             children: Vec::new(),
         })
@@ -238,6 +243,19 @@ impl Plan {
     /// The logical plan for one run: with values for its parameters and, if it asks for it, the
     /// time.
     pub fn bound(
+        &self,
+        state: &SessionState,
+        run: &Arc<Run>,
+        parameters: &[u8],
+    ) -> Res<LogicalPlan> {
+        let plan = self.with_values(state, run, parameters)?;
+        match self.uses_sequences {
+            true => sequence_functions::bind(plan, Some(run)),
+            false => Ok(plan),
+        }
+    }
+
+    fn with_values(
         &self,
         state: &SessionState,
         run: &Arc<Run>,
@@ -416,17 +434,14 @@ fn parameters_of(plan: &LogicalPlan) -> Res<Vec<Option<DataType>>> {
 }
 
 fn asks_for_time(plan: &LogicalPlan) -> Res<bool> {
-    calls(plan, Volatility::Stable)
+    calls(plan, |f| f.signature().volatility == Volatility::Stable)
 }
 
-/// True if the plan calls a function of this volatility.
-fn calls(plan: &LogicalPlan, volatility: Volatility) -> Res<bool> {
+/// True if the plan calls a function such as this.
+fn calls(plan: &LogicalPlan, wanted: impl Fn(&ScalarUDF) -> bool) -> Res<bool> {
     let mut found = false;
     let in_expr = |expr: &Expr| -> DfResult<bool> {
-        expr.exists(|e| {
-            Ok(matches!(e, Expr::ScalarFunction(f)
-                if f.func.signature().volatility == volatility))
-        })
+        expr.exists(|e| Ok(matches!(e, Expr::ScalarFunction(f) if wanted(&f.func))))
     };
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -477,5 +492,5 @@ pub fn check_default(state: &Arc<SessionState>, sql: &str, to: &DataType) -> Res
         }
         e
     })?;
-    calls(&plan, Volatility::Volatile)
+    calls(&plan, |f| f.signature().volatility == Volatility::Volatile)
 }

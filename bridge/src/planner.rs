@@ -66,6 +66,13 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The plan with all its expressions in their final types. REQUIRES: it has no subqueries.
+    pub fn analysed(&self, plan: LogicalPlan) -> Res<LogicalPlan> {
+        let options = self.state.config_options();
+        let analyser = self.state.analyzer();
+        Ok(analyser.execute_and_check(plan, options, |_, _| {})?)
+    }
+
     pub fn sql(&self) -> SqlToRel<'_, Planner<'a>> {
         let options = ParserOptions::from(&self.state.config_options().sql_parser);
         SqlToRel::new_with_options(self, options)

@@ -5,11 +5,13 @@ use arrow::datatypes::DataType;
 use crate::bytes::Writer;
 use crate::copy::{CopyFrom, Options};
 use crate::ddl::{Action, Column, Comment, Constraint, CreateTable, CreateView, Drop};
+use crate::generated;
 use crate::house::House;
 use crate::index::IndexCommand;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
 use crate::row_locks::{Bound, RowLocks};
+use crate::sequence;
 use crate::table_constraint::{Check, ForeignKey, Key};
 use crate::transaction::{Command, Modes};
 use crate::types::format_of;
@@ -58,10 +60,11 @@ fn kind(w: &mut Writer, statement: &Statement) {
         }
         Kind::Comment(c) => comment(w, c),
         Kind::Transaction(command) => transaction(w, command),
-        Kind::Set { name, value } => {
+        Kind::Set { name, value, local } => {
             w.u8(9);
             w.str(name);
             w.opt(value, |w, v| w.str(v));
+            w.bool(*local);
         }
         Kind::Show(setting) => {
             w.u8(10);
@@ -80,6 +83,7 @@ fn kind(w: &mut Writer, statement: &Statement) {
             w.u8(70);
             w.list(tables, name);
         }
+        Kind::Sequence(command) => sequence::write(w, command),
         Kind::AlterTable(a) => {
             named(w, 30, &a.table);
             w.bool(a.if_exists);
@@ -230,6 +234,8 @@ fn column(w: &mut Writer, column: &Column) {
     w.bool(column.not_null);
     w.opt(&column.default, |w, e| w.str(&e.to_string()));
     w.bool(column.default_volatile);
+    w.opt(&column.identity, generated::write_identity);
+    w.opt(&column.stored, generated::write_stored);
 }
 
 fn action(w: &mut Writer, action: &Action) {
@@ -247,6 +253,23 @@ fn action(w: &mut Writer, action: &Action) {
     let flag = |value: bool, bit: u8| if value { bit } else { 0 };
     match action {
         Action::AddColumn { .. } | Action::SetType { .. } | Action::AddConstraint { .. } => {}
+        Action::AddIdentity { name, identity } => {
+            put(20, name, &nameless, 0, None);
+            return generated::write_identity(w, identity);
+        }
+        Action::SetIdentity { name, how, options } => {
+            put(21, name, &nameless, 0, None);
+            w.u8(how.map_or(0, |how| how as u8));
+            return sequence::write_options(w, options);
+        }
+        Action::DropGenerated {
+            name,
+            expression,
+            if_exists,
+        } => {
+            let kind = if *expression { 23 } else { 22 };
+            return put(kind, name, &nameless, flag(*if_exists, 1), None);
+        }
         Action::DropColumn {
             name,
             if_exists,

@@ -121,7 +121,9 @@ bool DirectChange::admit_all() {
     for (const auto& row : form_.rows) {
         if (row.size() != table_->columns.size()) return false;
         for (uint32_t i = 0; i < row.size(); i++) {
-            if (!admit(row[i], {0, i, false, false})) return false;
+            const bool next = row[i].kind == plan::Expr::Kind::kOpaque;
+            uses_sequences_ |= next;
+            if (!next && !admit(row[i], {0, i, false, false})) return false;
         }
     }
     for (const Form::Assignment& a : form_.assignments) {
@@ -163,9 +165,10 @@ bool DirectChange::fits(std::span<const Value> parameters) const {
     });
 }
 
-Result<std::optional<DirectChange::Outcome>> DirectChange::run(
-    table::Transaction& txn, std::span<const Value> parameters) const {
-    if (form_.kind == Kind::kInsert) return insert(txn, parameters);
+Result<std::optional<DirectChange::Outcome>> DirectChange::run(table::Transaction& txn,
+                                                               std::span<const Value> parameters,
+                                                               const SourceCatalog* catalog) const {
+    if (form_.kind == Kind::kInsert) return insert(txn, parameters, catalog);
     const table::TableVersion& version = *txn.view()->tables.at(table_->id);
     bool understood = true;
     ASSIGN_OR_RETURN(auto at, find(version, parameters, &understood));
@@ -198,14 +201,23 @@ Result<std::optional<DirectChange::Outcome>> DirectChange::run(
 }
 
 Result<std::optional<DirectChange::Outcome>> DirectChange::insert(
-    table::Transaction& txn, std::span<const Value> parameters) const {
+    table::Transaction& txn, std::span<const Value> parameters,
+    const SourceCatalog* catalog) const {
     const auto rows = static_cast<int64_t>(form_.rows.size());
     arrow::Batch batch{table_->schema(), rows, {}};
     batch.columns.reserve(table_->columns.size());
     for (uint32_t i = 0; i < table_->columns.size(); i++) {
         arrow::ColumnBuilder column(table_->columns[i].type);
         for (const auto& row : form_.rows) {
-            if (!column.append(value_of(row[i], parameters)).ok()) return std::optional<Outcome>();
+            Value next;
+            if (row[i].kind == plan::Expr::Kind::kOpaque) {
+                int64_t number = 0;
+                const SequenceCall call{.name = row[i].text};
+                RETURN_IF_ERROR(catalog->call_sequence(call, {&number, 1}));
+                next = number;
+            }
+            const Value& value = next.is_null() ? value_of(row[i], parameters) : next;
+            if (!column.append(value).ok()) return std::optional<Outcome>();
         }
         batch.columns.push_back(column.finish());
     }

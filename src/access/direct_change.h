@@ -19,6 +19,7 @@
 
 #include "access/counters.h"
 #include "access/direct_form.h"
+#include "access/source.h"
 #include "arrow/array.h"
 #include "table/transaction.h"
 
@@ -36,6 +37,7 @@ public:
     // False if a parameter is missing, or of a kind that its place does not take as it is.
     bool fits(std::span<const Value> parameters) const;
     bool uses_index() const { return form_.kind != Form::Kind::kInsert; }
+    bool uses_sequences() const { return uses_sequences_; }
 
     struct Outcome {
         uint64_t rows = 0;
@@ -43,8 +45,9 @@ public:
     };
     // Does it in `txn`. nullopt: not understood, nothing was done.
     // REQUIRES: fits(parameters), and the table is the one it was made for.
-    Result<std::optional<Outcome>> run(table::Transaction& txn,
-                                       std::span<const Value> parameters) const;
+    // `catalog` may be null unless it uses_sequences().
+    Result<std::optional<Outcome>> run(table::Transaction& txn, std::span<const Value> parameters,
+                                       const SourceCatalog* catalog) const;
 
     // "Insert: t, 1 row", "Update: t, by t_pkey"
     std::string explain() const;
@@ -62,7 +65,8 @@ private:
     bool admit_all();
     bool takes(const Use& use, const Value& value) const;
     Result<std::optional<Outcome>> insert(table::Transaction& txn,
-                                          std::span<const Value> parameters) const;
+                                          std::span<const Value> parameters,
+                                          const SourceCatalog* catalog) const;
     Result<std::optional<table::Location>> find(const table::TableVersion& table,
                                                 std::span<const Value> parameters,
                                                 bool* understood) const;
@@ -74,6 +78,7 @@ private:
     catalog::TablePtr table_;
     Form form_;
     std::vector<Use> uses_;
+    bool uses_sequences_ = false;
     arrow::SchemaPtr returned_;
     TableCountersPtr counters_;
 };

@@ -10,7 +10,8 @@
 
 namespace trefoil::access {
 
-// Every Expr is a literal or a parameter.
+// Every Expr is a literal or a parameter; in a row that is inserted it may also be opaque: then it
+// is the next number of the sequence that its text names.
 struct DirectForm {
     enum class Kind : uint8_t { kInsert, kUpdate, kDelete };
     enum class Operation : uint8_t { kValue, kAdd, kSubtract };

@@ -27,6 +27,9 @@ public:
 
     Result<std::shared_ptr<TableSource>> find(std::string_view name, bool row_ids) const override;
     std::vector<std::string> table_names() const override { return base_.table_names(); }
+    Status call_sequence(const SequenceCall& call, std::span<int64_t> out) const override {
+        return base_.call_sequence(call, out);
+    }
 
 private:
     const SourceCatalog& base_;

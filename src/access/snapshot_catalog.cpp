@@ -62,6 +62,10 @@ public:
         if (column >= table_->def().columns.size()) return std::nullopt;
         return table_->def().columns[column].default_sql;
     }
+    catalog::ColumnDef::Generated generated(uint32_t column) const override {
+        if (column >= table_->def().columns.size()) return catalog::ColumnDef::Generated::kNo;
+        return table_->def().columns[column].generated;
+    }
     std::vector<Check> checks() const override {
         std::vector<Check> checks;
         for (const catalog::CheckDef& c : table_->def().checks) {
@@ -280,6 +284,33 @@ std::vector<std::string> SnapshotCatalog::table_names() const {
         if (find_custom(plain)) names.push_back(std::move(plain));
     }
     return names;
+}
+
+Result<catalog::TablePtr> SnapshotCatalog::find_sequence(std::string_view name) const {
+    const std::string folded = catalog::fold_reference(name);
+    catalog::TablePtr found = resolve(folded);
+    if (found && found->kind == catalog::RelationKind::kSequence) return found;
+    if (found) {
+        return Status(Code::kInvalidInput, "42809",
+                      "\"" + found->full_name() + "\" is not a sequence");
+    }
+    return Status(Code::kInvalidInput, "42P01", "relation \"" + folded + "\" does not exist");
+}
+
+Status SnapshotCatalog::call_sequence(const SequenceCall& call, std::span<int64_t> out) const {
+    CHECK(options_.sequences != nullptr);
+    if (call.function == SequenceCall::Function::kLastval) {
+        return options_.sequences->call(call, nullptr, out);
+    }
+    ASSIGN_OR_RETURN(catalog::TablePtr sequence, find_sequence(call.name));
+    const bool moves = call.function != SequenceCall::Function::kCurrval;
+    const bool temporary = sequence->schema_name.starts_with(catalog::kTemporaryPrefix);
+    if (moves && options_.read_only && !temporary) {
+        const bool next = call.function == SequenceCall::Function::kNextval;
+        return Status::read_only(std::string("cannot execute ") + (next ? "nextval" : "setval") +
+                                 "() in a read-only transaction");
+    }
+    return options_.sequences->call(call, sequence.get(), out);
 }
 
 }  // namespace trefoil::access

@@ -18,10 +18,21 @@
 
 namespace trefoil::access {
 
+// The sequences as one session sees them: which numbers it has, and what it may do.
+class SequenceUser {
+public:
+    virtual ~SequenceUser() = default;
+    // `sequence` is null for lastval.
+    virtual Status call(const SequenceCall& call, const catalog::TableDef* sequence,
+                        std::span<int64_t> out) = 0;
+};
+
 struct AccessOptions {
     bool use_indexes = true;
     uint32_t partitions_max = 1;  // of a scan
     catalog::SearchPath search_path{std::string(catalog::kPublicSchema)};
+    SequenceUser* sequences = nullptr;  // if there are any
+    bool read_only = false;             // sequences must stay where they are
 };
 
 // A table that is not stored: made anew for each statement that reads it.
@@ -43,6 +54,7 @@ public:
     std::optional<ViewText> find_view(std::string_view name) const override;
     // Tables and views: those in the search path by their plain names.
     std::vector<std::string> table_names() const override;
+    Status call_sequence(const SequenceCall& call, std::span<int64_t> out) const override;
     // Whatever has this name. Null if there is nothing.
     catalog::TablePtr resolve(std::string_view name) const {
         return version_->catalog->resolve(name, options_.search_path);
@@ -53,6 +65,8 @@ public:
     // The program's table of this name, null if there is none. They are in schema public, and are
     // looked up after everything that is stored.
     CustomTableDefPtr find_custom(std::string_view name) const;
+    // The sequence that a function names. Errors: 42P01, 42809.
+    Result<catalog::TablePtr> find_sequence(std::string_view name) const;
     const catalog::SearchPath& search_path() const { return options_.search_path; }
 
 private:

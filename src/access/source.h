@@ -13,12 +13,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "arrow/array.h"
+#include "catalog/catalog.h"
 #include "plan/expr.h"
 #include "trefoil/status.h"
 
@@ -109,8 +111,12 @@ public:
     }
     // Column indexes of the primary key, empty if there is none.
     virtual std::vector<uint32_t> primary_key() const = 0;
-    // SQL text of a column's default; nullopt if it has none.
+    // SQL text of a column's default, or of the expression of a stored column; nullopt if it has
+    // none.
     virtual std::optional<std::string> column_default(uint32_t column) const = 0;
+    virtual catalog::ColumnDef::Generated generated(uint32_t) const {
+        return catalog::ColumnDef::Generated::kNo;
+    }
     // What every row must not violate, by name.
     virtual std::vector<Check> checks() const { return {}; }
     virtual Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const = 0;
@@ -124,6 +130,15 @@ struct ViewText {
     std::vector<std::string> columns;  // the first of the query's columns are called so
 };
 
+// A call of one of the functions of sequences.
+struct SequenceCall {
+    enum class Function : uint8_t { kNextval = 0, kCurrval, kLastval, kSetval };
+    Function function = Function::kNextval;
+    std::string_view name;  // as the statement writes it: folded unless in double quotes
+    int64_t value = 0;      // of setval, and whether it was given already
+    bool is_called = true;
+};
+
 class SourceCatalog {
 public:
     virtual ~SourceCatalog() = default;
@@ -135,6 +150,10 @@ public:
     // The view of this name, if there is one.
     virtual std::optional<ViewText> find_view(std::string_view) const { return std::nullopt; }
     virtual std::vector<std::string> table_names() const = 0;
+    // Answers `out.size()` calls. Errors: 42P01, 42809, 55000, 2200H, 22003, 25006.
+    virtual Status call_sequence(const SequenceCall&, std::span<int64_t>) const {
+        return Status::unsupported("sequences are not supported in this place");
+    }
 };
 
 inline constexpr std::string_view kRowIdColumn = "_rowid";

@@ -65,6 +65,10 @@ std::string quoted(std::string_view name) {
     return plain ? std::string(name) : in_quotes(name);
 }
 
+std::string quoted_reference(std::string_view schema, std::string_view name) {
+    return quoted(schema) + "." + quoted(name);
+}
+
 std::string ColumnDef::sql_type() const {
     if (char_length) return "VARCHAR(" + std::to_string(*char_length) + ")";
     return type.sql_name();
@@ -147,13 +151,49 @@ std::string TableDef::sql_name() const {
     return (schema_name == kPublicSchema ? "" : quoted(schema_name) + ".") + quoted(name);
 }
 
-std::string TableDef::create_sql() const {
+std::string TableDef::options_sql() const {
+    const SequenceDef& s = sequence;
+    return "START WITH " + std::to_string(s.start) + " INCREMENT BY " +
+           std::to_string(s.increment) + " MINVALUE " + std::to_string(s.min) + " MAXVALUE " +
+           std::to_string(s.max) + " CACHE " + std::to_string(s.cache) +
+           (s.cycle ? " CYCLE" : " NO CYCLE");
+}
+
+namespace {
+
+// " GENERATED ALWAYS AS IDENTITY (...)", "" if the column is none.
+std::string generated_sql(const TableDef& table, const ColumnDef& column, const Catalog* catalog) {
+    if (column.generated == ColumnDef::Generated::kStored) {
+        return " GENERATED ALWAYS AS (" + column.default_sql.value_or("") + ") STORED";
+    }
+    if (!column.is_identity()) return "";
+    const bool always = column.generated == ColumnDef::Generated::kAlways;
+    std::string sql =
+        std::string(" GENERATED ") + (always ? "ALWAYS" : "BY DEFAULT") + " AS IDENTITY";
+    if (!catalog) return sql;
+    for (const TablePtr& sequence : catalog->dependents(table.id)) {
+        if (sequence->kind != RelationKind::kSequence || sequence->sequence.owner != column.id) {
+            continue;
+        }
+        sql += " (SEQUENCE NAME " + quoted_reference(sequence->schema_name, sequence->name) + " " +
+               sequence->options_sql() + ")";
+    }
+    return sql;
+}
+
+}  // namespace
+
+std::string TableDef::create_sql(const Catalog* catalog) const {
     std::string sql = "CREATE TABLE " + sql_name() + " (";
     for (size_t i = 0; i < columns.size(); i++) {
         const ColumnDef& c = columns[i];
         sql += (i ? ",\n    " : "\n    ") + quoted(c.name) + " " + c.sql_type();
         if (c.not_null) sql += " NOT NULL";
-        if (c.default_sql) sql += " DEFAULT " + *c.default_sql;
+        if (c.generated != ColumnDef::Generated::kNo) {
+            sql += generated_sql(*this, c, catalog);
+        } else if (c.default_sql) {
+            sql += " DEFAULT " + *c.default_sql;
+        }
     }
     for (const IndexDef& index : indexes) {
         if (index.is_constraint) sql += ",\n    " + index_sql(index);
@@ -202,6 +242,17 @@ std::string reference(std::string_view schema, std::string_view name) {
         return text.find_first_of(".\"") == text.npos ? std::string(text) : in_quotes(text);
     };
     return schema.empty() ? part(name) : part(schema) + "." + part(name);
+}
+
+std::string fold_reference(std::string_view text) {
+    std::string folded(text);
+    bool in_quotes = false;
+    for (char& c : folded) {
+        if (c == '"') in_quotes = !in_quotes;
+        if (!in_quotes && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    const Reference parts = parse_reference(folded);
+    return reference(parts.schema, parts.name);
 }
 
 std::string TableDef::full_name() const {

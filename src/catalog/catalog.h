@@ -46,6 +46,8 @@ struct Reference {
 };
 Reference parse_reference(std::string_view text);
 std::string reference(std::string_view schema, std::string_view name);
+// A reference as SQL writes it, 'App."My Seq"': its parts are folded to lower case unless quoted.
+std::string fold_reference(std::string_view text);
 
 // The schemas in which a name without one is looked up, in this order; the first that exists is
 // where things are created.
@@ -65,6 +67,11 @@ struct ColumnDef {
     // expression over the other columns of the row, which is then always what the column holds.
     enum class Generated : uint8_t { kNo = 0, kAlways = 1, kByDefault = 2, kStored = 3 };
     Generated generated = Generated::kNo;
+    std::vector<uint32_t> uses = {};  // ids of the columns that the expression of kStored uses
+
+    bool is_identity() const {
+        return generated == Generated::kAlways || generated == Generated::kByDefault;
+    }
 
     // "VARCHAR(20)", "BIGINT"
     std::string sql_type() const;
@@ -91,7 +98,18 @@ struct CheckDef {
 struct SequenceDef {
     int64_t start = 1, increment = 1, min = 1, max = INT64_MAX;
     bool cycle = false;  // begins again at the other bound
+    int64_t cache = 1;   // numbers that are reserved at once, if that is more than usual
+    uint8_t bytes = 8;   // of the integers of its type: 2, 4 or 8
+    // Where it stands is no part of the catalog, because it does not roll back: it is kept under
+    // this number (table/sequences.h). A sequence that is restarted gets a new one, and begins at
+    // `first`; so RESTART rolls back like any other change of a definition.
+    uint32_t counter = 0;
+    int64_t first = 1;
+    // The id of the column that it belongs to and goes with; its table is the one it depends on.
+    std::optional<uint32_t> owner;
 };
+
+class Catalog;
 
 // A table, or what else has a name; most members are a table's.
 struct TableDef {
@@ -110,6 +128,8 @@ struct TableDef {
     SearchPath search_path;            // of a view: where the names in it are looked up
     SequenceDef sequence;              // of a sequence
     std::vector<uint32_t> depends_on;  // ids of what cannot go without this one
+    // Of a sequence: its options as SQL, "START WITH 1 INCREMENT BY 1 ...".
+    std::string options_sql() const;
     // "person", "app.person": as messages and references name it.
     std::string full_name() const;
     // The same as SQL writes it.
@@ -130,8 +150,9 @@ struct TableDef {
     arrow::SchemaPtr schema() const;  // built once, by finish()
     // "CONSTRAINT person_pkey PRIMARY KEY (id)", or the CREATE INDEX statement.
     std::string index_sql(const IndexDef& index) const;
-    // The CREATE TABLE statement that makes this table, without its foreign keys.
-    std::string create_sql() const;
+    // The CREATE TABLE statement that makes this table, without its foreign keys. Of an identity
+    // column it says the options of the sequence, if `catalog` has it.
+    std::string create_sql(const Catalog* catalog = nullptr) const;
 
     // Builds what is derived: the schema, ids of columns and indexes that have none yet. Call after
     // the last change.
@@ -207,6 +228,9 @@ bool is_key_type(const arrow::Type& type);
 
 // A name as SQL writes it: in double quotes unless it is plain lower case.
 std::string quoted(std::string_view name);
+
+// Likewise with its schema: 'public."My Seq"'.
+std::string quoted_reference(std::string_view schema, std::string_view name);
 
 // The stored form; see catalog_format.h.
 std::string encode(const TableDef& table);

@@ -66,6 +66,8 @@ Result<ColumnDef> decode_column(Reader& in) {
     }
     if (flags & kHasComment) c.comment = in.str();
     if (flags & kIsGenerated) c.generated = static_cast<ColumnDef::Generated>(in.u8() & 3);
+    const uint32_t uses = c.generated == ColumnDef::Generated::kStored ? in.u32() : 0;
+    for (uint32_t i = 0; i < uses && in.ok(); i++) c.uses.push_back(in.u32());
     return c;
 }
 
@@ -173,8 +175,35 @@ Status decode_primary_key(TableDef& table, Reader& in) {
     return {};
 }
 
+void encode_sequence(const SequenceDef& s, Writer& out) {
+    for (int64_t v : {s.start, s.increment, s.min, s.max}) out.u64(static_cast<uint64_t>(v));
+    out.u8(s.cycle);
+    out.u32(s.counter);
+    out.u64(static_cast<uint64_t>(s.first));
+    out.u64(static_cast<uint64_t>(s.cache));
+    out.u8(s.bytes);
+    out.u8(s.owner.has_value());
+    if (s.owner) out.u32(*s.owner);
+}
+
+SequenceDef decode_sequence(uint16_t format, Reader& in) {
+    SequenceDef s;
+    for (int64_t* v : {&s.start, &s.increment, &s.min, &s.max}) {
+        *v = static_cast<int64_t>(in.u64());
+    }
+    s.cycle = in.u8() != 0;
+    s.first = s.start;
+    if (format <= kTableFormatWithoutForeignKeys) return s;
+    s.counter = in.u32();
+    s.first = static_cast<int64_t>(in.u64());
+    s.cache = static_cast<int64_t>(in.u64());
+    s.bytes = in.u8();
+    if (in.u8() != 0) s.owner = in.u32();
+    return s;
+}
+
 // What formats before 5 did not have.
-void decode_relation(Reader& in, TableDef* table) {
+void decode_relation(uint16_t format, Reader& in, TableDef* table) {
     table->kind = static_cast<RelationKind>(in.u8());
     table->schema_name = in.str();
     table->comment = in.str();
@@ -183,12 +212,7 @@ void decode_relation(Reader& in, TableDef* table) {
     for (uint32_t i = 0; i < schemas && in.ok(); i++) table->search_path.emplace_back(in.str());
     const uint32_t n = in.u32();
     for (uint32_t i = 0; i < n && in.ok(); i++) table->depends_on.push_back(in.u32());
-    if (table->kind != RelationKind::kSequence) return;
-    SequenceDef& s = table->sequence;
-    for (int64_t* v : {&s.start, &s.increment, &s.min, &s.max}) {
-        *v = static_cast<int64_t>(in.u64());
-    }
-    s.cycle = in.u8() != 0;
+    if (table->kind == RelationKind::kSequence) table->sequence = decode_sequence(format, in);
 }
 
 }  // namespace
@@ -214,6 +238,9 @@ std::string encode(const TableDef& table) {
         if (!c.missing.is_null()) out.str(encode_value(c.missing, c.type));
         if (!c.comment.empty()) out.str(c.comment);
         if (c.generated != ColumnDef::Generated::kNo) out.u8(static_cast<uint8_t>(c.generated));
+        if (c.generated != ColumnDef::Generated::kStored) continue;
+        out.u32(static_cast<uint32_t>(c.uses.size()));
+        for (uint32_t id : c.uses) out.u32(id);
     }
     out.u32(table.next_index_id);
     out.u32(static_cast<uint32_t>(table.indexes.size()));
@@ -228,11 +255,7 @@ std::string encode(const TableDef& table) {
     for (const std::string& schema : table.search_path) out.str(schema);
     out.u32(static_cast<uint32_t>(table.depends_on.size()));
     for (uint32_t id : table.depends_on) out.u32(id);
-    if (table.kind == RelationKind::kSequence) {
-        const SequenceDef& s = table.sequence;
-        for (int64_t v : {s.start, s.increment, s.min, s.max}) out.u64(static_cast<uint64_t>(v));
-        out.u8(s.cycle);
-    }
+    if (table.kind == RelationKind::kSequence) encode_sequence(table.sequence, out);
     out.u32(static_cast<uint32_t>(table.foreign_keys.size()));
     for (const ForeignKeyDef& key : table.foreign_keys) encode_foreign_key(table, key, out);
     return out.take();
@@ -270,7 +293,7 @@ Result<TableDef> decode(Bytes data) {
         ASSIGN_OR_RETURN(CheckDef check, decode_check(table, in));
         table.checks.push_back(std::move(check));
     }
-    if (format > kTableFormatTablesOnly) decode_relation(in, &table);
+    if (format > kTableFormatTablesOnly) decode_relation(format, in, &table);
     const uint32_t foreign_keys = format > kTableFormatWithoutForeignKeys ? in.u32() : 0;
     for (uint32_t i = 0; i < foreign_keys && in.ok(); i++) {
         ASSIGN_OR_RETURN(ForeignKeyDef key, decode_foreign_key(table, in));

@@ -19,7 +19,8 @@
 //        str  value for rows written before the column was added, as an array of one row in the
 //             form of arrow/serialize_format.h; else they hold NULL   (if flag 8)
 //        str  comment               (if flag 16)
-//        u8   how: ColumnDef::Generated   (if flag 32)
+//        u8   how: ColumnDef::Generated; if stored, u32 number of columns that the expression
+//             uses, and the id of each (u32)   (if flag 32)
 //   u32  next index id
 //   u32  number of indexes, the primary key first, then for each
 //        u32  index id
@@ -38,7 +39,10 @@
 //   str  the query of a view, else ""
 //   u32  number of schemas in which a view looks names up, then the name of each (str)
 //   u32  number of those that it depends on, then the id of each (u32)
-//   i64  start, i64 increment, i64 minimum, i64 maximum, u8 cycle   (of a sequence only)
+//   of a sequence only:
+//        i64  start, i64 increment, i64 minimum, i64 maximum, u8 cycle
+//        u32  counter, i64 first number of that counter, i64 cache, u8 bytes of its type
+//        u8   1 if a column owns it, then u32 its id in the table it depends on
 //   u32  number of foreign keys, then for each
 //        str  name
 //        u32  id of the table that it refers to
@@ -49,9 +53,9 @@
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 5 had no foreign keys. Format 4 ended with the CHECK constraints and had no flags 16
-// and 32; formats 2 and 3 ended with the indexes. Format 2 had no flag 8. Format 1 ended,
-// instead of the indexes, with
+// Format 5 had no foreign keys and no stored columns, and only the first line of a sequence. Format
+// 4 ended with the CHECK constraints and had no flags 16 and 32; formats 2 and 3 ended with the
+// indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none

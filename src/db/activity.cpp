@@ -49,6 +49,11 @@ void Activity::set_transaction(std::optional<uint64_t> transaction) {
     transaction_ = transaction;
 }
 
+bool Activity::is_waiting() const {
+    std::lock_guard lock(mutex_);
+    return !is_active();
+}
+
 Activity::Report Activity::report() const {
     std::lock_guard lock(mutex_);
     const char* state = is_active() ? "active" : transaction_ ? "idle in transaction" : "idle";

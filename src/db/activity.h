@@ -38,6 +38,8 @@ public:
         std::optional<uint64_t> transaction;
     };
     Report report() const;
+    // Nothing runs, and no answer is read.
+    bool is_waiting() const;
 
 private:
     bool is_active() const { return running_ || answers_ > 0; }

@@ -24,6 +24,7 @@ using arrow::TypeId;
 using catalog::ColumnDef;
 using catalog::TableDef;
 using engine::AlterAction;
+using Generated = ColumnDef::Generated;
 
 Status column_error(const char* sqlstate, const TableDef& table, const engine::Name& name,
                     std::string_view what) {
@@ -86,6 +87,13 @@ public:
                 return set_not_null(action);
             case AlterAction::Kind::kSetType:
                 return set_type(action);
+            case AlterAction::Kind::kAddIdentity:
+                return add_identity(action);
+            case AlterAction::Kind::kSetIdentity:
+            case AlterAction::Kind::kDropIdentity:
+                return change_identity(action);
+            case AlterAction::Kind::kDropExpression:
+                return drop_expression(action);
             default:
                 return change_constraint(action);
         }
@@ -214,14 +222,15 @@ private:
         column.char_length = spec.char_length;
         column.not_null = spec.not_null;
         column.default_sql = spec.default_sql;
-        if (spec.default_sql) {
+        if (spec.identity) column.generated = spec.identity->how;
+        if (spec.stored) {
+            RETURN_IF_ERROR(set_stored(*spec.stored, spec, &column));
+        } else if (spec.default_sql && spec.default_volatile) {
+            computed_[column.id] = *spec.default_sql;
+        } else if (spec.default_sql) {
             auto value = engine_.evaluate(*spec.default_sql, spec.type);
             if (!value.ok()) return value.status();
-            if (spec.default_volatile) {
-                computed_[column.id] = *spec.default_sql;
-            } else {
-                column.missing = std::move(*value);
-            }
+            column.missing = std::move(*value);
         }
         if (column.not_null && has_rows_) checked_.push_back(column.id);
         def_.columns.push_back(std::move(column));
@@ -232,6 +241,8 @@ private:
         auto position = def_.find_column(action.name.text);
         if (!position && action.optional) return {};
         ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        RETURN_IF_ERROR(drop_users(at, action));
+        at = *def_.find_column(action.name.text);
         computed_.erase(def_.columns[at].id);
         std::erase(checked_, def_.columns[at].id);
         def_.columns.erase(def_.columns.begin() + at);
@@ -256,13 +267,21 @@ private:
             return column_error("42701", def_, action.new_name, "already exists");
         }
         RETURN_IF_ERROR(refuse_in_check(at, "renaming a column", action.name));
+        RETURN_IF_ERROR(refuse_in_stored(at, "renaming a column", action.name));
         def_.columns[at].name = action.new_name.text;
         return {};
     }
 
     Status set_default(const AlterAction& action) {
         ASSIGN_OR_RETURN(uint32_t at, find(action.name));
-        if (action.text) {
+        if (def_.columns[at].generated != Generated::kNo) {
+            const bool stored = def_.columns[at].generated == Generated::kStored;
+            return column_error("42601", def_, action.name,
+                                stored ? "is a generated column" : "is an identity column")
+                .with_hint(std::string("Use ALTER TABLE ... ALTER COLUMN ... DROP ") +
+                           (stored ? "EXPRESSION" : "IDENTITY") + " instead.");
+        }
+        if (action.text && sequences_in(*action.text).empty()) {
             RETURN_IF_ERROR(engine_.evaluate(*action.text, def_.columns[at].type).status());
         }
         def_.columns[at].default_sql = action.text;
@@ -275,6 +294,9 @@ private:
             return Status(Code::kInvalidInput, "42P16",
                           "column \"" + action.name.text + "\" is in a primary key")
                 .with_position(action.name.position);
+        }
+        if (!action.not_null && def_.columns[at].is_identity()) {
+            return column_error("42601", def_, action.name, "is an identity column");
         }
         def_.columns[at].not_null = action.not_null;
         std::erase(checked_, def_.columns[at].id);
@@ -294,6 +316,11 @@ private:
         }
         RETURN_IF_ERROR(refuse_in_index(at, "changing the type of a column", action.name));
         RETURN_IF_ERROR(refuse_in_check(at, "changing the type of a column", action.name));
+        RETURN_IF_ERROR(refuse_in_stored(at, "changing the type of a column", action.name));
+        if (column.generated == Generated::kStored) {
+            return Status::unsupported("changing the type of a generated column is not supported")
+                .with_position(action.name.position);
+        }
         for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
             if (!key.uses(at)) continue;
             return Status::unsupported("changing the type of a column that foreign key \"" +
@@ -309,7 +336,8 @@ private:
                            "::" + type + "\".")
                 .with_position(action.name.position);
         }
-        if (column.default_sql && !engine_.evaluate(*column.default_sql, spec.type).ok()) {
+        if (column.default_sql && sequences_in(*column.default_sql).empty() &&
+            !engine_.evaluate(*column.default_sql, spec.type).ok()) {
             return Status(Code::kInvalidInput, "42804",
                           "default for column \"" + column.name +
                               "\" cannot be cast automatically to type " + type)
@@ -321,6 +349,136 @@ private:
         column.char_length = spec.char_length;
         column.missing = Value();
         computed_[column.id] = action.text.value_or(catalog::quoted(column.name));
+        return {};
+    }
+
+    // --- Generated columns ---
+
+    // The stored column that uses another; null if there is none.
+    const ColumnDef* user_of(uint32_t position) const {
+        const uint32_t id = def_.columns[position].id;
+        for (const ColumnDef& c : def_.columns) {
+            if (std::find(c.uses.begin(), c.uses.end(), id) != c.uses.end()) return &c;
+        }
+        return nullptr;
+    }
+
+    Status refuse_in_stored(uint32_t position, const char* what, const engine::Name& name) const {
+        const ColumnDef* user = user_of(position);
+        if (!user) return {};
+        return Status::unsupported(std::string(what) + " that generated column \"" + user->name +
+                                   "\" uses is not supported")
+            .with_position(name.position);
+    }
+
+    // Stored columns that use the column go with it, if that is wanted.
+    Status drop_users(uint32_t position, const AlterAction& action) {
+        const std::string name = def_.columns[position].name;
+        while (const ColumnDef* user = user_of(*def_.find_column(name))) {
+            const std::string of_table = " of table " + def_.name;
+            if (!action.cascade) {
+                return Status(Code::kInvalidInput, "2BP01",
+                              "cannot drop column " + name + of_table +
+                                  " because other objects depend on it")
+                    .with_detail("column " + user->name + of_table + " depends on column " + name +
+                                 of_table)
+                    .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
+                    .with_position(action.name.position);
+            }
+            AlterAction drop = action;
+            drop.name.text = user->name;
+            RETURN_IF_ERROR(drop_column(drop));
+        }
+        return {};
+    }
+
+    // The statement that would make the table with the new column is parsed to see whether the
+    // column can be, and which columns it uses.
+    Status set_stored(const engine::Stored& stored, const engine::ColumnSpec& spec,
+                      ColumnDef* column) {
+        column->generated = Generated::kStored;
+        column->default_sql = stored.expression;
+        auto quoted = [](const std::string& name) {
+            std::string text = "\"";
+            for (char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+            return text + "\" ";
+        };
+        std::string sql = "CREATE TABLE " + quoted(def_.name) + "(";
+        for (const ColumnDef& c : def_.columns) {
+            sql += quoted(c.name) + c.sql_type();
+            if (c.generated == Generated::kStored) {
+                sql += " GENERATED ALWAYS AS (" + *c.default_sql + ") STORED";
+            }
+            sql += ", ";
+        }
+        auto parsed = engine_.parse(sql + quoted(column->name) + column->sql_type() +
+                                    " GENERATED ALWAYS AS (" + stored.expression + ") STORED)");
+        if (!parsed.ok()) {
+            const Status& wrong = parsed.status();
+            return Status(wrong.code(), wrong.sqlstate(), wrong.message())
+                .with_detail(wrong.detail())
+                .with_position(spec.name.position);
+        }
+        const auto& made = std::get<engine::CreateTable>(parsed->kind);
+        for (const std::string& used : made.columns.back().stored.value().columns) {
+            column->uses.push_back(def_.columns[*def_.find_column(used)].id);
+        }
+        computed_[column->id] = stored.expression;
+        return {};
+    }
+
+    Status add_identity(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        ColumnDef& column = def_.columns[at];
+        const bool integer = column.type == arrow::int16() || column.type == arrow::int32() ||
+                             column.type == arrow::int64();
+        if (!integer) {
+            return Status(Code::kInvalidInput, "22023",
+                          "identity column type must be smallint, integer, or bigint")
+                .with_position(action.name.position);
+        }
+        if (!column.not_null) {
+            return column_error("55000", def_, action.name,
+                                "must be declared NOT NULL before identity can be added");
+        }
+        if (column.is_identity()) {
+            return column_error("55000", def_, action.name, "is already an identity column");
+        }
+        if (column.default_sql) {
+            return column_error("55000", def_, action.name, "already has a default value");
+        }
+        column.generated = action.identity.how;
+        column.default_sql = action.text;
+        return {};
+    }
+
+    // SET GENERATED and DROP IDENTITY; what is said of the sequence is done elsewhere.
+    Status change_identity(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        ColumnDef& column = def_.columns[at];
+        if (!column.is_identity()) {
+            if (action.optional) return {};
+            return column_error("55000", def_, action.name, "is not an identity column");
+        }
+        if (action.kind == AlterAction::Kind::kDropIdentity) {
+            column.generated = Generated::kNo;
+            column.default_sql.reset();
+        } else if (action.identity.how != Generated::kNo) {
+            column.generated = action.identity.how;
+        }
+        return {};
+    }
+
+    Status drop_expression(const AlterAction& action) {
+        ASSIGN_OR_RETURN(uint32_t at, find(action.name));
+        ColumnDef& column = def_.columns[at];
+        if (column.generated != Generated::kStored) {
+            if (action.optional) return {};
+            return column_error("55000", def_, action.name, "is not a stored generated column");
+        }
+        column.generated = Generated::kNo;
+        column.default_sql.reset();
+        column.uses.clear();
         return {};
     }
 
@@ -383,13 +541,36 @@ Status Session::State::rewrite_rows(table::Transaction& t, const table::VersionP
     return writer.finish().status();
 }
 
+namespace {
+
+// Errors: 23502 if one of these columns, given by their ids, holds NULL.
+Status check_no_nulls(const table::TableVersion& table, const std::vector<uint32_t>& columns) {
+    for (uint32_t id : columns) {
+        const auto& all = table.def().columns;
+        const auto column =
+            std::find_if(all.begin(), all.end(), [&](const ColumnDef& c) { return c.id == id; });
+        const auto position = static_cast<uint32_t>(column - all.begin());
+        ASSIGN_OR_RETURN(bool null, table.has_null(position));
+        if (null) {
+            return Status(Code::kInvalidInput, "23502",
+                          "column \"" + column->name + "\" of table \"" + table.def().name +
+                              "\" contains null values");
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable& statement) {
-    const table::VersionPtr before = t.view();
-    auto found = table_to_change(*before, statement.table);
+    auto found = table_to_change(*t.view(), statement.table);
     if (found.status().sqlstate() == "42P01" && statement.if_exists) return {};
     ASSIGN_OR_RETURN(catalog::TablePtr table, std::move(found));
+    engine::AlterTable prepared = statement;
+    RETURN_IF_ERROR(prepare_sequences(t, *table, &prepared));
+    const table::VersionPtr before = t.view();
     Alteration alteration(*table, *before, path(), *engine);
-    for (const AlterAction& action : statement.actions) {
+    for (const AlterAction& action : prepared.actions) {
         RETURN_IF_ERROR(alteration.apply(action));
     }
     if (db.system_tables.contains(alteration.definition().name)) {
@@ -405,7 +586,9 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
         drop_foreign_key(orphan.key, &referring);
         RETURN_IF_ERROR(t.alter_table(std::move(referring), /*rows_matter=*/false));
     }
-    RETURN_IF_ERROR(t.alter_table(alteration.definition(), alteration.rows_matter()));
+    TableDef after = alteration.definition();
+    depend_on_sequences(*before->catalog, &after);
+    RETURN_IF_ERROR(t.alter_table(std::move(after), alteration.rows_matter()));
     const catalog::TablePtr altered = t.view()->catalog->find(table->id);
     if (!alteration.computed().empty()) {
         const std::string sql = rewriting_query(*table, *altered, alteration.computed());
@@ -418,17 +601,8 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
         }
     }
     RETURN_IF_ERROR(check_views(t, *table));
-    for (uint32_t id : alteration.checked()) {
-        const auto column = std::find_if(altered->columns.begin(), altered->columns.end(),
-                                         [&](const ColumnDef& c) { return c.id == id; });
-        const auto position = static_cast<uint32_t>(column - altered->columns.begin());
-        ASSIGN_OR_RETURN(bool null, t.view()->tables.at(table->id)->has_null(position));
-        if (null) {
-            return Status(Code::kInvalidInput, "23502",
-                          "column \"" + column->name + "\" of table \"" + altered->name +
-                              "\" contains null values");
-        }
-    }
+    RETURN_IF_ERROR(settle_sequences(t, *table, prepared));
+    RETURN_IF_ERROR(check_no_nulls(*t.view()->tables.at(table->id), alteration.checked()));
     RETURN_IF_ERROR(hold_parents(t, *table, *altered));
     return check_new_constraints(t, *table, *altered);
 }

@@ -103,7 +103,8 @@ Result<Answer> Session::State::direct_change(const CachedStatement& statement,
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         *understood = t.view()->catalog == statement.planned_for;
         if (!*understood) return uint64_t{0};
-        ASSIGN_OR_RETURN(auto done, statement.direct->run(t, parameters));
+        const auto now = statement.direct->uses_sequences() ? catalog_of(t.view()) : nullptr;
+        ASSIGN_OR_RETURN(auto done, statement.direct->run(t, parameters, now.get()));
         *understood = done.has_value();
         if (done) outcome = std::move(*done);
         return outcome.rows;
@@ -244,6 +245,7 @@ Status add_referring(const catalog::Catalog& catalog, bool cascade,
 }  // namespace
 
 Result<Answer> Session::State::truncate(const engine::Truncate& statement) {
+    const engine::SequenceOption restart{.kind = engine::SequenceOption::Kind::kRestart};
     auto work = [&](table::Transaction& t) -> Status {
         std::vector<catalog::TablePtr> tables;
         for (const engine::Name& name : statement.tables) {
@@ -253,6 +255,13 @@ Result<Answer> Session::State::truncate(const engine::Truncate& statement) {
         RETURN_IF_ERROR(add_referring(*t.view()->catalog, statement.cascade, &tables));
         for (const catalog::TablePtr& table : tables) {
             RETURN_IF_ERROR(t.truncate_table(table->id));
+            if (!statement.restart_identity) continue;
+            const catalog::Catalog& catalog = *t.view()->catalog;
+            const uint32_t fresh = catalog.find(table->schema_name, table->name)->id;
+            for (const catalog::TablePtr& owned : catalog.dependents(fresh)) {
+                if (owned->kind != catalog::RelationKind::kSequence) continue;
+                RETURN_IF_ERROR(alter_sequence_in(t, owned, {restart}));
+            }
         }
         return {};
     };
@@ -283,6 +292,7 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
                                                                             if (s->release)
                                                                                 s->release(s);
                                                                         });
+    RETURN_IF_ERROR(check_idle_block());
     if (txn_failed) {
         return block_failed();
     }
@@ -290,10 +300,10 @@ Result<Answer> Session::State::append(std::string_view table_name, ArrowArrayStr
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         ASSIGN_OR_RETURN(catalog::TablePtr table,
                          table_to_change(*t.view(), engine::Name{std::string(table_name), 0}));
-        ASSIGN_OR_RETURN(auto stream, engine->cast_stream(held.get(), table->schema(), &cancel));
         table::TableWriter writer(t, table);
         auto now = catalog_of(t.view());
-        ASSIGN_OR_RETURN(BulkInsert insert, BulkInsert::make(*engine, *now, cancel, writer));
+        ASSIGN_OR_RETURN(BulkInsert insert, BulkInsert::make(*engine, *now, cancel, writer, {}));
+        ASSIGN_OR_RETURN(auto stream, engine->cast_stream(held.get(), insert.schema(), &cancel));
         for (;;) {
             ASSIGN_OR_RETURN(auto batch, stream->next());
             if (!batch) break;

@@ -136,13 +136,6 @@ Result<CopyFormat> parse_options(const engine::CopyOptions& options, const std::
     return format;
 }
 
-// Which columns of the table the file has, and what the others get.
-struct ColumnMap {
-    arrow::SchemaPtr file_schema;
-    std::vector<std::optional<size_t>> source;  // per table column: the file's column
-    std::vector<Value> defaults;                // per table column
-};
-
 // Why a column of the list cannot be loaded into: it is there twice, or not at all.
 Status bad_column(const engine::Name& name, const catalog::TableDef& table) {
     if (table.find_column(name.text)) {
@@ -160,48 +153,18 @@ Status bad_column(const engine::Name& name, const catalog::TableDef& table) {
     return missing;
 }
 
-Result<ColumnMap> map_columns(const engine::CopyFrom& copy, const catalog::TableDef& table,
-                              engine::EngineSession& engine) {
-    ColumnMap map;
-    map.source.resize(table.columns.size());
-    map.defaults.resize(table.columns.size());
-    auto schema = std::make_shared<arrow::Schema>();
-    auto add = [&](uint32_t position) {
-        map.source[position] = schema->fields.size();
-        const catalog::ColumnDef& c = table.columns[position];
-        schema->fields.push_back({c.name, c.type, true});
-    };
-    for (const engine::Name& name : copy.columns) {
+// The columns of the list, by position.
+Result<std::vector<uint32_t>> find_columns(const std::vector<engine::Name>& names,
+                                           const catalog::TableDef& table) {
+    std::vector<uint32_t> columns;
+    for (const engine::Name& name : names) {
         auto position = table.find_column(name.text);
-        if (!position || map.source[*position]) return bad_column(name, table);
-        add(*position);
+        const bool twice =
+            position && std::find(columns.begin(), columns.end(), *position) != columns.end();
+        if (!position || twice) return bad_column(name, table);
+        columns.push_back(*position);
     }
-    for (uint32_t i = 0; i < table.columns.size(); i++) {
-        if (copy.columns.empty()) {
-            add(i);
-        } else if (!map.source[i] && table.columns[i].default_sql) {
-            ASSIGN_OR_RETURN(map.defaults[i],
-                             engine.evaluate(*table.columns[i].default_sql, table.columns[i].type));
-        }
-    }
-    map.file_schema = std::move(schema);
-    return map;
-}
-
-Result<arrow::Batch> widen(arrow::Batch batch, const ColumnMap& map,
-                           const catalog::TableDef& table) {
-    arrow::Batch out{table.schema(), batch.rows, {}};
-    for (size_t i = 0; i < table.columns.size(); i++) {
-        if (map.source[i]) {
-            out.columns.push_back(batch.columns[*map.source[i]]);
-        } else {
-            ASSIGN_OR_RETURN(
-                arrow::Array constant,
-                arrow::make_constant(table.columns[i].type, map.defaults[i], batch.rows));
-            out.columns.push_back(std::move(constant));
-        }
-    }
-    return out;
+    return columns;
 }
 
 // Parses blocks on several threads, in order.
@@ -328,19 +291,17 @@ Result<Answer> Session::State::copy_from(const engine::CopyFrom& statement) {
     uint64_t skipped = 0;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), copy.table));
-        ASSIGN_OR_RETURN(ColumnMap map, map_columns(copy, *table, *engine));
+        ASSIGN_OR_RETURN(std::vector<uint32_t> columns, find_columns(copy.columns, *table));
         table::TableWriter writer(t, table);
         auto now = catalog_of(t.view());
-        ASSIGN_OR_RETURN(BulkInsert insert, BulkInsert::make(*engine, *now, cancel, writer));
-        auto write = [&](arrow::Batch batch) -> Status {
-            ASSIGN_OR_RETURN(arrow::Batch rows, widen(std::move(batch), map, *table));
-            return insert.write(std::move(rows));
-        };
+        ASSIGN_OR_RETURN(BulkInsert insert,
+                         BulkInsert::make(*engine, *now, cancel, writer, std::move(columns)));
+        auto write = [&](arrow::Batch batch) { return insert.write(std::move(batch)); };
         if (format.parquet) {
             ASSIGN_OR_RETURN(auto file, engine->read_parquet(copy.file, &cancel));
             ArrowArrayStream exported;
             export_stream(answer_of(std::move(file), nullptr, ""), &exported);
-            ASSIGN_OR_RETURN(auto stream, engine->cast_stream(&exported, map.file_schema, &cancel));
+            ASSIGN_OR_RETURN(auto stream, engine->cast_stream(&exported, insert.schema(), &cancel));
             for (;;) {
                 ASSIGN_OR_RETURN(auto batch, stream->next());
                 if (!batch) break;
@@ -348,7 +309,7 @@ Result<Answer> Session::State::copy_from(const engine::CopyFrom& statement) {
             }
         } else {
             auto read =
-                read_csv(db.vfs, copy.file, map.file_schema, format.csv, db.threads, cancel, write);
+                read_csv(db.vfs, copy.file, insert.schema(), format.csv, db.threads, cancel, write);
             if (!read.ok()) return in_file(read.status(), copy.file);
             skipped = *read;
         }

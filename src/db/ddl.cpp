@@ -31,6 +31,14 @@ Status add_new_key(const engine::KeySpec& spec, catalog::TableDef* table) {
     return {};
 }
 
+// Ids of columns are given in their order.
+void set_stored(const engine::Stored& stored, size_t column, catalog::TableDef* table) {
+    catalog::ColumnDef& c = table->columns[column];
+    c.generated = catalog::ColumnDef::Generated::kStored;
+    c.default_sql = stored.expression;
+    for (const std::string& used : stored.columns) c.uses.push_back(*table->find_column(used));
+}
+
 catalog::CheckDef check_of(const engine::CheckSpec& spec, const catalog::TableDef& table) {
     catalog::CheckDef check;
     if (spec.name) check.name = spec.name->text;
@@ -53,7 +61,8 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         column.char_length = spec.char_length;
         column.not_null = spec.not_null;
         column.default_sql = spec.default_sql;
-        if (spec.default_sql) {
+        if (spec.identity) column.generated = spec.identity->how;
+        if (spec.default_sql && sequences_in(*spec.default_sql).empty()) {
             Status fits = engine->evaluate(*spec.default_sql, spec.type).status();
             if (!fits.ok()) {
                 return std::move(fits).with_detail("column \"" + column.name + "\" is of type " +
@@ -61,6 +70,9 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
             }
         }
         def.columns.push_back(std::move(column));
+    }
+    for (size_t i = 0; i < def.columns.size(); i++) {
+        if (statement.columns[i].stored) set_stored(*statement.columns[i].stored, i, &def);
     }
     for (const engine::KeySpec& key : statement.keys) RETURN_IF_ERROR(add_new_key(key, &def));
     for (const engine::CheckSpec& spec : statement.checks)
@@ -80,10 +92,9 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         for (const engine::ForeignKeySpec& key : statement.foreign_keys) {
             RETURN_IF_ERROR(add_foreign_key(key, *t.view()->catalog, path(), &made));
         }
-        RETURN_IF_ERROR(t.create_table(made));
+        RETURN_IF_ERROR(create_with_sequences(t, made, statement));
         catalog::TablePtr table = t.view()->catalog->find(place.schema, place.name);
-        RETURN_IF_ERROR(hold_parents(t, def, *table));
-        return {};
+        return hold_parents(t, def, *table);
     };
     return define(work, "CREATE TABLE");
 }
@@ -176,6 +187,28 @@ std::vector<catalog::TablePtr> hangers_on(const catalog::Catalog& catalog,
     return out;
 }
 
+std::string described_default(const catalog::TableDef& table, const catalog::TableDef& sequence) {
+    std::string columns;
+    for (uint32_t position : columns_using(table, sequence)) {
+        columns += (columns.empty() ? "" : ", ") + table.columns[position].name;
+    }
+    return "default value for column " + columns + " of " + described(table);
+}
+
+// The sequence of an identity column goes with the column only.
+Status refuse_identity(const catalog::Catalog& catalog, const catalog::TableDef& relation,
+                       const std::set<uint32_t>& going) {
+    if (relation.kind != catalog::RelationKind::kSequence) return {};
+    const catalog::TablePtr table = identity_table(catalog, relation);
+    if (!table || going.contains(table->id)) return {};
+    const std::string column = "column " +
+                               table->columns[columns_using(*table, relation).at(0)].name + " of " +
+                               described(*table);
+    return Status(Code::kInvalidInput, "2BP01",
+                  "cannot drop " + described(relation) + " because " + column + " requires it")
+        .with_hint("You can drop " + column + " instead.");
+}
+
 }  // namespace
 
 Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statement) {
@@ -196,13 +229,24 @@ Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statem
     }
     std::string detail;
     const catalog::TablePtr first = going.empty() ? nullptr : going.front();
+    std::vector<std::pair<catalog::TablePtr, catalog::TablePtr>> users;  // tables, and sequences
     for (size_t i = 0; i < going.size(); i++) {
         const catalog::TablePtr gone = going[i];
+        RETURN_IF_ERROR(refuse_identity(catalog, *gone, ids));
         for (const catalog::TablePtr& other : hangers_on(catalog, *gone)) {
-            if (!ids.insert(other->id).second) continue;
-            going.push_back(other);
-            detail += (detail.empty() ? "" : "\n") + described(*other) + " depends on " +
-                      described(*gone);
+            if (ids.contains(other->id)) continue;
+            const bool uses = gone->kind == catalog::RelationKind::kSequence;
+            const bool owned = other->kind == catalog::RelationKind::kSequence;
+            if (uses) {
+                users.emplace_back(other, gone);
+            } else {
+                ids.insert(other->id);
+                going.push_back(other);
+            }
+            if (owned) continue;
+            detail += (detail.empty() ? "" : "\n") +
+                      (uses ? described_default(*other, *gone) : described(*other)) +
+                      " depends on " + described(*gone);
         }
     }
     std::vector<Referrer> referrers;
@@ -228,6 +272,10 @@ Status Session::State::drop_in(table::Transaction& t, const engine::Drop& statem
         drop_foreign_key(r.key, &child);
         RETURN_IF_ERROR(t.alter_table(std::move(child), /*rows_matter=*/false));
     }
+    for (const auto& [user, sequence] : users) {
+        const catalog::TablePtr table = t.view()->catalog->find(user->id);
+        if (!ids.contains(user->id)) RETURN_IF_ERROR(drop_defaults(t, *table, *sequence));
+    }
     for (const catalog::TablePtr& relation : going) RETURN_IF_ERROR(t.drop_table(relation->id));
     return {};
 }
@@ -241,6 +289,7 @@ Result<Answer> Session::State::drop(const engine::Drop& statement) {
 
 // Temporary tables go with their session; whatever a crash left goes at the next open.
 Session::State::~State() {
+    idle_alarm.reset();
     if (has_temporary) {
         txn.reset();
         (void)define(

@@ -1,7 +1,8 @@
 // EXPORT DATABASE and IMPORT DATABASE: a database as text and files that any program can read.
 //
 //     schema.sql     the statements that make schemas, tables, indexes and views, and comments
-//     load.sql       a COPY for each table, then the foreign keys, which then find all rows
+//     load.sql       a COPY for each table, then the foreign keys, which then find all rows, and where
+//                    each sequence stands
 //     1_person.parquet ...   its rows, or .csv
 //
 // All of it is one snapshot, and made of nothing but statements: export writes the data by COPY TO,
@@ -193,9 +194,47 @@ std::string foreign_keys_sql(const catalog::Catalog& catalog) {
     return sql;
 }
 
+// The sequence of an identity column is made with its table.
+void add_sequence(const catalog::Catalog& catalog, const catalog::TableDef& sequence,
+                  std::string* create, std::string* own) {
+    if (identity_table(catalog, sequence)) return;
+    const std::string name = sql_name(sequence);
+    *create += "CREATE SEQUENCE " + name + " AS " + std::string(type_name(sequence.sequence)) +
+               " " + sequence.options_sql() + ";\n";
+    if (!sequence.sequence.owner || sequence.depends_on.empty()) return;
+    const catalog::TablePtr table = catalog.find(sequence.depends_on[0]);
+    for (const catalog::ColumnDef& c : table->columns) {
+        if (c.id != *sequence.sequence.owner) continue;
+        *own += "ALTER SEQUENCE " + name + " OWNED BY " + sql_name(*table) + "." +
+                quoted(c.name, '"') + ";\n";
+    }
+}
+
+// The columns of a table that have rows of their own.
+std::string column_list(const catalog::TableDef& table) {
+    std::string list;
+    for (const catalog::ColumnDef& c : table.columns) {
+        if (c.generated == catalog::ColumnDef::Generated::kStored) continue;
+        list += (list.empty() ? "" : ", ") + quoted(c.name, '"');
+    }
+    return list;
+}
+
+// Where the sequences stand.
+Result<std::string> places_sql(table::Sequences& sequences, const catalog::Catalog& catalog) {
+    std::string sql;
+    for (const catalog::TablePtr& relation : catalog.relations()) {
+        if (relation->kind != catalog::RelationKind::kSequence || is_temporary(*relation)) continue;
+        ASSIGN_OR_RETURN(auto place, sequences.place(*relation));
+        sql += "SELECT setval(" + sequence_literal(*relation) + ", " + std::to_string(place.value) +
+               (place.is_called ? "" : ", false") + ");\n";
+    }
+    return sql;
+}
+
 // The statements that make everything but rows and foreign keys.
 std::string schema_sql(const catalog::Catalog& catalog) {
-    std::string schemas, tables, views, comments;
+    std::string schemas, sequences, tables, owners, views, comments;
     std::set<uint32_t> done;
     for (const catalog::TablePtr& relation : catalog.relations()) {
         if (is_temporary(*relation)) continue;
@@ -204,7 +243,7 @@ std::string schema_sql(const catalog::Catalog& catalog) {
                 schemas += "CREATE SCHEMA " + quoted(relation->name, '"') + ";\n";
                 break;
             case catalog::RelationKind::kTable:
-                tables += relation->create_sql() + "\n";
+                tables += relation->create_sql(&catalog) + "\n";
                 for (const catalog::IndexDef& index : relation->indexes) {
                     if (!index.is_constraint) tables += relation->index_sql(index) + ";\n";
                 }
@@ -213,11 +252,12 @@ std::string schema_sql(const catalog::Catalog& catalog) {
                 add_view(catalog, *relation, &done, &views);
                 break;
             case catalog::RelationKind::kSequence:
+                add_sequence(catalog, *relation, &sequences, &owners);
                 break;
         }
         comments += comments_sql(*relation);
     }
-    return schemas + tables + views + comments;
+    return schemas + sequences + tables + owners + views + comments;
 }
 
 }  // namespace
@@ -226,6 +266,16 @@ std::string schema_sql(const catalog::Catalog& catalog) {
 Result<Answer> Session::State::run_own(std::string_view sql) {
     ASSIGN_OR_RETURN(CachedStatementPtr statement, analyse(sql));
     return dispatch(*statement, {});
+}
+
+// The same; what it answers is read, since a query does nothing before.
+Status Session::State::run_and_read(std::string_view sql) {
+    ASSIGN_OR_RETURN(Answer answer, run_own(sql));
+    while (answer->stream) {
+        ASSIGN_OR_RETURN(auto batch, answer->stream->next());
+        if (!batch) break;
+    }
+    return {};
 }
 
 Result<Answer> Session::State::export_database(const engine::House& statement) {
@@ -247,13 +297,16 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
             const std::string name = file_name(++number, table->name, format);
             const std::string relation = sql_name(*table);
             const std::string options = option_text(statement.options, format);
-            RETURN_IF_ERROR(run_own("COPY " + relation + " TO " +
+            const std::string columns = column_list(*table);
+            RETURN_IF_ERROR(run_own("COPY (SELECT " + columns + " FROM " + relation + ") TO " +
                                     quoted(directory + "/" + name, '\'') + " " + options)
                                 .status());
-            load += "COPY " + relation + " FROM " + quoted(name, '\'') + " (FORMAT " + format +
-                    (format == "csv" ? ", HEADER true" : "") + ");\n";
+            load += "COPY " + relation + " (" + columns + ") FROM " + quoted(name, '\'') +
+                    " (FORMAT " + format + (format == "csv" ? ", HEADER true" : "") + ");\n";
         }
         load += foreign_keys_sql(*version->catalog);
+        ASSIGN_OR_RETURN(std::string places, places_sql(db.tables->sequences(), *version->catalog));
+        load += places;
         RETURN_IF_ERROR(
             write_text(db.vfs, directory + "/schema.sql", schema_sql(*version->catalog)));
         return write_text(db.vfs, directory + "/load.sql", load);
@@ -281,7 +334,7 @@ Result<Answer> Session::State::import_database(const std::string& directory) {
             ASSIGN_OR_RETURN(std::string text, read_text(db.vfs, path));
             ASSIGN_OR_RETURN(auto statements, split(text));
             for (std::string_view sql : statements) {
-                Status run = run_own(sql).status();
+                Status run = run_and_read(sql);
                 if (run.ok()) continue;
                 return Status(run.code(), run.sqlstate(), path + ": " + run.message())
                     .with_detail(run.detail().empty() ? std::string(sql.substr(0, 200))

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "db/sequences.h"
 #include "db/system_tables.h"
 
 namespace trefoil {
@@ -84,10 +85,17 @@ TableRows columns(const table::Version& version) {
         for (size_t i = 0; i < t.columns.size(); i++) {
             const ColumnDef& c = t.columns[i];
             const auto [precision, scale] = precision_of(c.type);
-            rows.push_back({kDatabase, t.schema_name, t.name, c.name, text_or_null(c.default_sql),
-                            yes_or_no(!c.not_null), c.type.sql_name(), static_cast<int64_t>(i) + 1,
-                            c.char_length ? Value(int64_t{*c.char_length}) : Value(), precision,
-                            scale});
+            const bool stored = c.generated == ColumnDef::Generated::kStored;
+            const bool always = c.generated == ColumnDef::Generated::kAlways;
+            const bool has_default = c.generated == ColumnDef::Generated::kNo && c.default_sql;
+            rows.push_back(
+                {kDatabase, t.schema_name, t.name, c.name,
+                 has_default ? Value(shown_default(*c.default_sql)) : Value(),
+                 yes_or_no(!c.not_null), c.type.sql_name(), yes_or_no(c.is_identity()),
+                 c.is_identity() ? Value(always ? "ALWAYS" : "BY DEFAULT") : Value(),
+                 stored ? "ALWAYS" : "NEVER", stored ? text_or_null(c.default_sql) : Value(),
+                 static_cast<int64_t>(i) + 1,
+                 c.char_length ? Value(int64_t{*c.char_length}) : Value(), precision, scale});
         }
     });
     return rows;
@@ -113,7 +121,8 @@ void add_information_schema(access::VirtualTables& all) {
     add_table(
         all, "information_schema.columns",
         {"table_catalog", "table_schema", "table_name", "column_name", "column_default",
-         "is_nullable", "data_type"},
+         "is_nullable", "data_type", "is_identity", "identity_generation", "is_generated",
+         "generation_expression"},
         {"ordinal_position", "character_maximum_length", "numeric_precision", "numeric_scale"},
         columns);
     add_table(all, "information_schema.views",

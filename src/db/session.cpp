@@ -32,6 +32,9 @@ std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::Versi
     options.use_indexes = settings.use_indexes;
     options.partitions_max = db.threads;
     options.search_path = path();
+    options.sequences = &sequences;
+    options.read_only =
+        db.tables->store().read_only() || (txn ? txn->read_only() : settings.default_read_only);
     return std::make_shared<access::SnapshotCatalog>(std::move(version), options, db.table_counters,
                                                      db.system_tables, db.custom_tables.current());
 }
@@ -221,6 +224,8 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
             [&](const engine::CreateTableAs& c) { return create_table_as(statement, c); },
             [&](const engine::CreateSchema& c) { return create_schema(c); },
             [&](const engine::Comment& c) { return comment(c); },
+            [&](const engine::CreateSequence& c) { return create_sequence(c); },
+            [&](const engine::AlterSequence& a) { return alter_sequence(a); },
             [&](const engine::AlterTable& a) { return alter_table(a); },
             [&](const engine::CreateIndex& c) { return create_index(c); },
             [&](const engine::DropIndex& d) { return drop_index(d); },
@@ -289,6 +294,7 @@ Result<Session::State::Answer> Session::State::define(
 }
 
 Status Session::State::begin_statement() {
+    RETURN_IF_ERROR(check_idle_block());
     statements++;
     statement_reads.clear();
     cancel.store(false);
@@ -337,14 +343,18 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 Result<Rows> Session::execute(std::string_view sql, std::span<const Value> parameters) {
-    ASSIGN_OR_RETURN(auto answer, state_->execute(sql, parameters));
+    auto answer = state_->execute(sql, parameters);
+    state_->watch_idle_block();
+    RETURN_IF_ERROR(answer.status());
     state_->deadline.reset();
-    return Rows(std::move(answer));
+    return Rows(std::move(*answer));
 }
 
 Result<uint64_t> Session::append(std::string_view table, ArrowArrayStream* rows) {
-    ASSIGN_OR_RETURN(auto answer, state_->append(table, rows));
-    return answer->affected_rows;
+    auto answer = state_->append(table, rows);
+    state_->watch_idle_block();
+    RETURN_IF_ERROR(answer.status());
+    return (*answer)->affected_rows;
 }
 
 void Session::cancel() {
@@ -352,7 +362,7 @@ void Session::cancel() {
 }
 
 bool Session::in_transaction() const {
-    return state_->txn.has_value();
+    return state_->in_block.load();
 }
 
 struct Prepared::State {
@@ -381,10 +391,13 @@ int32_t Prepared::parameter_count() const {
 }
 
 Result<Rows> Prepared::execute(std::span<const Value> parameters) {
-    RETURN_IF_ERROR(state_->session.begin_statement());
-    ASSIGN_OR_RETURN(auto answer, state_->session.run(state_->statement, parameters));
-    state_->session.deadline.reset();
-    return Rows(std::move(answer));
+    Session::State& session = state_->session;
+    RETURN_IF_ERROR(session.begin_statement());
+    auto answer = session.run(state_->statement, parameters);
+    session.watch_idle_block();
+    RETURN_IF_ERROR(answer.status());
+    session.deadline.reset();
+    return Rows(std::move(*answer));
 }
 
 }  // namespace trefoil

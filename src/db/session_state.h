@@ -21,6 +21,7 @@
 #include "access/snapshot_catalog.h"
 #include "db/database_state.h"
 #include "db/rows_state.h"
+#include "db/sequences.h"
 #include "db/settings.h"
 #include "db/statement_cache.h"
 #include "engine/engine.h"
@@ -43,12 +44,14 @@ struct Session::State {
     explicit State(Database::State& database)
         : db(database),
           activity(db.activities.add()),
+          sequences(db.tables->sequences()),
           temporary_schema(std::string(catalog::kTemporaryPrefix) +
                            std::to_string(database.sessions_opened++)) {}
     ~State();  // drops temporary tables
 
     Database::State& db;
     std::shared_ptr<Activity> activity;
+    SessionSequences sequences;
     std::unique_ptr<engine::EngineSession> engine;
     Settings settings;
     std::string application_name;  // what the program called itself; nothing depends on it
@@ -67,11 +70,24 @@ struct Session::State {
         std::string name;
         table::Transaction::State mark;
         size_t locks;
+        size_t settings;  // how many were changed in the block before
     };
     std::vector<SavepointMark> savepoints;
     std::vector<uint32_t> statement_reads;  // tables, under SERIALIZABLE
     // Begun so far: the number of the open one. One that was rolled back to a savepoint is new.
     uint64_t blocks = 0;
+    // What SET changed in the open block, oldest first: as it was before (nullopt: what RESET makes
+    // of it), and whether it is so again when the block commits.
+    struct ChangedSetting {
+        std::string name;
+        std::optional<std::string> before;
+        bool local;
+    };
+    std::vector<ChangedSetting> changed_settings;
+    // Set while the block waits for a statement; when it rings, the block is rolled back.
+    std::shared_ptr<Alarms::Alarm> idle_alarm;
+    std::atomic<bool> in_block{false};
+    bool idled_out = false;  // the alarm rang, and no statement has been told
     // What relative paths of COPY FROM begin at; "": the process's folder.
     std::string copy_directory;
     catalog::SearchPath search_path{std::string(catalog::kPublicSchema)};
@@ -203,6 +219,29 @@ struct Session::State {
                                                  const engine::Name& name,
                                                  catalog::RelationKind kind, bool or_view);
 
+    // sequence_ddl.cpp
+    Result<Answer> create_sequence(const engine::CreateSequence& statement);
+    Result<Answer> alter_sequence(const engine::AlterSequence& statement);
+    Status alter_sequence_in(table::Transaction& t, const catalog::TablePtr& before,
+                             const engine::SequenceOptions& options);
+    // Makes the sequence of a column of `table`, and the column's default of it; own_sequence()
+    // gives it to the column when that has its id.
+    Status add_sequence(table::Transaction& t, const catalog::TableDef& table,
+                        const engine::Identity& identity, catalog::ColumnDef* column);
+    Status create_with_sequences(table::Transaction& t, catalog::TableDef table,
+                                 const engine::CreateTable& statement);
+    // Before an ALTER TABLE: makes the sequences of new columns, and gives expressions their
+    // schemas.
+    Status prepare_sequences(table::Transaction& t, const catalog::TableDef& table,
+                             engine::AlterTable* statement);
+    // After it: sequences go with the columns that own them, or to them.
+    Status settle_sequences(table::Transaction& t, const catalog::TableDef& before,
+                            const engine::AlterTable& statement);
+    Status set_owner(const table::Version& version, const engine::SequenceOption& option,
+                     catalog::TableDef* sequence) const;
+    // An expression whose sequences are named with their schemas. Errors: 42P01, 42809.
+    Result<std::string> with_schemas(const std::string& sql, const table::Version& version) const;
+
     // views.cpp
     Result<Answer> create_view(CachedStatement& statement, const engine::CreateView& create);
     Result<Answer> create_table_as(CachedStatement& statement, const engine::CreateTableAs& create);
@@ -251,7 +290,12 @@ struct Session::State {
     // what it locked since is free for others.
     void fail_block();
     Status open_block(TransactionModes modes);
-    void close_block();
+    // `committed`: what SET changed stays, unless it was LOCAL.
+    void close_block(bool committed);
+    // After a statement: the time of an open block runs.
+    void watch_idle_block();
+    // Before one: it stops. Errors: 25P03 if it was over.
+    Status check_idle_block();
     Result<Answer> begin(const engine::Begin& statement);
     Result<Answer> commit(const engine::Commit& statement);
     Result<Answer> rollback(const engine::Rollback& statement);
@@ -274,12 +318,19 @@ struct Session::State {
     Result<Answer> export_database(const engine::House& statement);
     Result<Answer> import_database(const std::string& directory);
     Result<Answer> run_own(std::string_view sql);
+    Status run_and_read(std::string_view sql);
 
     // analyze.cpp
     Result<Answer> analyze(const engine::Analyze& statement);
 
     // variables.cpp
     Result<Answer> set_variable(const engine::SetVariable& statement);
+    Status apply_variable(const engine::SetVariable& statement);
+    Status remember_setting(const engine::SetVariable& statement);
+    // Takes back what was set since there were `kept` changed settings.
+    void restore_settings(size_t kept, bool only_local);
+    // nullopt if there is no such setting.
+    Result<std::optional<std::string>> setting_text(const std::string& name);
     Result<Answer> show_variable(const engine::ShowVariable& statement);
     Result<Answer> show_all();
     // 42704, with the name that was perhaps meant.

@@ -34,6 +34,8 @@ constexpr std::array kSettings = {
             "a statement that runs longer is cancelled; 0 for none"},
     Setting{"lock_timeout", &Settings::lock_timeout,
             "a statement that waits longer for a row fails; 0 for none"},
+    Setting{"idle_in_transaction_session_timeout", &Settings::idle_in_transaction_timeout,
+            "a transaction block that waits longer for a statement is rolled back; 0 for never"},
 };
 
 struct Unit {

@@ -27,6 +27,7 @@ struct Settings {
 
     Milliseconds statement_timeout;
     Milliseconds lock_timeout;
+    Milliseconds idle_in_transaction_timeout;  // idle_in_transaction_session_timeout
 
     struct Description {
         std::string name, value, about;

@@ -200,6 +200,7 @@ access::VirtualTables make_system_tables(Database::State& db) {
     add_statistics_table(all);
     add_session_tables(db, all);
     add_information_schema(all);
+    add_sequence_tables(db, all);
     return all;
 }
 

@@ -30,6 +30,7 @@ inline constexpr std::array kInformationSchemaTables = {"check_constraints",
                                                         "key_column_usage",
                                                         "referential_constraints",
                                                         "schemata",
+                                                        "sequences",
                                                         "table_constraints",
                                                         "tables",
                                                         "views"};
@@ -38,6 +39,8 @@ void add_constraint_tables(access::VirtualTables& all);
 void add_information_schema(access::VirtualTables& all);
 // trefoil_statistics (analyze.cpp).
 void add_statistics_table(access::VirtualTables& all);
+// trefoil_sequences, information_schema.sequences.
+void add_sequence_tables(Database::State& db, access::VirtualTables& all);
 // trefoil_sessions, trefoil_locks.
 void add_session_tables(Database::State& db, access::VirtualTables& all);
 

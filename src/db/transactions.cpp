@@ -37,6 +37,7 @@ void Session::State::fail_block() {
 Status Session::State::open_block(TransactionModes modes) {
     ASSIGN_OR_RETURN(table::Transaction begun, db.tables->begin(modes.read_only));
     txn.emplace(std::move(begun));
+    in_block.store(true);
     txn_modes = modes;
     activity->set_transaction(txn->id());
     txn_failed = false;
@@ -45,11 +46,41 @@ Status Session::State::open_block(TransactionModes modes) {
     return {};
 }
 
-void Session::State::close_block() {
+void Session::State::close_block(bool committed) {
     txn.reset();
+    in_block.store(false);
     activity->set_transaction(std::nullopt);
     savepoints.clear();
     txn_failed = false;
+    restore_settings(0, /*only_local=*/committed);
+    changed_settings.clear();
+}
+
+// --- Blocks that wait for too long --------------------------------------------------------------
+
+void Session::State::watch_idle_block() {
+    const uint64_t patience_ms = settings.idle_in_transaction_timeout.count;
+    if (!txn || patience_ms == 0) return;
+    // It rings while nobody else uses this session, since every statement destroys it first. The
+    // rows of an answer may still be read: then somebody is there.
+    auto ring = [this] {
+        if (!activity->is_waiting()) return;
+        idled_out = true;
+        txn.reset();
+        in_block.store(false);
+        activity->set_transaction(std::nullopt);
+    };
+    idle_alarm = db.alarms.set(std::chrono::milliseconds(patience_ms), std::move(ring));
+}
+
+Status Session::State::check_idle_block() {
+    idle_alarm.reset();
+    if (!std::exchange(idled_out, false)) return {};
+    close_block(/*committed=*/false);
+    return Status(Code::kConflict, "25P03",
+                  "the transaction was rolled back: it was idle for longer than "
+                  "idle_in_transaction_session_timeout")
+        .with_hint("Run the transaction again.");
 }
 
 Result<Answer> Session::State::begin(const engine::Begin& statement) {
@@ -67,8 +98,9 @@ Result<Answer> Session::State::commit(const engine::Commit& statement) {
     if (!txn) return Status(Code::kInvalidInput, "25P01", "no active transaction to commit");
     table::Transaction ending = std::move(*txn);
     const bool failed = txn_failed;
-    close_block();
-    if (!failed) RETURN_IF_ERROR(db.tables->commit(ending));
+    const Status committed = failed ? Status() : db.tables->commit(ending);
+    close_block(!failed && committed.ok());
+    RETURN_IF_ERROR(committed);
     if (statement.chain) RETURN_IF_ERROR(open_block(txn_modes));
     return done(failed ? "ROLLBACK" : "COMMIT");
 }
@@ -76,7 +108,7 @@ Result<Answer> Session::State::commit(const engine::Commit& statement) {
 Result<Answer> Session::State::rollback(const engine::Rollback& statement) {
     if (!txn && statement.chain) return outside_block("ROLLBACK AND CHAIN");
     if (!txn) return Status(Code::kInvalidInput, "25P01", "no active transaction to roll back");
-    close_block();
+    close_block(/*committed=*/false);
     if (statement.chain) RETURN_IF_ERROR(open_block(txn_modes));
     return done("ROLLBACK");
 }
@@ -85,7 +117,8 @@ Result<Answer> Session::State::rollback(const engine::Rollback& statement) {
 
 Result<Answer> Session::State::savepoint(const engine::Savepoint& statement) {
     if (!txn) return outside_block("SAVEPOINT");
-    savepoints.push_back({statement.name.text, txn->mark(), txn->lock_mark()});
+    savepoints.push_back(
+        {statement.name.text, txn->mark(), txn->lock_mark(), changed_settings.size()});
     return done("SAVEPOINT");
 }
 
@@ -104,6 +137,7 @@ Result<Answer> Session::State::roll_back_to(const engine::RollbackTo& statement)
     savepoints.resize(at + 1);
     txn->roll_back_to(savepoints[at].mark);
     txn->release_locks_after(savepoints[at].locks);
+    restore_settings(savepoints[at].settings, /*only_local=*/false);
     txn_failed = false;
     blocks++;  // answers of before may no longer fail the block
     return done("ROLLBACK");

@@ -1,5 +1,7 @@
 // SET, SHOW, RESET, SHOW TABLES, DESCRIBE.
 
+#include <set>
+
 #include "base/check.h"
 #include "base/edit_distance.h"
 #include "db/client_settings.h"
@@ -44,6 +46,23 @@ std::string search_path_text(const catalog::SearchPath& path) {
 }  // namespace
 
 Result<Answer> Session::State::set_variable(const engine::SetVariable& statement) {
+    if (transaction_variable(statement.name)) return set_transaction_variable(statement);
+    if (txn) {
+        const size_t before = changed_settings.size();
+        RETURN_IF_ERROR(remember_setting(statement));
+        Status set = apply_variable(statement);
+        if (!set.ok()) {
+            changed_settings.resize(before);
+            return set;
+        }
+    } else if (!statement.local) {
+        // PostgreSQL, too, takes SET LOCAL outside of a block for nothing.
+        RETURN_IF_ERROR(apply_variable(statement));
+    }
+    return done(statement.value ? "SET" : "RESET");
+}
+
+Status Session::State::apply_variable(const engine::SetVariable& statement) {
     const std::string& name = statement.name;
     if (name == "all" && !statement.value) {
         settings = Settings();
@@ -51,36 +70,81 @@ Result<Answer> Session::State::set_variable(const engine::SetVariable& statement
         search_path = {std::string(catalog::kPublicSchema)};
         RETURN_IF_ERROR(engine->set("all", std::nullopt));
         cache = StatementCache();
-        return done("RESET");
+        return {};
     }
     if (name == "search_path") {
         search_path =
             parse_search_path(statement.value.value_or(std::string(catalog::kPublicSchema)));
-        return done(statement.value ? "SET" : "RESET");
+        return {};
     }
     if (fixed_setting(db, name)) {
         return Status(Code::kInvalidInput, "55P02", "\"" + name + "\" cannot be changed now")
             .with_hint("It is given when the database is opened.");
     }
-    if (transaction_variable(name)) return set_transaction_variable(statement);
-    Status set;
     if (is_limit(name)) {
-        set = set_limit(db, name, statement.value);
-    } else if (name == "application_name") {
-        application_name = statement.value.value_or("");
-    } else if (const ClientSetting* client = find_client_setting(name)) {
-        if (statement.value) set = check_client_setting(*client, *statement.value);
-    } else {
-        set = statement.value ? settings.set(name, *statement.value) : settings.reset(name);
-        if (set.code() == Code::kNotFound) {
-            set = engine->set(name, statement.value);
-            // Plans depend on the engine's settings.
-            if (set.ok()) cache = StatementCache();
-        }
-        if (set.code() == Code::kNotFound) set = unknown_setting(name);
+        if (!statement.local) return set_limit(db, name, statement.value);
+        return Status::unsupported("SET LOCAL of " + name + " is not supported")
+            .with_hint("It is the database's: use SET.");
     }
-    RETURN_IF_ERROR(std::move(set));
-    return done(statement.value ? "SET" : "RESET");
+    if (name == "application_name") {
+        application_name = statement.value.value_or("");
+        return {};
+    }
+    if (const ClientSetting* client = find_client_setting(name)) {
+        return statement.value ? check_client_setting(*client, *statement.value) : Status();
+    }
+    Status set = statement.value ? settings.set(name, *statement.value) : settings.reset(name);
+    if (set.code() != Code::kNotFound) return set;
+    set = engine->set(name, statement.value);
+    // Plans depend on the engine's settings.
+    if (set.ok()) cache = StatementCache();
+    return set.code() == Code::kNotFound ? unknown_setting(name) : set;
+}
+
+// --- Settings in a block ------------------------------------------------------------------------
+
+Result<std::optional<std::string>> Session::State::setting_text(const std::string& name) {
+    if (auto fixed = fixed_setting(db, name)) return fixed;
+    if (name == "application_name") return std::optional(application_name);
+    if (name == "search_path") return std::optional(search_path_text(search_path));
+    if (auto value = transaction_variable(name)) return value;
+    if (is_limit(name)) return std::optional(limit_text(db, name));
+    if (const ClientSetting* client = find_client_setting(name)) {
+        return std::optional(std::string(client->value));
+    }
+    auto own = settings.get(name);
+    if (!own.ok()) own = engine->get(name);
+    if (!own.ok() && own.status().code() == Code::kNotFound) return std::optional<std::string>();
+    RETURN_IF_ERROR(own.status());
+    return std::optional(std::move(*own));
+}
+
+Status Session::State::remember_setting(const engine::SetVariable& statement) {
+    std::vector<std::string> names = {statement.name};
+    if (statement.name == "all") {
+        names = {"application_name", "search_path"};
+        for (const Settings::Description& d : settings.all()) names.push_back(d.name);
+        ASSIGN_OR_RETURN(auto engines, engine->settings());
+        for (const engine::Setting& s : engines) names.push_back(s.name);
+    }
+    for (const std::string& name : names) {
+        if (is_limit(name) || find_client_setting(name)) continue;  // not the session's
+        ASSIGN_OR_RETURN(std::optional<std::string> before, setting_text(name));
+        if (before && before->empty() && name != "search_path") before.reset();
+        changed_settings.push_back({name, std::move(before), statement.local});
+    }
+    return {};
+}
+
+void Session::State::restore_settings(size_t kept, bool only_local) {
+    std::set<std::string> stay;  // set for the session after they were set for the block
+    for (size_t i = changed_settings.size(); i-- > kept;) {
+        const ChangedSetting& changed = changed_settings[i];
+        if (only_local && !changed.local) stay.insert(changed.name);
+        if (stay.contains(changed.name)) continue;
+        (void)apply_variable({.name = changed.name, .value = changed.before});
+    }
+    if (!only_local) changed_settings.resize(std::min(kept, changed_settings.size()));
 }
 
 Status Session::State::unknown_setting(std::string_view name) {
@@ -117,19 +181,8 @@ Result<Answer> Session::State::show_all() {
 Result<Answer> Session::State::show_variable(const engine::ShowVariable& statement) {
     const std::string& name = statement.name;
     if (name == "all") return show_all();
-    std::optional<std::string> value = fixed_setting(db, name);
-    if (name == "application_name") value = application_name;
-    if (name == "search_path") value = search_path_text(search_path);
-    if (!value) value = transaction_variable(name);
-    if (is_limit(name)) value = limit_text(db, name);
-    if (const ClientSetting* client = find_client_setting(name)) value = client->value;
-    if (!value) {
-        auto own = settings.get(name);
-        if (!own.ok()) own = engine->get(name);
-        if (!own.ok() && own.status().code() == Code::kNotFound) return unknown_setting(name);
-        if (!own.ok()) return own.status();
-        value = std::move(*own);
-    }
+    ASSIGN_OR_RETURN(std::optional<std::string> value, setting_text(name));
+    if (!value) return unknown_setting(name);
     return text_answer({name}, {{Value(*value)}}, "SHOW");
 }
 
@@ -181,7 +234,14 @@ Result<Answer> Session::State::describe(const engine::Describe& statement) {
             if (key.is_null() && alone && index.columns[0] == i) key = "UNI";
         }
         Value otherwise;
-        if (c.default_sql) otherwise = *c.default_sql;
+        if (c.default_sql) otherwise = shown_default(*c.default_sql);
+        if (c.generated == catalog::ColumnDef::Generated::kStored) {
+            otherwise = "generated always as (" + *c.default_sql + ") stored";
+        } else if (c.is_identity()) {
+            const bool always = c.generated == catalog::ColumnDef::Generated::kAlways;
+            otherwise =
+                std::string("generated ") + (always ? "always" : "by default") + " as identity";
+        }
         rows.push_back({c.name, c.sql_type(), c.not_null ? "NO" : "YES", key, otherwise});
     }
     return text_answer({"column_name", "column_type", "null", "key", "default"}, rows, "DESCRIBE");

@@ -150,7 +150,8 @@ typedef struct tf_table {
      */
     int (*supports)(void* context, tf_text filter, uint8_t* support, tf_error* error);
     int (*primary_key)(void* context, const tf_sink* out, tf_error* error); /* u32 n, n u32 */
-    /* Writes the SQL text of the default; *has is 0 if there is none. */
+    /* Writes the SQL text of the default; *has is 0 if there is none, else 1 and
+     * catalog::ColumnDef::Generated; of a stored column it is the expression. */
     int (*column_default)(void* context, uint32_t column, const tf_sink* out, uint8_t* has,
                           tf_error* error);
     /* u32 n, n of (str constraint, str condition): the CHECK constraints, by name */
@@ -170,6 +171,10 @@ typedef struct tf_catalog {
     /* Writes str name with its schema, list str schemas in which names in it are looked up, str
      * query, list str columns. No view of this name: *has is 0. */
     int (*view)(void* context, tf_text name, const tf_sink* out, uint8_t* has, tf_error* error);
+    /* access::SequenceCall: `function` is 0 nextval, 1 currval, 2 lastval, 3 setval (with value and
+     * is_called). Answers `count` calls into `out`. */
+    int (*sequence)(void* context, uint8_t function, tf_text name, int64_t value, uint8_t is_called,
+                    int64_t* out, size_t count, tf_error* error);
 } tf_catalog;
 
 /* ---- What Rust gives: the engine ------------------------------------------------------- */
@@ -325,7 +330,9 @@ void tf_cursor_release(tf_cursor* cursor);
  *      4 create table  name, u8 if_not_exists, u8 temporary, list column, list key,
  *                      list check, list foreign key
  *                        column: name, type, opt u32 char length, u8 not_null, opt str default,
- *                                u8 the default may differ from row to row
+ *                                u8 the default may differ from row to row, opt identity,
+ *                                opt (str expression, list str columns it uses) of a stored column
+ *                        identity: u8 catalog::ColumnDef::Generated (0: SERIAL), list option
  *                        key:    opt name constraint, u8 primary, list name columns
  *                        check:  opt name constraint, str condition, list str columns it uses
  *                        foreign key: opt name constraint, list name columns, name table,
@@ -337,7 +344,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *                               3 repeatable read, 4 serializable), opt u8 read_only
  *      7 commit        u8 and chain
  *      8 rollback      u8 and chain
- *      9 set           str name, opt str value
+ *      9 set           str name, opt str value, u8 local
  *     10 show          str name
  *     11 show tables
  *     12 describe      name
@@ -356,6 +363,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *                                2 CASCADE, 4 NOT NULL); opt str default or USING.
  *                                If it adds a constraint: u8 kind; key, check and u32 byte offset,
  *                                or foreign key; u8 it came with the column added before
+ *                                If it adds an identity: identity; if it changes one: u8
+ *                                ColumnDef::Generated or 0, list option
  *     40 savepoint     name
  *     41 rollback to   name
  *     42 release       name
@@ -368,6 +377,10 @@ void tf_cursor_release(tf_cursor* cursor);
  *        2 rename      name, name to, u8 if_exists
  *        3 rebuild     name, u8 of a table: all its indexes
  *     70 analyze       list name; none: all tables
+ *     72 create sequence  name, u8 if_not_exists, u8 temporary, list option
+ *                        option: u8 engine::SequenceOption::Kind, opt i64 value, list name (of
+ *                                OWNED BY: table and column), u32 byte offset in the statement
+ *     73 alter sequence   name, u8 if_exists, list option, opt name new name
  */
 
 #ifdef __cplusplus

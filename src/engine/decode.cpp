@@ -65,6 +65,24 @@ Result<arrow::Type> read_type(Reader& in, int depth = 0) {
     return type;
 }
 
+SequenceOptions read_sequence_options(Reader& in) {
+    return read_list<SequenceOption>(in, [](Reader& r) {
+        SequenceOption option;
+        option.kind = static_cast<SequenceOption::Kind>(r.u8());
+        option.value = read_optional(r, [](Reader& v) { return static_cast<int64_t>(v.u64()); });
+        option.names = read_list<Name>(r, read_name);
+        option.position = r.u32();
+        return option;
+    });
+}
+
+Identity read_identity(Reader& in) {
+    Identity identity;
+    identity.how = static_cast<catalog::ColumnDef::Generated>(in.u8() & 3);
+    identity.options = read_sequence_options(in);
+    return identity;
+}
+
 Result<ColumnSpec> read_column(Reader& in) {
     ColumnSpec column;
     column.name = read_name(in);
@@ -78,6 +96,13 @@ Result<ColumnSpec> read_column(Reader& in) {
     column.not_null = in.u8() != 0;
     column.default_sql = read_optional(in, read_string);
     column.default_volatile = in.u8() != 0;
+    column.identity = read_optional(in, read_identity);
+    column.stored = read_optional(in, [](Reader& r) {
+        Stored stored;
+        stored.expression = read_string(r);
+        stored.columns = read_list<std::string>(r, read_string);
+        return stored;
+    });
     return column;
 }
 
@@ -151,7 +176,7 @@ Result<AlterAction> read_alter_action(Reader& in) {
     using Kind = AlterAction::Kind;
     AlterAction action;
     const uint8_t kind = in.u8();
-    if (kind > static_cast<uint8_t>(Kind::kRenameConstraint)) {
+    if (kind > static_cast<uint8_t>(Kind::kDropExpression)) {
         return malformed("action of ALTER TABLE");
     }
     action.kind = static_cast<Kind>(kind);
@@ -170,6 +195,9 @@ Result<AlterAction> read_alter_action(Reader& in) {
     action.cascade = flags & 2;
     action.not_null = flags & 4;
     action.text = read_optional(in, read_string);
+    if (action.kind == Kind::kAddIdentity || action.kind == Kind::kSetIdentity) {
+        action.identity = read_identity(in);
+    }
     return action;
 }
 
@@ -205,6 +233,7 @@ StatementKind read_set(Reader& in) {
     SetVariable set;
     set.name = read_string(in);
     set.value = read_optional(in, read_string);
+    set.local = in.u8() != 0;
     return set;
 }
 
@@ -342,6 +371,24 @@ StatementKind read_comment(Reader& in) {
     return comment;
 }
 
+StatementKind read_create_sequence(Reader& in) {
+    CreateSequence create;
+    create.sequence = read_name(in);
+    create.if_not_exists = in.u8() != 0;
+    create.temporary = in.u8() != 0;
+    create.options = read_sequence_options(in);
+    return create;
+}
+
+StatementKind read_alter_sequence(Reader& in) {
+    AlterSequence alter;
+    alter.sequence = read_name(in);
+    alter.if_exists = in.u8() != 0;
+    alter.options = read_sequence_options(in);
+    alter.new_name = read_optional(in, read_name);
+    return alter;
+}
+
 Result<StatementKind> read_kind(Reader& in) {
     switch (in.u8()) {
         case 0:
@@ -401,6 +448,10 @@ Result<StatementKind> read_kind(Reader& in) {
             return StatementKind(Merge{read_name(in)});
         case 51:
             return read_truncate(in);
+        case 72:
+            return read_create_sequence(in);
+        case 73:
+            return read_alter_sequence(in);
         case 60:
             return read_index(in);
         case 70:

@@ -300,7 +300,7 @@ int table_column_default(void* context, uint32_t column, const tf_sink* out, uin
                          tf_error* error) {
     return guarded(error, [&]() -> Status {
         const std::optional<std::string> text = source_of(context).column_default(column);
-        *has = text.has_value();
+        *has = text ? 1 + static_cast<uint8_t>(source_of(context).generated(column)) : 0;
         if (text) write_to(out, *text);
         return {};
     });
@@ -400,6 +400,18 @@ int catalog_view(void* context, tf_text name, const tf_sink* out, uint8_t* has, 
     });
 }
 
+int catalog_sequence(void* context, uint8_t function, tf_text name, int64_t value,
+                     uint8_t is_called, int64_t* out, size_t count, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        using Function = access::SequenceCall::Function;
+        if (function > static_cast<uint8_t>(Function::kSetval)) {
+            return internal_error("an unknown function of sequences");
+        }
+        return catalog_of(context).call_sequence(
+            {static_cast<Function>(function), as_view(name), value, is_called != 0}, {out, count});
+    });
+}
+
 }  // namespace
 
 tf_catalog catalog_functions(const access::SourceCatalog& catalog) {
@@ -408,7 +420,8 @@ tf_catalog catalog_functions(const access::SourceCatalog& catalog) {
             const_cast<void*>(static_cast<const void*>(&catalog)),
             catalog_find,
             catalog_table_names,
-            catalog_view};
+            catalog_view,
+            catalog_sequence};
 }
 
 tf_stream stream_functions(std::unique_ptr<access::BatchStream> stream) {

@@ -16,13 +16,10 @@
 
 #include "arrow/type.h"
 #include "catalog/catalog.h"
+#include "engine/name.h"
+#include "engine/sequence_statement.h"
 
 namespace trefoil::engine {
-
-struct Name {
-    std::string text;       // folded to lower case unless quoted; a catalog::Reference
-    uint32_t position = 0;  // byte offset in the statement
-};
 
 struct ColumnSpec {
     Name name;
@@ -31,6 +28,8 @@ struct ColumnSpec {
     bool not_null = false;
     std::optional<std::string> default_sql;  // the text of the expression
     bool default_volatile = false;           // it may differ from row to row
+    std::optional<Identity> identity;
+    std::optional<Stored> stored;
 };
 
 // PRIMARY KEY or UNIQUE, of a column or of the table.
@@ -83,6 +82,11 @@ struct AlterAction {
         kAddForeignKey,     // foreign_key; optional likewise
         kDropConstraint,    // name; optional: IF EXISTS; cascade
         kRenameConstraint,  // name, new_name
+        // Of generated columns:
+        kAddIdentity = 20,  // name, identity
+        kSetIdentity,       // name, identity; its `how` is kNo if that stays
+        kDropIdentity,      // name; optional: IF EXISTS
+        kDropExpression,    // likewise
     };
     Kind kind = Kind::kAddColumn;
     Name name, new_name;
@@ -92,6 +96,7 @@ struct AlterAction {
     ForeignKeySpec foreign_key;
     bool optional = false, cascade = false, not_null = false;
     std::optional<std::string> text;
+    Identity identity;
 };
 struct AlterTable {
     Name table;
@@ -180,6 +185,7 @@ struct SetTransaction {
 struct SetVariable {
     std::string name;                  // "memory_limit", "trefoil.use_indexes", lower case
     std::optional<std::string> value;  // nullopt: RESET / SET x TO DEFAULT
+    bool local = false;                // until the end of the block
 };
 struct ShowVariable {
     std::string name;  // "all" for SHOW ALL
@@ -280,7 +286,7 @@ using StatementKind =
                  Rollback, Savepoint, RollbackTo, Release, SetTransaction, SetVariable,
                  ShowVariable, ShowTables, Describe, CopyFrom, CopyTo, House, Merge, Truncate,
                  CreateIndex, DropIndex, RenameIndex, Reindex, CreateView, CreateTableAs,
-                 CreateSchema, Comment, Analyze>;
+                 CreateSchema, Comment, Analyze, CreateSequence, AlterSequence>;
 
 struct Parsed;  // the engine's own tree
 

@@ -11,12 +11,14 @@
 //   manifest  's' u32 table u64 segment        segment entry
 //   manifest  'd' u32 table u64 segment        dead rows: bitmap words, u64 each
 //   manifest  'r' u32 table u64 run            run entry
+//   manifest  'q' u32 counter                  place of a sequence
 //   stats     'z' u32 table u64 segment u32 column   zone map of one column
 //   stats     'a' u32 table u64 0 u32 column         what ANALYZE found in one column
 //   log       xid                              redo record of one commit
 //
 //   table state     u64 next row id, u8 flags (1: keys of index 1 moved; 2: a list follows), if
 //                   listed: u32 number of indexes whose keys moved, then their ids, u32 each
+//   place           i64 number, u8 is_called: 1 the last that may have been given, 0 the next
 //   segment entry   u64 file id, u64 first row id, u64 rows, u8 flags (1: ids listed, 2: patch)
 //   run entry       u64 file id, u64 row id base, u64 order (runs are searched from the highest
 //                   order down), u32 index id (absent: 1)

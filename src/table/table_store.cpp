@@ -16,7 +16,10 @@
 namespace trefoil::table {
 
 TableStore::TableStore(std::unique_ptr<Store> store, const TableStoreOptions& options)
-    : store_(std::move(store)), options_(options), flush_bytes_(options.flush_bytes) {}
+    : store_(std::move(store)),
+      sequences_(*store_),
+      options_(options),
+      flush_bytes_(options.flush_bytes) {}
 
 Result<std::unique_ptr<TableStore>> TableStore::open(std::unique_ptr<Store> store,
                                                      const TableStoreOptions& options) {
@@ -51,8 +54,9 @@ Status TableStore::load() {
     for (const auto& [id, dead] : state.stored_dead_rows) stored_dead_rows_[id] = dead;
     publish(std::move(state.version));
     old_records_ = state.old_records;
-    if (!store_->read_only()) RETURN_IF_ERROR(store_->sweep_orphans(state.files).status());
-    return {};
+    if (store_->read_only()) return {};
+    RETURN_IF_ERROR(store_->sweep_orphans(state.files).status());
+    return sequences_.sweep(*current_.load()->catalog);
 }
 
 // A reader beside the writing process: takes over what was committed since.

@@ -38,6 +38,7 @@
 #include "storage/store.h"
 #include "table/lock_manager.h"
 #include "table/recent_changes.h"
+#include "table/sequences.h"
 #include "table/table_version.h"
 #include "table/transaction.h"
 
@@ -109,6 +110,7 @@ public:
     };
     const Counters& counters() const { return counters_; }
     const LockManager& locks() const { return *locks_; }
+    Sequences& sequences() { return sequences_; }
 
 private:
     friend class Transaction;
@@ -143,6 +145,7 @@ private:
     Status analyse_changed();
 
     std::unique_ptr<Store> store_;
+    Sequences sequences_;
     CommitLog log_;
     TableStoreOptions options_;
     Counters counters_;

@@ -235,6 +235,10 @@ void Transaction::add_table(catalog::TableDef table) {
     state_.changed_catalog = true;
 }
 
+uint32_t Transaction::new_counter() const {
+    return store_->next_table_id_++;
+}
+
 Status Transaction::truncate_table(uint32_t table_id) {
     catalog::TablePtr table = state_.view->catalog->find(table_id);
     const auto dependents = state_.view->catalog->dependents(table_id);

@@ -119,6 +119,8 @@ public:
     Status create_table(catalog::TableDef table);
     // Likewise. At commit 40001 if something depends on it by then. REQUIRES: it is in view().
     Status drop_table(uint32_t table_id);
+    // A number for a counter of a sequence, see SequenceDef; nobody else has it.
+    uint32_t new_counter() const;
     // Gives what has the id of `table` a new definition; its rows stay, and a column or an
     // index is the same if its id is. An index with id 0 is new and is built over the rows of
     // view(). With `rows_matter` (the change is right only for the rows that view() shows) commit
