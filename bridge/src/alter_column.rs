@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::ddl::{Action, AlterTable};
 use crate::error::{BridgeError, Res};
-use crate::generated::Generated;
+use crate::generated::{Generated, GeneratedAction};
 use crate::index::{if_exists, name, name_of_object, take, word};
 use crate::parse::{Kind, Name, Reader};
 use crate::sequence::{self, SequenceOption, Setting};
@@ -34,7 +34,7 @@ pub fn read(r: &mut Reader) -> Res<Option<Kind>> {
     Ok(Some(Kind::AlterTable(AlterTable {
         table,
         if_exists,
-        actions: vec![action],
+        actions: vec![Action::Generated(action)],
     })))
 }
 
@@ -73,14 +73,14 @@ fn is_one(r: &Reader) -> bool {
     }
 }
 
-fn action(r: &mut Reader, column: Name) -> Res<Action> {
+fn action(r: &mut Reader, column: Name) -> Res<GeneratedAction> {
     if take(r, "DROP") {
         let expression = take(r, "EXPRESSION");
         if !expression {
             word(r, "IDENTITY")?;
         }
         let if_exists = if_exists(r)?;
-        return Ok(Action::DropGenerated {
+        return Ok(GeneratedAction::Drop {
             name: column,
             expression,
             if_exists,
@@ -99,7 +99,7 @@ fn action(r: &mut Reader, column: Name) -> Res<Action> {
             if set || (options.is_empty() && how.is_none()) {
                 return Err(r.unexpected("an option of the sequence"));
             }
-            return Ok(Action::SetIdentity {
+            return Ok(GeneratedAction::SetIdentity {
                 name: column,
                 how,
                 options,

@@ -6,17 +6,16 @@ use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuil
 use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable as AlterTableAst, AlterTableOperation, ColumnDef,
     ColumnOption, CommentObject, CreateTable as CreateTableAst, CreateTableOptions,
-    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, GeneratedExpressionMode,
-    Ident, ObjectType, Query, RenameTableNameKind, SchemaName, Spanned, Statement as Ast,
+    CreateView as CreateViewAst, DataType as SqlType, DropBehavior, Expr, Ident, ObjectType, Query,
+    RenameTableNameKind, SchemaName, Spanned, Statement as Ast,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::check;
 use crate::error::{BridgeError, Res};
-use crate::generated::{Generated, Identity, Stored, check_column, how, serial_type};
+use crate::generated::{self, GeneratedAction, Identity, Stored, serial_type};
 use crate::parse::{Kind, Name, Reader};
-use crate::sequence::SequenceOption;
 use crate::table_constraint::{
     self, Check, Constraints, ForeignKey, Key, refuse_primary_key_options, refuse_unique_options,
 };
@@ -89,21 +88,7 @@ pub enum Action {
         name: Name,
         to: Name,
     },
-    AddIdentity {
-        name: Name,
-        identity: Identity,
-    },
-    SetIdentity {
-        name: Name,
-        how: Option<Generated>,
-        options: Vec<SequenceOption>,
-    },
-    /// DROP IDENTITY or DROP EXPRESSION.
-    DropGenerated {
-        name: Name,
-        expression: bool,
-        if_exists: bool,
-    },
+    Generated(GeneratedAction),
 }
 
 #[derive(Debug)]
@@ -266,10 +251,7 @@ fn read_column(
     let mut column = typed_column(r, &ast.name, serial.as_ref().unwrap_or(&ast.data_type))?;
     if serial.is_some() {
         column.not_null = true;
-        column.identity = Some(Identity {
-            how: Generated::No,
-            options: Vec::new(),
-        });
+        column.identity = Some(Identity::serial());
     }
     let refuse = |what: &str| Err(BridgeError::unsupported(what).at(position));
     for option in ast.options {
@@ -305,50 +287,14 @@ fn read_column(
                 let check = table_constraint::check(r, ast, table, given, position)?;
                 constraints.checks.push(check);
             }
-            ColumnOption::Generated {
-                generation_expr: Some(mut expression),
-                generation_expr_mode: Some(GeneratedExpressionMode::Stored),
-                ..
-            } => {
-                check::expression(r.text, &mut expression)?;
-                column.stored = Some(Stored {
-                    expression,
-                    columns: Vec::new(),
-                });
-            }
-            ColumnOption::Generated {
-                generation_expr: None,
-                generated_as,
-                ..
-            } => {
-                if column.identity.is_some() {
-                    let what = format!(
-                        "multiple identity specifications for column \"{}\" of table \"{table}\"",
-                        column.name.text
-                    );
-                    return Err(BridgeError::new("42601", what).at(position));
-                }
-                column.not_null = true;
-                column.identity = Some(Identity {
-                    how: how(generated_as),
-                    options: r.identities.borrow_mut().pop_front().unwrap_or_default(),
-                });
-            }
-            ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
-                return refuse("GENERATED in this form");
+            option @ (ColumnOption::Generated { .. } | ColumnOption::Identity(_)) => {
+                generated::read_option(r, option, &mut column, table)?;
             }
             ColumnOption::Collation(_) => return refuse("COLLATE"),
             other => return refuse(&format!("{other}")),
         }
     }
-    check_column(
-        &column.name,
-        table,
-        column.default.is_some(),
-        column.identity.as_ref(),
-        column.stored.is_some(),
-        column.data_type.is_signed_integer(),
-    )?;
+    generated::check_column(&column, table)?;
     Ok(column)
 }
 
@@ -543,13 +489,9 @@ fn column_action(r: &Reader, column: &Ident, op: AlterColumnOperation) -> Res<Ac
                 using,
             }
         }
-        AlterColumnOperation::AddGenerated { generated_as, .. } => Action::AddIdentity {
-            name,
-            identity: Identity {
-                how: generated_as.map_or(Generated::ByDefault, how),
-                options: r.identities.borrow_mut().pop_front().unwrap_or_default(),
-            },
-        },
+        AlterColumnOperation::AddGenerated { generated_as, .. } => {
+            Action::Generated(generated::add_identity(r, name, generated_as))
+        }
     })
 }
 

@@ -6,14 +6,19 @@
 
 use std::collections::VecDeque;
 
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr as SqlExpr, GeneratedAs};
+use datafusion::sql::sqlparser::ast::{
+    ColumnOption, DataType as SqlType, Expr as SqlExpr, GeneratedAs, GeneratedExpressionMode,
+};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::bytes::Writer;
 use crate::catalog::CppTable;
+use crate::check;
+use crate::ddl::Column;
 use crate::error::{BridgeError, Res};
 use crate::parse::{Name, Reader, parser_of};
 use crate::sequence::{self, SequenceOption};
+use crate::statement_format;
 use crate::text::Text;
 
 /// catalog::ColumnDef::Generated; the numbers cross the border.
@@ -66,11 +71,118 @@ pub fn serial_type(sql: &SqlType) -> Option<SqlType> {
     }
 }
 
-pub fn how(ast: GeneratedAs) -> Generated {
+fn how(ast: GeneratedAs) -> Generated {
     match ast {
         GeneratedAs::Always => Generated::Always,
         GeneratedAs::ByDefault => Generated::ByDefault,
         GeneratedAs::ExpStored => Generated::Stored,
+    }
+}
+
+impl Identity {
+    pub fn serial() -> Identity {
+        Identity {
+            how: Generated::No,
+            options: Vec::new(),
+        }
+    }
+
+    fn read(r: &Reader, how: Generated) -> Identity {
+        Identity {
+            how,
+            options: r.identities.borrow_mut().pop_front().unwrap_or_default(),
+        }
+    }
+}
+
+/// GENERATED ... of a column.
+pub fn read_option(r: &Reader, option: ColumnOption, column: &mut Column, table: &str) -> Res<()> {
+    let at = Some(column.name.position as usize);
+    match option {
+        ColumnOption::Generated {
+            generation_expr: Some(mut expression),
+            generation_expr_mode: Some(GeneratedExpressionMode::Stored),
+            ..
+        } => {
+            check::expression(r.text, &mut expression)?;
+            column.stored = Some(Stored {
+                expression,
+                columns: Vec::new(),
+            });
+            Ok(())
+        }
+        ColumnOption::Generated {
+            generation_expr: None,
+            generated_as,
+            ..
+        } => {
+            if column.identity.is_some() {
+                let what = format!(
+                    "multiple identity specifications for column \"{}\" of table \"{table}\"",
+                    column.name.text
+                );
+                return Err(BridgeError::new("42601", what).at(at));
+            }
+            column.not_null = true;
+            column.identity = Some(Identity::read(r, how(generated_as)));
+            Ok(())
+        }
+        _ => Err(BridgeError::unsupported("GENERATED in this form").at(at)),
+    }
+}
+
+/// An action of ALTER TABLE.
+#[derive(Debug)]
+pub enum GeneratedAction {
+    AddIdentity {
+        name: Name,
+        identity: Identity,
+    },
+    SetIdentity {
+        name: Name,
+        how: Option<Generated>,
+        options: Vec<SequenceOption>,
+    },
+    /// DROP IDENTITY or DROP EXPRESSION.
+    Drop {
+        name: Name,
+        expression: bool,
+        if_exists: bool,
+    },
+}
+
+pub fn add_identity(r: &Reader, name: Name, ast: Option<GeneratedAs>) -> GeneratedAction {
+    GeneratedAction::AddIdentity {
+        name,
+        identity: Identity::read(r, ast.map_or(Generated::ByDefault, how)),
+    }
+}
+
+/// "action" of bridge.h.
+pub fn write_action(w: &mut Writer, action: &GeneratedAction) {
+    let mut put = |kind: u8, name: &Name, flags: u8| {
+        w.u8(kind);
+        statement_format::name(w, name);
+        w.str("");
+        w.u32(0);
+        w.u8(flags);
+        w.bool(false);
+    };
+    match action {
+        GeneratedAction::AddIdentity { name, identity } => {
+            put(20, name, 0);
+            write_identity(w, identity);
+        }
+        GeneratedAction::SetIdentity { name, how, options } => {
+            put(21, name, 0);
+            w.u8(how.map_or(0, |how| how as u8));
+            sequence::write_options(w, options);
+        }
+        GeneratedAction::Drop {
+            name,
+            expression,
+            if_exists,
+        } => put(if *expression { 23 } else { 22 }, name, *if_exists as u8),
     }
 }
 
@@ -253,27 +365,19 @@ pub fn is_overridden(table: &CppTable, column: usize, overriding: Overriding) ->
 }
 
 /// Checks what a definition says of a column twice. Errors: 42601, 22023.
-pub fn check_column(
-    name: &Name,
-    table: &str,
-    has_default: bool,
-    identity: Option<&Identity>,
-    has_stored: bool,
-    is_integer: bool,
-) -> Res<()> {
-    let at = Some(name.position as usize);
+pub fn check_column(column: &Column, table: &str) -> Res<()> {
+    let at = Some(column.name.position as usize);
     let both = |what: &str| {
-        let message = format!(
-            "both {what} specified for column \"{}\" of table \"{table}\"",
-            name.text
-        );
+        let name = &column.name.text;
+        let message = format!("both {what} specified for column \"{name}\" of table \"{table}\"");
         Err(BridgeError::new("42601", message).at(at))
     };
-    match (has_default, identity, has_stored) {
-        (true, Some(_), _) => both("default and identity"),
+    let identity = column.identity.is_some();
+    match (column.default.is_some(), identity, column.stored.is_some()) {
+        (true, true, _) => both("default and identity"),
         (true, _, true) => both("default and generation expression"),
-        (_, Some(_), true) => both("identity and generation expression"),
-        (_, Some(_), _) if !is_integer => {
+        (_, true, true) => both("identity and generation expression"),
+        _ if identity && !column.data_type.is_signed_integer() => {
             let message = "identity column type must be smallint, integer, or bigint";
             Err(BridgeError::new("22023", message).at(at))
         }

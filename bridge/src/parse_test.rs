@@ -55,10 +55,10 @@ fn statements_are_told_apart() {
     );
     is("SHOW TABLES", |k| matches!(k, Kind::ShowTables));
     is("desc t", |k| matches!(k, Kind::Describe(_)));
-    is(
-        "SET memory_limit = '1GB'",
-        |k| matches!(k, Kind::Set { name, value: Some(v), .. } if name == "memory_limit" && v == "1GB"),
-    );
+    is("SET memory_limit = '1GB'", |k| {
+        matches!(k, Kind::Set { name, value: Some(v), .. }
+                if name == "memory_limit" && v == "1GB")
+    });
     is("SET trefoil.use_indexes TO off", |k| {
         matches!(k, Kind::Set { name, value: Some(v), .. }
             if name == "trefoil.use_indexes" && v == "off")

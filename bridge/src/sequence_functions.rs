@@ -1,14 +1,14 @@
-//! nextval, currval, lastval and setval. They are volatile, so one call gives one number for each
+//! nextval, currval, lastval and setval, and trefoil_cancel. They are volatile, so one call gives one number for each
 //! row.
 //!
-//! The functions ask C++, in the catalog of a run. A plan is kept and run many times, so what stands
-//! in it knows no run and cannot be evaluated; `bind` puts functions in their place that know the
-//! run for which the plan is made ready.
+//! The functions ask C++, in the catalog of a run. A plan is kept and run many times, so what
+//! stands in it knows no run and cannot be evaluated; `bind` puts functions in their place that
+//! know the run for which the plan is made ready.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -33,13 +33,15 @@ enum Kind {
     Currval = 1,
     Lastval = 2,
     Setval = 3,
+    Cancel = 4,
 }
 
-const KINDS: [(&str, Kind); 4] = [
+const KINDS: [(&str, Kind); 5] = [
     ("nextval", Kind::Nextval),
     ("currval", Kind::Currval),
     ("lastval", Kind::Lastval),
     ("setval", Kind::Setval),
+    ("trefoil_cancel", Kind::Cancel),
 ];
 
 /// What a function is evaluated for.
@@ -67,6 +69,7 @@ impl Function {
         let arguments = match kind {
             Kind::Nextval | Kind::Currval => exact(&[&text]),
             Kind::Lastval => TypeSignature::Nullary,
+            Kind::Cancel => exact(&[&number]),
             Kind::Setval => TypeSignature::OneOf(vec![
                 exact(&[&text, &number]),
                 exact(&[&text, &number, &DataType::Boolean]),
@@ -123,7 +126,10 @@ impl ScalarUDFImpl for Function {
         &self.signature
     }
     fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
-        Ok(DataType::Int64)
+        Ok(match self.kind {
+            Kind::Cancel => DataType::Boolean,
+            _ => DataType::Int64,
+        })
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let mut numbers = vec![0i64; args.number_rows];
@@ -133,7 +139,8 @@ impl ScalarUDFImpl for Function {
             None => Some(Some(String::new())),
         };
         // The usual case: one sequence for all rows.
-        if let (Some(name), true) = (name, self.kind != Kind::Setval) {
+        let one_sequence = !matches!(self.kind, Kind::Setval | Kind::Cancel);
+        if let (Some(name), true) = (name, one_sequence) {
             let Some(name) = name else {
                 let null = ScalarValue::Int64(None);
                 return Ok(ColumnarValue::Scalar(null));
@@ -145,12 +152,21 @@ impl ScalarUDFImpl for Function {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let rows = arrays.first().map_or(0, |a| a.len());
         let answers = (0..rows).map(|row| self.call_row(&arrays, row));
-        let answers = answers.collect::<Res<Int64Array>>()?;
+        let answers: Int64Array = answers.collect::<Res<_>>()?;
+        let answers: ArrayRef = match self.kind {
+            Kind::Cancel => Arc::new(
+                answers
+                    .iter()
+                    .map(|n| n.map(|n| n != 0))
+                    .collect::<BooleanArray>(),
+            ),
+            _ => Arc::new(answers),
+        };
         if answers.len() == 1 {
             let only = ScalarValue::try_from_array(&answers, 0)?;
             return Ok(ColumnarValue::Scalar(only));
         }
-        Ok(ColumnarValue::Array(Arc::new(answers)))
+        Ok(ColumnarValue::Array(answers))
     }
 }
 
@@ -160,10 +176,11 @@ impl Function {
         if arguments.iter().any(|a| a.is_null(row)) {
             return Ok(None);
         }
-        let name = arguments[0].as_string_view().value(row);
-        let value = arguments
-            .get(1)
-            .map_or(0, |a| a.as_primitive::<Int64Type>().value(row));
+        let (name, number) = match self.kind {
+            Kind::Cancel => ("", arguments.first()),
+            _ => (arguments[0].as_string_view().value(row), arguments.get(1)),
+        };
+        let value = number.map_or(0, |a| a.as_primitive::<Int64Type>().value(row));
         let is_called = arguments.get(2).is_none_or(|a| a.as_boolean().value(row));
         let mut out = [0i64];
         self.call(name, value, is_called, &mut out)?;

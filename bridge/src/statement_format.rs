@@ -253,23 +253,7 @@ fn action(w: &mut Writer, action: &Action) {
     let flag = |value: bool, bit: u8| if value { bit } else { 0 };
     match action {
         Action::AddColumn { .. } | Action::SetType { .. } | Action::AddConstraint { .. } => {}
-        Action::AddIdentity { name, identity } => {
-            put(20, name, &nameless, 0, None);
-            return generated::write_identity(w, identity);
-        }
-        Action::SetIdentity { name, how, options } => {
-            put(21, name, &nameless, 0, None);
-            w.u8(how.map_or(0, |how| how as u8));
-            return sequence::write_options(w, options);
-        }
-        Action::DropGenerated {
-            name,
-            expression,
-            if_exists,
-        } => {
-            let kind = if *expression { 23 } else { 22 };
-            return put(kind, name, &nameless, flag(*if_exists, 1), None);
-        }
+        Action::Generated(action) => return generated::write_action(w, action),
         Action::DropColumn {
             name,
             if_exists,

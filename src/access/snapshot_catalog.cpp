@@ -299,7 +299,8 @@ Result<catalog::TablePtr> SnapshotCatalog::find_sequence(std::string_view name) 
 
 Status SnapshotCatalog::call_sequence(const SequenceCall& call, std::span<int64_t> out) const {
     CHECK(options_.sequences != nullptr);
-    if (call.function == SequenceCall::Function::kLastval) {
+    using Function = SequenceCall::Function;
+    if (call.function == Function::kLastval || call.function == Function::kCancel) {
         return options_.sequences->call(call, nullptr, out);
     }
     ASSIGN_OR_RETURN(catalog::TablePtr sequence, find_sequence(call.name));

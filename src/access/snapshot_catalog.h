@@ -22,7 +22,7 @@ namespace trefoil::access {
 class SequenceUser {
 public:
     virtual ~SequenceUser() = default;
-    // `sequence` is null for lastval.
+    // `sequence` is null for lastval and trefoil_cancel.
     virtual Status call(const SequenceCall& call, const catalog::TableDef* sequence,
                         std::span<int64_t> out) = 0;
 };

@@ -130,12 +130,12 @@ struct ViewText {
     std::vector<std::string> columns;  // the first of the query's columns are called so
 };
 
-// A call of one of the functions of sequences.
+// A call of one of the functions of sequences, or of one about sessions.
 struct SequenceCall {
-    enum class Function : uint8_t { kNextval = 0, kCurrval, kLastval, kSetval };
+    enum class Function : uint8_t { kNextval = 0, kCurrval, kLastval, kSetval, kCancel };
     Function function = Function::kNextval;
     std::string_view name;  // as the statement writes it: folded unless in double quotes
-    int64_t value = 0;      // of setval, and whether it was given already
+    int64_t value = 0;      // of setval, and whether it was given already; of trefoil_cancel
     bool is_called = true;
 };
 

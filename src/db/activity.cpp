@@ -60,9 +60,9 @@ Activity::Report Activity::report() const {
     return {session_, state, statement_, since_us_, transaction_};
 }
 
-std::shared_ptr<Activity> Activities::add() {
+std::shared_ptr<Activity> Activities::add(std::atomic<bool>& cancel) {
     std::lock_guard lock(mutex_);
-    auto activity = std::make_shared<Activity>(next_++);
+    auto activity = std::make_shared<Activity>(next_++, cancel);
     all_[activity.get()] = activity;
     return activity;
 }
@@ -70,6 +70,16 @@ std::shared_ptr<Activity> Activities::add() {
 void Activities::remove(const Activity& activity) {
     std::lock_guard lock(mutex_);
     all_.erase(&activity);
+}
+
+bool Activities::cancel(uint64_t session) {
+    std::lock_guard lock(mutex_);
+    for (const auto& [key, activity] : all_) {
+        if (activity->session_ != session) continue;
+        activity->cancel_.store(true);
+        return true;
+    }
+    return false;
 }
 
 std::vector<Activity::Report> Activities::list() const {

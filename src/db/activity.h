@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,7 +21,8 @@ namespace trefoil {
 
 class Activity {
 public:
-    explicit Activity(uint64_t session) : session_(session) {}
+    // `cancel` must live until the session is removed from its Activities.
+    Activity(uint64_t session, std::atomic<bool>& cancel) : session_(session), cancel_(cancel) {}
 
     // A statement runs ...
     void begin(std::string_view statement);
@@ -46,6 +48,8 @@ private:
     void stamp();
 
     const uint64_t session_;
+    std::atomic<bool>& cancel_;
+    friend class Activities;
     mutable std::mutex mutex_;
     bool running_ = false;
     int answers_ = 0;
@@ -57,9 +61,11 @@ private:
 // The sessions of a database.
 class Activities {
 public:
-    std::shared_ptr<Activity> add();
+    std::shared_ptr<Activity> add(std::atomic<bool>& cancel);
     void remove(const Activity& activity);
     std::vector<Activity::Report> list() const;
+    // Cancels what the session runs. False if there is none of this number.
+    bool cancel(uint64_t session);
 
 private:
     mutable std::mutex mutex_;

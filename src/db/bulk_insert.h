@@ -2,7 +2,8 @@
 //
 // Most tables take the rows as they are, with constants in the columns that are not given. Rows of
 // a table that has CHECK constraints or stored columns, or defaults that must be computed for each
-// row, go through the engine: each batch through the plan of INSERT INTO t SELECT * FROM these rows.
+// row, go through the engine: each batch through the plan of INSERT INTO t SELECT * FROM these
+// rows.
 
 #pragma once
 

@@ -1,8 +1,8 @@
 // EXPORT DATABASE and IMPORT DATABASE: a database as text and files that any program can read.
 //
 //     schema.sql     the statements that make schemas, tables, indexes and views, and comments
-//     load.sql       a COPY for each table, then the foreign keys, which then find all rows, and where
-//                    each sequence stands
+//     load.sql       a COPY for each table, then the foreign keys, which then find all rows, and
+//                    where each sequence stands
 //     1_person.parquet ...   its rows, or .csv
 //
 // All of it is one snapshot, and made of nothing but statements: export writes the data by COPY TO,

@@ -1,7 +1,7 @@
 // System tables about sequences:
 //
 //     trefoil_sequences              each with its options, where it stands and whose it is
-//     information_schema.sequences   the same in the standard's words, but those of identity columns
+//     information_schema.sequences   the same in the standard's words, without those of identities
 
 #include "base/check.h"
 #include "db/database_state.h"

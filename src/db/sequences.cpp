@@ -81,6 +81,9 @@ Status SessionSequences::call(const access::SequenceCall& call, const catalog::T
             if (call.is_called) numbers_[sequence->id] = call.value;
             return {};
         }
+        case Function::kCancel:
+            for (int64_t& done : out) done = sessions_.cancel(static_cast<uint64_t>(call.value));
+            return {};
     }
     return {};
 }

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "access/snapshot_catalog.h"
+#include "db/activity.h"
 #include "engine/sequence_statement.h"
 #include "table/sequences.h"
 #include "table/transaction.h"
@@ -24,7 +25,8 @@ namespace trefoil {
 // Threads: the engine's, at once.
 class SessionSequences final : public access::SequenceUser {
 public:
-    explicit SessionSequences(table::Sequences& all) : all_(all) {}
+    SessionSequences(table::Sequences& all, Activities& sessions)
+        : all_(all), sessions_(sessions) {}
 
     // Errors: 55000 for currval and lastval of a session that has no number yet; those of
     // table::Sequences.
@@ -36,6 +38,7 @@ private:
     Result<int64_t> last() const;
 
     table::Sequences& all_;
+    Activities& sessions_;
     mutable std::mutex mutex_;
     std::map<uint32_t, int64_t> numbers_;  // by sequence
     std::optional<uint32_t> last_;         // the one that gave a number last

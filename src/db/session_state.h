@@ -43,8 +43,8 @@ struct TransactionModes {
 struct Session::State {
     explicit State(Database::State& database)
         : db(database),
-          activity(db.activities.add()),
-          sequences(db.tables->sequences()),
+          activity(db.activities.add(cancel)),
+          sequences(db.tables->sequences(), db.activities),
           temporary_schema(std::string(catalog::kTemporaryPrefix) +
                            std::to_string(database.sessions_opened++)) {}
     ~State();  // drops temporary tables

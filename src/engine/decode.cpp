@@ -389,8 +389,19 @@ StatementKind read_alter_sequence(Reader& in) {
     return alter;
 }
 
+StatementKind read_create_schema(Reader& in) {
+    CreateSchema create{read_name(in)};
+    create.if_not_exists = in.u8() != 0;
+    return create;
+}
+
+StatementKind read_sequence(uint8_t kind, Reader& in) {
+    return kind == 72 ? read_create_sequence(in) : read_alter_sequence(in);
+}
+
 Result<StatementKind> read_kind(Reader& in) {
-    switch (in.u8()) {
+    const uint8_t kind = in.u8();
+    switch (kind) {
         case 0:
             return read_query(in);
         case 1:
@@ -437,25 +448,21 @@ Result<StatementKind> read_kind(Reader& in) {
             return read_create_view(in);
         case 32:
             return read_create_table_as(in);
-        case 33: {
-            CreateSchema create{read_name(in)};
-            create.if_not_exists = in.u8() != 0;
-            return StatementKind(std::move(create));
-        }
+        case 33:
+            return read_create_schema(in);
         case 34:
             return read_comment(in);
         case 50:
             return StatementKind(Merge{read_name(in)});
         case 51:
             return read_truncate(in);
-        case 72:
-            return read_create_sequence(in);
-        case 73:
-            return read_alter_sequence(in);
         case 60:
             return read_index(in);
         case 70:
             return StatementKind(Analyze{read_list<Name>(in, read_name)});
+        case 72:
+        case 73:
+            return read_sequence(kind, in);
         default:
             return malformed("statement");
     }

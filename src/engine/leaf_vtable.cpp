@@ -404,7 +404,7 @@ int catalog_sequence(void* context, uint8_t function, tf_text name, int64_t valu
                      uint8_t is_called, int64_t* out, size_t count, tf_error* error) {
     return guarded(error, [&]() -> Status {
         using Function = access::SequenceCall::Function;
-        if (function > static_cast<uint8_t>(Function::kSetval)) {
+        if (function > static_cast<uint8_t>(Function::kCancel)) {
             return internal_error("an unknown function of sequences");
         }
         return catalog_of(context).call_sequence(

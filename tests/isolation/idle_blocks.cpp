@@ -1,4 +1,5 @@
-// A transaction block that nobody goes on with is rolled back, and its locks are free.
+// A transaction block that nobody goes on with is rolled back, and its locks are free; a statement
+// that somebody waits for is cancelled by another session.
 
 #include <doctest/doctest.h>
 
@@ -38,6 +39,23 @@ TEST_CASE("who reads an answer is not idle") {
         std::this_thread::sleep_for(std::chrono::milliseconds(30));
         CHECK(a.in_transaction());
     }
+}
+
+TEST_CASE("a session cancels what another one runs") {
+    World world;
+    Client &t1 = world.client(), &t2 = world.client();
+    t1("CREATE TABLE t (id INT PRIMARY KEY, n INT)");
+    t1("INSERT INTO t VALUES (1, 1)");
+    CHECK(t1("BEGIN") == "BEGIN");
+    CHECK(t1("UPDATE t SET n = 2") == "UPDATE 1");
+    CHECK(t2("UPDATE t SET n = 3") == "waits");
+    const std::string waiting =
+        t1("SELECT session FROM trefoil_sessions WHERE statement = 'UPDATE t SET n = 3'");
+    CHECK(t1("SELECT trefoil_cancel(" + waiting + ")") == "t");
+    CHECK(t2.answer() == "ERROR 57014");
+    CHECK(t1("SELECT trefoil_cancel(1000)") == "f");
+    CHECK(t1("SELECT trefoil_cancel(NULL)") == "NULL");
+    CHECK(t1("COMMIT") == "COMMIT");
 }
 
 }  // namespace trefoil
