@@ -1,5 +1,5 @@
-//! nextval, currval, lastval and setval, and trefoil_cancel. They are volatile, so one call gives one number for each
-//! row.
+//! nextval, currval, lastval and setval, and trefoil_cancel. They are volatile, so one call gives
+//! one number for each row.
 //!
 //! The functions ask C++, in the catalog of a run. A plan is kept and run many times, so what
 //! stands in it knows no run and cannot be evaluated; `bind` puts functions in their place that

@@ -245,7 +245,8 @@ Status add_referring(const catalog::Catalog& catalog, bool cascade,
 }  // namespace
 
 Result<Answer> Session::State::truncate(const engine::Truncate& statement) {
-    const engine::SequenceOption restart{.kind = engine::SequenceOption::Kind::kRestart};
+    engine::SequenceOption restart;
+    restart.kind = engine::SequenceOption::Kind::kRestart;
     auto work = [&](table::Transaction& t) -> Status {
         std::vector<catalog::TablePtr> tables;
         for (const engine::Name& name : statement.tables) {

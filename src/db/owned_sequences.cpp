@@ -23,6 +23,14 @@ const ColumnDef* column_with(const TableDef& table, uint32_t id) {
     return nullptr;
 }
 
+// AS the column's type.
+engine::SequenceOption type_of(const ColumnDef& column) {
+    engine::SequenceOption type;
+    type.kind = Kind::kType;
+    type.value = static_cast<int64_t>(column.type.byte_width());
+    return type;
+}
+
 bool uses(const ColumnDef& column, const TableDef& sequence) {
     const auto names = sequences_in(column.default_sql.value_or(""));
     const std::string wanted = catalog::quoted_reference(sequence.schema_name, sequence.name);
@@ -66,8 +74,7 @@ Status Session::State::add_sequence(table::Transaction& t, const TableDef& table
     }
     engine::SequenceOptions options = identity.options;
     if (!find_option(options, Kind::kType)) {
-        options.push_back(
-            {.kind = Kind::kType, .value = static_cast<int64_t>(column->type.byte_width())});
+        options.push_back(type_of(*column));
     }
     table::Sequences::Place place;
     RETURN_IF_ERROR(apply_options(options, /*is_new=*/true, &sequence.sequence, &place));
@@ -158,10 +165,9 @@ Status Session::State::settle_sequences(table::Transaction& t, const TableDef& b
             TableDef moved = *sequence;
             moved.sequence.owner = column.id;
             table::Sequences::Place place{moved.sequence.start, false};
-            const engine::SequenceOption type{
-                .kind = Kind::kType, .value = static_cast<int64_t>(column.type.byte_width())};
             if (column.is_identity()) {
-                RETURN_IF_ERROR(apply_options({type}, /*is_new=*/false, &moved.sequence, &place));
+                RETURN_IF_ERROR(
+                    apply_options({type_of(column)}, /*is_new=*/false, &moved.sequence, &place));
             }
             RETURN_IF_ERROR(t.alter_table(std::move(moved), /*rows_matter=*/false));
             continue;

@@ -172,7 +172,8 @@ typedef struct tf_catalog {
      * query, list str columns. No view of this name: *has is 0. */
     int (*view)(void* context, tf_text name, const tf_sink* out, uint8_t* has, tf_error* error);
     /* access::SequenceCall: `function` is 0 nextval, 1 currval, 2 lastval, 3 setval (with value and
-     * is_called), 4 trefoil_cancel (of session `value`; 1 if there is one). Answers `count` calls into `out`. */
+     * is_called), 4 trefoil_cancel (of session `value`; 1 if there is one). Answers `count` calls
+     * into `out`. */
     int (*sequence)(void* context, uint8_t function, tf_text name, int64_t value, uint8_t is_called,
                     int64_t* out, size_t count, tf_error* error);
 } tf_catalog;
