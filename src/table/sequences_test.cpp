@@ -2,8 +2,6 @@
 
 #include "table/sequences.h"
 
-#include <doctest/doctest.h>
-
 #include <array>
 #include <set>
 #include <thread>

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <thread>
 
-#include "isolation/clients.h"
+#include "clients.h"
 
 namespace trefoil {
 
