@@ -210,14 +210,16 @@ void add_sequence(const catalog::Catalog& catalog, const catalog::TableDef& sequ
     }
 }
 
-// The columns of a table that have rows of their own.
+// The columns of a table that are not computed from others; "" if that is none of them.
 std::string column_list(const catalog::TableDef& table) {
     std::string list;
+    bool all = true;
     for (const catalog::ColumnDef& c : table.columns) {
-        if (c.generated == catalog::ColumnDef::Generated::kStored) continue;
-        list += (list.empty() ? "" : ", ") + quoted(c.name, '"');
+        const bool stored = c.generated == catalog::ColumnDef::Generated::kStored;
+        all &= !stored;
+        if (!stored) list += (list.empty() ? "" : ", ") + quoted(c.name, '"');
     }
-    return list;
+    return all ? "" : list;
 }
 
 // Where the sequences stand.
@@ -298,11 +300,14 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
             const std::string relation = sql_name(*table);
             const std::string options = option_text(statement.options, format);
             const std::string columns = column_list(*table);
-            RETURN_IF_ERROR(run_own("COPY (SELECT " + columns + " FROM " + relation + ") TO " +
-                                    quoted(directory + "/" + name, '\'') + " " + options)
+            const std::string rows =
+                columns.empty() ? relation : "(SELECT " + columns + " FROM " + relation + ")";
+            RETURN_IF_ERROR(run_own("COPY " + rows + " TO " + quoted(directory + "/" + name, '\'') +
+                                    " " + options)
                                 .status());
-            load += "COPY " + relation + " (" + columns + ") FROM " + quoted(name, '\'') +
-                    " (FORMAT " + format + (format == "csv" ? ", HEADER true" : "") + ");\n";
+            load += "COPY " + relation + (columns.empty() ? "" : " (" + columns + ")") + " FROM " +
+                    quoted(name, '\'') + " (FORMAT " + format +
+                    (format == "csv" ? ", HEADER true" : "") + ");\n";
         }
         load += foreign_keys_sql(*version->catalog);
         ASSIGN_OR_RETURN(std::string places, places_sql(db.tables->sequences(), *version->catalog));

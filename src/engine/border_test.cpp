@@ -33,9 +33,11 @@ std::string create_table_bytes() {
     write_name(w, "c", 16);
     w.str("+l"), w.str("i");
     w.u8(0), w.u8(1), w.u8(1), w.str("1"), w.u8(0);
+    w.u8(0), w.u8(0);  // no identity, not stored
     write_name(w, "d", 40);
     w.str("vu");
     w.u8(1), w.u32(9), w.u8(0), w.u8(0), w.u8(0);
+    w.u8(0), w.u8(0);
     w.u32(1), w.u8(0), w.u8(1), w.u32(1), write_name(w, "d", 60);
     w.u32(0);  // no CHECK
     w.u32(0);  // no FOREIGN KEY

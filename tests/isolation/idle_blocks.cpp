@@ -51,9 +51,9 @@ TEST_CASE("a session cancels what another one runs") {
     CHECK(t2("UPDATE t SET n = 3") == "waits");
     const std::string waiting =
         t1("SELECT session FROM trefoil_sessions WHERE statement = 'UPDATE t SET n = 3'");
-    CHECK(t1("SELECT trefoil_cancel(" + waiting + ")") == "t");
+    CHECK(t1("SELECT trefoil_cancel(" + waiting + ")") == "true");
     CHECK(t2.answer() == "ERROR 57014");
-    CHECK(t1("SELECT trefoil_cancel(1000)") == "f");
+    CHECK(t1("SELECT trefoil_cancel(1000)") == "false");
     CHECK(t1("SELECT trefoil_cancel(NULL)") == "NULL");
     CHECK(t1("COMMIT") == "COMMIT");
 }
