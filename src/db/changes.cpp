@@ -150,11 +150,16 @@ Result<Answer> Session::State::modify(CachedStatement& statement, std::span<cons
         }
         return done_last.rows;
     };
-    ASSIGN_OR_RETURN(uint64_t count, change(work));
+    std::vector<std::string> consequences;
+    if (analysis) reference_lines = &consequences;
+    auto changed = change(work);
+    reference_lines = nullptr;
+    ASSIGN_OR_RETURN(uint64_t count, std::move(changed));
     db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
     if (analysis) {
         *analysis = std::move(done_last.analysis);
         analysis->insert(analysis->end(), parts.begin(), parts.end());
+        analysis->insert(analysis->end(), consequences.begin(), consequences.end());
     }
     std::string tag = whole.change ? tag_of(whole.change->kind, count) : "SELECT";
     const bool rows = !whole.change || whole.change->returning;

@@ -66,6 +66,23 @@ arrow::Batch rows_of(const Consequence& c) {
     return batch;
 }
 
+// "Foreign keys, table c: index_scans=10"
+void add_lines(const catalog::Catalog& catalog, const table::References& references,
+               std::vector<std::string>* lines) {
+    for (const auto& [id, work] : references.counters()) {
+        std::string text;
+        for (const auto& [name, number] : {std::pair("point_lookups", work.key_lookups),
+                                           std::pair("index_scans", work.index_ranges),
+                                           std::pair("rows_scanned", work.rows_scanned)}) {
+            if (number == 0) continue;
+            text += (text.empty() ? "" : ", ") + std::string(name) + "=" + std::to_string(number);
+        }
+        const catalog::TablePtr table = catalog.find(id);
+        if (text.empty() || !table) continue;
+        lines->push_back("Foreign keys, table " + table->full_name() + ": " + text);
+    }
+}
+
 }  // namespace
 
 Status Session::State::carry_out(table::Transaction& t, const Consequence& consequence) {
@@ -87,11 +104,22 @@ Status Session::State::carry_out(table::Transaction& t, const Consequence& conse
         ASSIGN_OR_RETURN(statement->plan, engine->plan(statement->statement, given));
         statement->planned_for = t.view()->catalog;
     }
-    return run_change(t, *statement->plan, {}, given, /*analyse=*/false).status();
+    ASSIGN_OR_RETURN(Changed changed,
+                     run_change(t, *statement->plan, {}, given, reference_lines != nullptr));
+    if (!reference_lines) return {};
+    const std::string title = consequence.key.name +
+                              (consequence.deleted ? ", ON DELETE " : ", ON UPDATE ") +
+                              std::string(catalog::action_name(consequence.action)) + ": ";
+    for (std::string& line : changed.analysis) {
+        const bool first = &line == &changed.analysis.front();
+        reference_lines->push_back(first ? title + line : std::move(line));
+    }
+    return {};
 }
 
 Status Session::State::settle_references(table::Transaction& t, table::VersionPtr before) {
     auto touched = t.take_touched();
+    if (reference_lines) reference_lines->clear();  // of an attempt before this one
     if (touched.empty()) return {};
     table::References references(t, settings.use_indexes);
     while (!touched.empty()) {
@@ -101,6 +129,7 @@ Status Session::State::settle_references(table::Transaction& t, table::VersionPt
         touched = t.take_touched();
     }
     Status checked = references.check();
+    if (reference_lines) add_lines(*t.view()->catalog, references, reference_lines);
     for (const auto& [table, work] : references.counters()) {
         auto counters = db.table_counters.of(table);
         counters->point_lookups.fetch_add(work.key_lookups, std::memory_order_relaxed);

@@ -276,6 +276,8 @@ struct Session::State {
     // changing rows.
     Status settle_references(table::Transaction& t, table::VersionPtr before);
     Status carry_out(table::Transaction& t, const table::Consequence& consequence);
+    // What that was, as lines of EXPLAIN ANALYZE; null unless they are wanted.
+    std::vector<std::string>* reference_lines = nullptr;
 
     // indexes.cpp
     Result<Answer> create_index(const engine::CreateIndex& statement);

@@ -358,7 +358,8 @@ Status check_unseen(Transaction& txn, const Relation& r, const Keys& keys) {
     ASSIGN_OR_RETURN(VersionPtr newest, txn.newest());
     const TableVersionPtr now = newest->find(r.child->id);
     const TableVersionPtr seen = txn.snapshot()->find(r.child->id);
-    if (!now || now == seen) return {};
+    if (now == seen) return {};
+    if (!now) return changed_meanwhile(*r.child);  // truncated: it is another table now
     std::optional<KeyReader> reader;
     if (seen && positions_of(seen->def(), r.child_ids)) reader.emplace(r.child_reader(seen->def()));
     return find_referring(

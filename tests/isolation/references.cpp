@@ -154,6 +154,21 @@ TEST_CASE("a foreign key that is added meanwhile is not overlooked") {
     f.world("CREATE TABLE parent (id INT PRIMARY KEY)");
 }
 
+TEST_CASE("a table that was truncated meanwhile may refer again") {
+    Family f;
+    f.world("INSERT INTO child VALUES (7, 2)");
+    f.ann("BEGIN");
+    CHECK(f.ann("SELECT count(*) FROM child") == "1");
+    f.bob("TRUNCATE child");
+    CHECK(f.bob("INSERT INTO child VALUES (1, 1)") == "INSERT 0 1");
+    CHECK(f.ann("DELETE FROM parent WHERE id = 1") == "ERROR 40001");
+    f.ann("ROLLBACK");
+    f.ann("BEGIN");
+    CHECK(f.ann("INSERT INTO child VALUES (2, 2)") == "INSERT 0 1");
+    f.bob("TRUNCATE parent CASCADE");
+    CHECK(f.ann("COMMIT") == "ERROR 40001");
+}
+
 TEST_CASE("many writers of parents and children at once leave no orphan") {
     for (const std::string action : {"", "ON DELETE CASCADE", "ON DELETE SET NULL"}) {
         Family f(action);
