@@ -180,7 +180,8 @@ TEST_CASE("outer, semi, anti and mark joins, NULL keys and NOT IN agree") {
              "SELECT count(*) FROM person a JOIN person b ON a.city IS NOT DISTINCT FROM b.city "
              "WHERE a.id < 50 AND b.id > 19900",
              "SELECT count(*) FROM sale JOIN nothing ON sale.person = nothing.person",
-             "SELECT count(*) FROM (SELECT * FROM sale LIMIT 100) s JOIN person p ON p.id = "
+             "SELECT count(*) FROM (SELECT * FROM sale ORDER BY id LIMIT 100) s JOIN person p ON "
+             "p.id = "
              "s.person + 0",
          }) {
         w.agree(sql);
