@@ -126,6 +126,7 @@ pub struct TfLeaf {
     pub schema: WriteSchema,
     pub partitions: Option<unsafe extern "C" fn(*mut c_void) -> u32>,
     pub takes_probe: Option<unsafe extern "C" fn(*mut c_void) -> u8>,
+    pub is_ordered: Option<unsafe extern "C" fn(*mut c_void) -> u8>,
     pub open: Option<
         unsafe extern "C" fn(*mut c_void, u32, *const u8, *mut TfStream, *mut TfError) -> c_int,
     >,
@@ -143,6 +144,8 @@ pub struct TfScanRequest {
     pub filters: TfText,
     pub has_limit: u8,
     pub limit: u64,
+    pub order: TfText,
+    pub wanted: u64,
 }
 
 #[repr(C)]
@@ -163,6 +166,17 @@ pub struct TfTable {
     pub checks: WriteBytes,
     pub scan: Option<
         unsafe extern "C" fn(*mut c_void, *const TfScanRequest, *mut TfLeaf, *mut TfError) -> c_int,
+    >,
+    pub fetch: Option<
+        unsafe extern "C" fn(
+            *mut c_void,
+            *const u32,
+            usize,
+            *const u64,
+            usize,
+            *mut FFI_ArrowArray,
+            *mut TfError,
+        ) -> c_int,
     >,
     pub release: Release,
 }

@@ -1,6 +1,7 @@
 //! Recognises a plan that needs no algebra: one table, conditions, columns, limit.
 //!
-//!     [Limit] [Projection of plain columns] [Filter] [SubqueryAlias] TableScan
+//!     [Limit] [Sort by plain columns] [Projection of plain columns] [Filter] [SubqueryAlias]
+//!     TableScan
 //!
 //! in any sensible nesting, with every condition expressible. Such a statement is run by C++ alone;
 //! what is written here ("access" in `src/engine/bridge.h`) is all that it needs.
@@ -8,7 +9,7 @@
 use datafusion::common::Column;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, TableScan};
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, TableScan, lit};
 
 use crate::bytes::Writer;
 use crate::filters::{encode_condition, encode_constant};
@@ -60,6 +61,11 @@ pub fn describe(plan: &LogicalPlan) -> Option<Vec<u8>> {
     for bound in [parts.limit, parts.offset] {
         w.opt(&bound, |w, bytes| w.out.extend_from_slice(bytes));
     }
+    w.u32(parts.order.len() as u32);
+    for key in &parts.order {
+        w.u32(table.index_of(&key.column).ok()? as u32);
+        w.u8(key.descending as u8 + 2 * key.nulls_first as u8);
+    }
     Some(w.out)
 }
 
@@ -70,6 +76,13 @@ struct Parts<'a> {
     limit: Option<Vec<u8>>,
     offset: Option<Vec<u8>>,
     limited: bool,
+    order: Vec<SortKey>,
+}
+
+struct SortKey {
+    column: String,
+    descending: bool,
+    nulls_first: bool,
 }
 
 impl<'a> Parts<'a> {
@@ -77,12 +90,29 @@ impl<'a> Parts<'a> {
         match plan {
             LogicalPlan::Limit(limit) => {
                 // A limit below a filter or another limit is not the limit of the whole.
-                if self.limited || !self.filters.is_empty() {
+                if self.limited || !self.filters.is_empty() || !self.order.is_empty() {
                     return None;
                 }
                 self.limited = true;
                 self.read_limit(limit)?;
                 self.peel(&limit.input)
+            }
+            LogicalPlan::Sort(sort) => {
+                if !self.order.is_empty() || !self.filters.is_empty() {
+                    return None;
+                }
+                for key in &sort.expr {
+                    self.order.push(SortKey {
+                        column: plain_column(&key.expr)?.name.clone(),
+                        descending: !key.asc,
+                        nulls_first: key.nulls_first,
+                    });
+                }
+                if let (Some(fetch), false) = (sort.fetch, self.limited) {
+                    self.limited = true;
+                    self.limit = Some(encode_constant(&lit(fetch as i64))?);
+                }
+                self.peel(&sort.input)
             }
             LogicalPlan::Projection(projection) => {
                 let below: Vec<String> = projection
@@ -105,6 +135,11 @@ impl<'a> Parts<'a> {
                             .collect::<Option<_>>()?
                     }
                 });
+                let fields = projection.schema.fields();
+                for key in &mut self.order {
+                    let place = fields.iter().position(|f| *f.name() == key.column)?;
+                    key.column = plain_column(&projection.expr[place])?.name.clone();
+                }
                 self.peel(&projection.input)
             }
             LogicalPlan::Filter(filter) => {
@@ -113,7 +148,7 @@ impl<'a> Parts<'a> {
             }
             LogicalPlan::SubqueryAlias(alias) => self.peel(&alias.input),
             LogicalPlan::TableScan(scan) => {
-                if scan.fetch.is_some() && !self.limited {
+                if scan.fetch.is_some() && (!self.limited || !self.order.is_empty()) {
                     return None;
                 }
                 Some(scan)

@@ -94,6 +94,7 @@ impl Run {
             column_default: None,
             checks: None,
             scan: None,
+            fetch: None,
             release: None,
         };
         let name = TfText::borrow(name.as_bytes());
@@ -224,6 +225,18 @@ impl Drop for Live {
     }
 }
 
+/// access::ScanRequest.
+#[derive(Clone, Default)]
+pub struct ScanRequest {
+    pub projection: Vec<u32>,
+    pub filters: Vec<u8>,
+    pub limit: Option<u64>,
+    /// Order bytes; empty: in any.
+    pub order: Vec<u8>,
+    /// With an order: how many rows will be read at most.
+    pub rows: Option<u64>,
+}
+
 pub struct CppTable {
     raw: TfTable,
     pub schema: SchemaRef,
@@ -311,15 +324,27 @@ impl CppTable {
         Reader::new(&bytes).list(|r| Ok((r.str()?.to_string(), r.str()?.to_string())))
     }
 
-    pub fn scan(&self, projection: &[u32], filters: &[u8], limit: Option<u64>) -> Res<CppLeaf> {
+    /// The rows of `schema`, columns of the table, that have these ids, in this order.
+    pub fn fetch(&self, columns: &[u32], row_ids: &[u64], schema: &SchemaRef) -> Res<RecordBatch> {
+        let fetch = required(self.raw.fetch)?;
+        let mut array = FFI_ArrowArray::empty();
+        let (context, ids) = (self.raw.context, row_ids.as_ptr());
+        let (count, rows) = (columns.len(), row_ids.len());
+        call(|e| unsafe { fetch(context, columns.as_ptr(), count, ids, rows, &mut array, e) })?;
+        import_batch(array, &DataType::Struct(schema.fields().clone()), schema)
+    }
+
+    pub fn scan(&self, wanted: &ScanRequest) -> Res<CppLeaf> {
         let request = TfScanRequest {
             version: TF_BRIDGE_VERSION,
             size: size_of::<TfScanRequest>() as u32,
-            projection: projection.as_ptr(),
-            projection_count: projection.len(),
-            filters: TfText::borrow(filters),
-            has_limit: limit.is_some() as u8,
-            limit: limit.unwrap_or(0),
+            projection: wanted.projection.as_ptr(),
+            projection_count: wanted.projection.len(),
+            filters: TfText::borrow(&wanted.filters),
+            has_limit: wanted.limit.is_some() as u8,
+            limit: wanted.limit.unwrap_or(0),
+            order: TfText::borrow(&wanted.order),
+            wanted: wanted.rows.unwrap_or(u64::MAX),
         };
         let mut raw = TfLeaf {
             version: 0,
@@ -330,6 +355,7 @@ impl CppTable {
             schema: None,
             partitions: None,
             takes_probe: None,
+            is_ordered: None,
             open: None,
             statistics: None,
             metrics: None,
@@ -397,6 +423,10 @@ impl CppLeaf {
     pub fn takes_probe(&self) -> bool {
         let takes = self.raw.takes_probe;
         takes.is_some_and(|f| unsafe { f(self.raw.context) } != 0)
+    }
+    pub fn is_ordered(&self) -> bool {
+        let ordered = self.raw.is_ordered;
+        ordered.is_some_and(|f| unsafe { f(self.raw.context) } != 0)
     }
     pub fn statistics(&self) -> Res<Vec<u8>> {
         read_bytes(self.raw.context, self.raw.statistics)

@@ -21,8 +21,10 @@ use tokio::runtime::Runtime;
 use crate::error::{BridgeError, Res, from_io};
 use crate::fence;
 use crate::options::Options as OurOptions;
+use crate::ordered;
 use crate::planner::{CATALOG, SCHEMA};
 use crate::pool::{Limit, SharedPool};
+use crate::probe::LIST_MAX;
 use crate::rules;
 use crate::sequence_functions;
 
@@ -152,6 +154,8 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
     // more than building the table with one of them.
     let collect = &mut options.optimizer.hash_join_single_partition_threshold_rows;
     *collect = (*collect).max(COLLECT_ROWS / (threads * threads).max(1));
+    // So that scans can look them up in an index.
+    options.optimizer.hash_join_inlist_pushdown_max_distinct_values = LIST_MAX;
     options.execution.time_zone = Some("UTC".to_string());
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
@@ -159,7 +163,7 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .with_default_features()
         .with_analyzer_rules(rules::analyzer_rules())
         .with_optimizer_rules(rules::optimizer_rules())
-        .with_physical_optimizer_rules(fence::physical_rules())
+        .with_physical_optimizer_rules(ordered::physical_rules(fence::physical_rules()))
         .with_physical_optimizer_rule(Arc::new(rules::YieldingJoins));
     builder
         .expr_planners()

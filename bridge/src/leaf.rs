@@ -19,8 +19,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::filter_pushdown::{
@@ -36,20 +37,31 @@ use datafusion::physical_plan::{
 };
 use futures::Stream;
 
-use crate::bytes::Reader;
-use crate::catalog::{CppLeaf, CppStream, CppTable};
+use crate::bytes::{Reader, Writer};
+use crate::catalog::{CppLeaf, CppStream, CppTable, Run, ScanRequest};
 use crate::error::{BridgeError, Res};
 use crate::options::{Switch, is_on};
 use crate::probe::{Probe, is_dynamic};
 use crate::types::is_text;
 use crate::value::read_value;
 
+/// The filters of a request that has none: u32 0.
+const NO_FILTERS: [u8; 4] = [0; 4];
+
+/// The table of a leaf: what makes it again in another way.
+pub struct Scanned {
+    pub name: String,
+    pub schema: SchemaRef,
+    pub table: Arc<CppTable>,
+    pub run: Arc<Run>,
+}
+
 #[derive(Clone)]
 pub struct LeafExec {
     leaf: Arc<CppLeaf>,
     text: String,
-    table: SchemaRef,
-    narrowed: bool,
+    scanned: Arc<Scanned>,
+    request: ScanRequest,
     answers: bool,
     /// Filters that become known while the plan runs, over the leaf's columns.
     dynamic: Vec<Arc<dyn PhysicalExpr>>,
@@ -58,15 +70,11 @@ pub struct LeafExec {
 }
 
 impl LeafExec {
-    /// `narrowed`: the scan has filters or a limit; `answers`: exact statistics may be taken for
-    /// answers.
-    pub fn new(
-        mut leaf: CppLeaf,
-        expected: SchemaRef,
-        table: SchemaRef,
-        narrowed: bool,
-        answers: bool,
-    ) -> Res<LeafExec> {
+    /// `answers`: exact statistics may be taken for answers.
+    pub fn new(scanned: Arc<Scanned>, request: ScanRequest, answers: bool) -> Res<LeafExec> {
+        let mut leaf = scanned.table.scan(&request)?;
+        let columns: Vec<usize> = request.projection.iter().map(|c| *c as usize).collect();
+        let expected = Arc::new(scanned.schema.project(&columns)?);
         let same =
             |(a, b): (&FieldRef, &FieldRef)| a.name() == b.name() && a.data_type() == b.data_type();
         if leaf.schema.fields().len() != expected.fields().len()
@@ -80,23 +88,80 @@ impl LeafExec {
             )));
         }
         leaf.schema = expected;
-        let properties = PlanProperties::new(
+        let properties = properties(
             EquivalenceProperties::new(leaf.schema.clone()),
-            Partitioning::UnknownPartitioning(leaf.partitions),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        )
-        .with_scheduling_type(SchedulingType::Cooperative);
+            leaf.partitions,
+        );
         Ok(LeafExec {
             text: leaf.explain()?,
             leaf: Arc::new(leaf),
-            table,
-            narrowed,
+            scanned,
+            request,
             answers,
             dynamic: Vec::new(),
-            properties: Arc::new(properties),
+            properties,
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    pub fn scanned(&self) -> &Arc<Scanned> {
+        &self.scanned
+    }
+    pub fn request(&self) -> &ScanRequest {
+        &self.request
+    }
+    pub fn answers(&self) -> bool {
+        self.answers
+    }
+    /// True if it could be made in another way: nothing depends on which rows come first.
+    pub fn is_free(&self) -> bool {
+        self.request.limit.is_none() && self.request.order.is_empty() && self.dynamic.is_empty()
+    }
+
+    /// True if it reads the table from end to end.
+    pub fn is_scan(&self) -> bool {
+        self.leaf.name == "NodeScan"
+    }
+    /// About how many rows it gives; 0 if that is not known.
+    pub fn rows(&self) -> usize {
+        let bytes = self.leaf.statistics().unwrap_or_default();
+        let mut reader = Reader::new(&bytes);
+        let flags = reader.u8().and_then(|_| reader.u8());
+        let rows = flags.and_then(|_| reader.opt(|r| r.u64()));
+        rows.ok().flatten().unwrap_or(0) as usize
+    }
+
+    /// The same rows in this order, if the table has them so: the first `limit` of them, or as many
+    /// as are read, about `wanted`.
+    pub fn in_order(
+        &self,
+        order: &[PhysicalSortExpr],
+        limit: Option<usize>,
+        wanted: Option<usize>,
+    ) -> Res<Option<LeafExec>> {
+        let mut bytes = Writer::default();
+        bytes.u32(order.len() as u32);
+        for sort in order {
+            let Some(column) = sort.expr.downcast_ref::<Column>() else {
+                return Ok(None);
+            };
+            bytes.u32(self.request.projection[column.index()]);
+            bytes.u8(sort.options.descending as u8 + 2 * sort.options.nulls_first as u8);
+        }
+        let request = ScanRequest {
+            order: bytes.out,
+            limit: limit.map(|n| n as u64),
+            rows: wanted.map(|n| n as u64),
+            ..self.request.clone()
+        };
+        let mut leaf = LeafExec::new(self.scanned.clone(), request, self.answers)?;
+        if !leaf.leaf.is_ordered() {
+            return Ok(None);
+        }
+        let schema = leaf.leaf.schema.clone();
+        let equivalences = EquivalenceProperties::new_with_orderings(schema, [order.to_vec()]);
+        leaf.properties = properties(equivalences, leaf.leaf.partitions);
+        Ok(Some(leaf))
     }
 
     /// The same with `filters` besides.
@@ -114,6 +179,16 @@ impl LeafExec {
         leaf.metrics = ExecutionPlanMetricsSet::new();
         leaf
     }
+}
+
+fn properties(equivalences: EquivalenceProperties, partitions: usize) -> Arc<PlanProperties> {
+    let properties = PlanProperties::new(
+        equivalences,
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    );
+    Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
 }
 
 impl fmt::Debug for LeafExec {
@@ -195,7 +270,11 @@ impl ExecutionPlan for LeafExec {
     ) -> DfResult<SendableRecordBatchStream> {
         let mut stream = self.leaf.open(partition)?;
         if !self.dynamic.is_empty() {
-            stream.set_probe(Probe::new(&self.dynamic, &self.leaf.schema, &self.table)?)?;
+            stream.set_probe(Probe::new(
+                &self.dynamic,
+                &self.leaf.schema,
+                &self.scanned.schema,
+            )?)?;
         }
         let stream = LeafStream {
             stream,
@@ -231,7 +310,8 @@ impl ExecutionPlan for LeafExec {
         let bytes = self.leaf.statistics()?;
         let mut reader = Reader::new(&bytes);
         let rows_exact = reader.u8()? != 0 && self.answers;
-        let columns_exact = reader.u8()? != 0 && rows_exact && !self.narrowed;
+        let narrowed = self.request.filters != NO_FILTERS || self.request.limit.is_some();
+        let columns_exact = reader.u8()? != 0 && rows_exact && !narrowed;
         let statistics = read_statistics(&mut reader, schema, rows_exact, columns_exact)?;
         Ok(Arc::new(statistics))
     }

@@ -15,6 +15,7 @@
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     join_order, join_graph, estimate   what is joined first
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
+//!     ordered, fetch                     sorts that an index spares; columns of the winners alone
 //!     dependent, domain, only_row        correlated subqueries as joins
 //!     files                              Parquet, and rows streamed in
 //!
@@ -49,6 +50,7 @@ mod estimate;
 mod explain;
 pub mod exports;
 mod fence;
+mod fetch;
 mod files;
 mod filters;
 mod generated;
@@ -61,6 +63,7 @@ mod merge;
 mod names;
 mod only_row;
 mod options;
+mod ordered;
 mod parse;
 mod parse_change;
 mod parts;

@@ -11,10 +11,11 @@ use datafusion::error::{DataFusionError, Result as DfResult};
 pub enum Switch {
     DynamicFilters,
     JoinOrder,
+    LateFetch,
     MetadataAggregates,
 }
 
-const SWITCHES: [(Switch, &str, &str); 3] = [
+const SWITCHES: [(Switch, &str, &str); 4] = [
     (
         Switch::DynamicFilters,
         "dynamic_filters",
@@ -24,6 +25,11 @@ const SWITCHES: [(Switch, &str, &str); 3] = [
         Switch::JoinOrder,
         "join_order",
         "join in the order that statistics say is cheapest, not in the order of FROM",
+    ),
+    (
+        Switch::LateFetch,
+        "late_fetch",
+        "where a LIMIT keeps few rows, sort only what is compared and read the rest of these rows",
     ),
     (
         Switch::MetadataAggregates,

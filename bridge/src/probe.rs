@@ -18,8 +18,8 @@ use datafusion::common::{Column as NamedColumn, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, Expr, Operator, binary_expr, lit};
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, DynamicFilterTracking, IsNullExpr,
-    Literal,
+    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, DynamicFilterTracking, InListExpr,
+    IsNullExpr, Literal,
 };
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
@@ -34,6 +34,9 @@ use crate::filters::encode_condition;
 
 /// From here on it can be said whether a filter is worth while.
 const ROWS_TRIED: usize = 1 << 16;
+
+/// The keys of a join are told one by one up to so many, then by their bounds alone.
+pub const LIST_MAX: usize = 4096;
 
 pub fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
     let says_something = !collect_columns(filter).is_empty();
@@ -172,6 +175,9 @@ fn wider(filter: &Arc<dyn PhysicalExpr>) -> DfResult<Option<Expr>> {
         }
         return Ok(Some(any));
     }
+    if let Some(list) = filter.downcast_ref::<InListExpr>() {
+        return Ok(list_of(list));
+    }
     if let Some(is_null) = filter.downcast_ref::<IsNullExpr>() {
         return Ok(column(is_null.arg()).map(|c| c.is_null()));
     }
@@ -181,6 +187,19 @@ fn wider(filter: &Arc<dyn PhysicalExpr>) -> DfResult<Option<Expr>> {
         return Ok(Some(lit(false)));
     }
     Ok(None)
+}
+
+/// `column IN (values)`, unless they are very many.
+fn list_of(list: &InListExpr) -> Option<Expr> {
+    if list.negated() || list.len() > LIST_MAX {
+        return None;
+    }
+    let value = |e: &Arc<dyn PhysicalExpr>| {
+        let value = e.downcast_ref::<Literal>()?.value();
+        Some(Expr::Literal(value.clone(), None))
+    };
+    let values = list.list().iter().map(value).collect::<Option<_>>()?;
+    Some(column(list.expr())?.in_list(values, false))
 }
 
 fn wider_binary(b: &BinaryExpr) -> DfResult<Option<Expr>> {

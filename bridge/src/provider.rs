@@ -23,10 +23,10 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, Statistics};
 
 use crate::bytes::Writer;
-use crate::catalog::{CppTable, Run};
+use crate::catalog::{CppTable, Run, ScanRequest};
 use crate::error::{BridgeError, Res};
 use crate::filters::encode_condition;
-use crate::leaf::{LeafExec, table_statistics};
+use crate::leaf::{LeafExec, Scanned, table_statistics};
 use crate::options::{Switch, is_on};
 
 /// Names of rows that C++ gives begin so; nobody writes such a name.
@@ -179,7 +179,7 @@ impl Provider {
         limit: Option<usize>,
         answers: bool,
     ) -> Res<(LeafExec, Vec<Expr>)> {
-        let table = self.table_of(run)?;
+        let table = Arc::new(self.table_of(run)?);
         let (understood, left) = self.divide(&table, filters)?;
         let columns = with_columns_of(&left, columns, &self.schema);
         let limit = if left.is_empty() { limit } else { None };
@@ -188,14 +188,19 @@ impl Provider {
         for bytes in &understood {
             request.out.extend_from_slice(bytes);
         }
-        let projection: Vec<u32> = columns.iter().map(|c| *c as u32).collect();
-        let leaf = table.scan(&projection, &request.out, limit.map(|n| n as u64))?;
-        let schema = Arc::new(self.schema.project(&columns)?);
-        let narrowed = !filters.is_empty() || limit.is_some();
-        Ok((
-            LeafExec::new(leaf, schema, self.schema.clone(), narrowed, answers)?,
-            left,
-        ))
+        let request = ScanRequest {
+            projection: columns.iter().map(|c| *c as u32).collect(),
+            filters: request.out,
+            limit: limit.map(|n| n as u64),
+            ..ScanRequest::default()
+        };
+        let scanned = Scanned {
+            name: self.name.clone(),
+            schema: self.schema.clone(),
+            table,
+            run: run.clone(),
+        };
+        Ok((LeafExec::new(Arc::new(scanned), request, answers)?, left))
     }
 
     // A parameter's value may be one that the table cannot use where it could have used another:

@@ -4,16 +4,13 @@
 
 #include <algorithm>
 
+#include "access/index_cost.h"
 #include "access/key_conditions.h"
 
 namespace trefoil::access {
 namespace {
 
 using plan::Expr;
-
-// Up to so many rows nothing takes time, and an index is always used: plans are then what they will
-// be when the table has grown.
-constexpr double kSmallTableRows = 1000;
 
 class Planner {
 public:

@@ -3,9 +3,12 @@
 #include "access/node_scan.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "access/index_cost.h"
 #include "access/row_probe.h"
 #include "access/row_reader.h"
+#include "access/stored_indexes.h"
 #include "base/check.h"
 
 namespace trefoil::access {
@@ -23,6 +26,7 @@ struct ScanMetrics {
     std::atomic<uint64_t> rows_scanned{0}, rows_out{0}, zones{0}, zones_skipped{0};
     std::atomic<uint64_t> probe_zones_skipped{0}, probe_rows_dropped{0};
     std::atomic<bool> probed{false};
+    std::atomic<uint64_t> keys_probed{0}, rows_found{0};
 };
 
 class NodeScan;
@@ -37,6 +41,8 @@ public:
     void set_probe(std::shared_ptr<RowProbe> probe) override;
 
 private:
+    Status look_keys_up();
+    Result<std::optional<arrow::Batch>> next_found();
     bool may_match(const table::Part& part, const Zone& zone);
     Status select(const table::Part& part, const Zone& zone, bool* all);
     Result<arrow::Batch> emit(arrow::Batch batch);
@@ -49,6 +55,10 @@ private:
     std::vector<uint32_t> rows_;  // of part rows_part_, passed but not yet out
     uint32_t rows_part_ = 0;
     uint64_t rows_out_ = 0;
+    bool began_ = false;
+    // Set if keys are looked up: the rows that were found, and the first that is not out yet.
+    std::optional<std::vector<table::RowSpan>> found_;
+    size_t found_at_ = 0;
 };
 
 class NodeScan final : public Leaf, public std::enable_shared_from_this<NodeScan> {
@@ -109,6 +119,10 @@ public:
             all.emplace_back("dynamic_zones_skipped", metrics_.probe_zones_skipped);
             all.emplace_back("dynamic_rows_dropped", metrics_.probe_rows_dropped);
         }
+        if (metrics_.keys_probed > 0) {
+            all.emplace_back("keys_probed", metrics_.keys_probed);
+            all.emplace_back("rows_found", metrics_.rows_found);
+        }
         return all;
     }
 
@@ -133,6 +147,68 @@ void NodeScanStream::set_probe(std::shared_ptr<RowProbe> probe) {
     const NodeScanSpec& spec = scan_->spec();
     probe_.emplace(*spec.table, spec.projection, *spec.output, std::move(probe));
     scan_->counts().probed = true;
+}
+
+// Sets found_ if what the probe says is cheaper looked up than scanned for.
+Status NodeScanStream::look_keys_up() {
+    const NodeScanSpec& spec = scan_->spec();
+    const table::TableVersion& table = *spec.table;
+    if (!probe_ || !spec.index_joins || table.live_rows() <= kSmallTableRows) return {};
+    auto known = probe_->conditions();
+    if (!known.ok() || known->empty()) return {};  // they only save work
+    std::vector<plan::Expr> conditions = spec.filters;
+    for (const plan::Expr& condition : *known) plan::flatten_and(condition, &conditions);
+    const StoredIndexes indexes(table);
+    auto choice = choose_indexes(indexes, conditions);
+    if (!choice) return {};
+    IndexScanCounts counts;
+    ASSIGN_OR_RETURN(std::vector<table::RowSpan> rows,
+                     indexes.find_rows(choice->plan, cancel_, &counts));
+    const Zone& first = scan_->zone(next_);
+    const Zone& last = scan_->zone(last_ - 1);
+    found_.emplace();
+    for (table::RowSpan span : rows) {
+        if (span.part < first.part || span.part > last.part) continue;
+        if (span.part == first.part) span.begin = std::max(span.begin, first.begin);
+        if (span.part == last.part) span.end = std::min(span.end, last.end);
+        if (span.begin >= span.end) continue;
+        scan_->counts().rows_found += span.size();
+        found_->push_back(span);
+    }
+    scan_->counts().keys_probed += counts.keys;
+    spec.counters->index_probes.fetch_add(counts.keys, std::memory_order_relaxed);
+    spec.counters->rows_fetched.fetch_add(counts.entries, std::memory_order_relaxed);
+    spec.counters->add(counts.searches);
+    return {};
+}
+
+// The next of the rows that were found, of one part, as far as they pass.
+Result<std::optional<arrow::Batch>> NodeScanStream::next_found() {
+    constexpr size_t kBatchRows = 8192;
+    while (found_at_ < found_->size()) {
+        if (cancel_ && cancel_->load(std::memory_order_relaxed)) {
+            return Status(Code::kInvalidInput, "57014", "the statement was cancelled");
+        }
+        const uint32_t number = (*found_)[found_at_].part;
+        const table::Part& part = scan_->spec().table->part(number);
+        std::vector<uint32_t> rows;
+        while (found_at_ < found_->size() && rows.size() < kBatchRows) {
+            table::RowSpan& span = (*found_)[found_at_];
+            if (span.part != number) break;
+            while (span.begin < span.end && rows.size() < kBatchRows) rows.push_back(span.begin++);
+            if (span.begin == span.end) found_at_++;
+        }
+        RETURN_IF_ERROR(scan_->reader().filter(part, &rows));
+        bool all = false;
+        const size_t candidates = rows.size();
+        RETURN_IF_ERROR(probe_->refine(part, 0, 0, 0, &rows, &all));
+        scan_->counts().probe_rows_dropped += candidates - rows.size();
+        if (rows.empty()) continue;
+        ASSIGN_OR_RETURN(arrow::Batch batch, scan_->reader().read(part, rows));
+        ASSIGN_OR_RETURN(batch, emit(std::move(batch)));
+        return std::optional(std::move(batch));
+    }
+    return std::optional<arrow::Batch>();
 }
 
 bool NodeScanStream::may_match(const table::Part& part, const Zone& zone) {
@@ -177,6 +253,8 @@ Result<std::optional<arrow::Batch>> NodeScanStream::next() {
     constexpr size_t kRowsWorthABatch = 4096;
     const auto& limit = scan_->spec().limit;
     ScanMetrics& counts = scan_->counts();
+    if (!std::exchange(began_, true) && next_ < last_) RETURN_IF_ERROR(look_keys_up());
+    if (found_) return next_found();
     while (next_ < last_) {
         if (limit && rows_out_ >= *limit) return std::optional<arrow::Batch>();
         if (cancel_ && cancel_->load(std::memory_order_relaxed)) {

@@ -3,6 +3,10 @@
 // Zones that the zone maps rule out are not touched; filters run on the stored columns of a zone
 // before any other column is read; what passes goes out as slices of the stored columns or, if it
 // is little, picked together until it fills a batch. Partitions are runs of zones of equal number.
+//
+// Where a join tells which keys it has (row_probe.h), and looking them up in an index costs less
+// than what is left to scan, the scan becomes lookups: an index nested-loop join, decided when the
+// keys are there. Each partition looks for rows of its own zones.
 
 #pragma once
 
@@ -21,7 +25,8 @@ struct NodeScanSpec {
     std::vector<plan::Expr> filters;
     std::optional<uint64_t> limit;
     uint32_t partitions_max = 1;
-    Statistics statistics;  // of the output
+    bool index_joins = true;  // keys of a join may be looked up
+    Statistics statistics;    // of the output
     TableCountersPtr counters;
 };
 

@@ -23,8 +23,15 @@ void ProbeFilter::refresh() {
     generation_ = now;
     useful_ = true;
     const arrow::Schema& schema = *table_.def().schema();
-    // Ranges only save work: without them everything is tested.
+    // Ranges only save work: without them everything is tested. Long lists rule few zones out that
+    // their bounds do not.
+    constexpr size_t kListMax = 64;
     auto ranges = probe_->ranges();
+    if (ranges.ok()) {
+        std::erase_if(*ranges, [](const plan::Expr& e) {
+            return e.kind == plan::Expr::Kind::kInList && e.children.size() > kListMax;
+        });
+    }
     auto program = ranges.ok() ? FilterProgram::compile(*ranges, schema) : ranges.status();
     if (!program.ok()) program = FilterProgram::compile({}, schema);
     reader_.emplace(table_, columns_, keys_, std::move(*program));

@@ -4,7 +4,7 @@
 //                 a partner need not be read
 //     top-k       the worst of the k best rows so far: what is worse need not be read
 //
-// A scan asks for the ranges to skip zones by, and for each zone that is left tests the columns of
+// A scan asks for the ranges to look rows up or to skip zones by, and for each zone that is left tests the columns of
 // the condition before it reads any other. The condition may become stricter at any time; whoever
 // made it checks again, so a scan may let rows pass, never drop one that passes.
 //
@@ -45,6 +45,8 @@ public:
     ProbeFilter(const table::TableVersion& table, const std::vector<uint32_t>& projection,
                 const arrow::Schema& output, std::shared_ptr<RowProbe> probe);
 
+    // What is known now of the rows that pass, as RowProbe::ranges() says it.
+    Result<std::vector<plan::Expr>> conditions() const { return probe_->ranges(); }
     // False if no row of [begin, end), one zone, can pass.
     bool may_match(const table::Part& part, uint64_t begin, uint64_t end);
     // Keeps those rows that pass. The candidates are (*rows)[from ...] or, if `all` is set, every

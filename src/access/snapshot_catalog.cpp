@@ -10,6 +10,8 @@
 #include "access/filter.h"
 #include "access/index_lookup.h"
 #include "access/node_scan.h"
+#include "access/ordered_scan.h"
+#include "access/row_fetch.h"
 #include "access/selectivity.h"
 #include "base/check.h"
 
@@ -80,6 +82,13 @@ public:
         arrow::SchemaPtr output = project(*schema_, request.projection);
         std::vector<plan::Expr> filters;
         for (const plan::Expr& f : request.filters) plan::flatten_and(f, &filters);
+        if (options_.use_indexes && options_.index_order && !request.order.empty()) {
+            if (auto order = choose_index_order(*table_, filters, request.order, wanted(request))) {
+                return make_ordered_scan({table_, request.projection, std::move(output),
+                                          std::move(*order), request.order, request.limit,
+                                          counters_});
+            }
+        }
         if (options_.use_indexes) {
             if (auto choice = choose_indexes(StoredIndexes(*table_), filters)) {
                 return make_index_lookup({table_, request.projection, std::move(output),
@@ -88,11 +97,35 @@ public:
         }
         Statistics statistics = statistics_of(request.projection, filters, request.limit);
         return make_node_scan({table_, request.projection, std::move(output), std::move(filters),
-                               request.limit, options_.partitions_max, std::move(statistics),
-                               counters_});
+                               request.limit, options_.partitions_max,
+                               options_.use_indexes && options_.index_joins,
+                               std::move(statistics), counters_});
+    }
+
+    Result<arrow::Batch> fetch(std::span<const uint32_t> columns,
+                               std::span<const uint64_t> row_ids) const override {
+        std::vector<table::Location> places;
+        for (uint64_t id : row_ids) {
+            auto place = table_->locate(id);
+            if (!place) {
+                return Status(Code::kCorruption, "XX000",
+                              "table \"" + table_->def().name + "\" has no row with the id " +
+                                  std::to_string(id));
+            }
+            places.push_back(*place);
+        }
+        counters_->late_fetches.fetch_add(places.size(), std::memory_order_relaxed);
+        const std::vector<uint32_t> projection(columns.begin(), columns.end());
+        ASSIGN_OR_RETURN(FilterProgram all, FilterProgram::compile({}, *table_->def().schema()));
+        const RowReader reader(*table_, projection, project(*schema_, projection), std::move(all));
+        return fetch_rows(reader, *table_, places);
     }
 
 private:
+    static std::optional<uint64_t> wanted(const ScanRequest& request) {
+        return request.wanted ? request.wanted : request.limit;
+    }
+
     // Of the rows of `columns` that satisfy `filters`.
     Statistics statistics_of(const std::vector<uint32_t>& columns,
                              const std::vector<plan::Expr>& filters,

@@ -61,11 +61,23 @@ struct Statistics {
 // How a source answers a filter. kExact: rows that come out satisfy it, nobody need look again.
 enum class FilterSupport : uint8_t { kNone, kInexact, kExact };
 
+// One column of ORDER BY.
+struct OrderColumn {
+    uint32_t column;  // of the table
+    bool descending = false;
+    bool nulls_first = false;
+};
+
 struct ScanRequest {
     std::vector<uint32_t>
         projection;  // table columns wanted, in this order; may be empty (count only)
     std::vector<plan::Expr> filters;  // all must hold; only ones answered kInexact or kExact
     std::optional<uint64_t> limit;    // after filters; only if all filters are exact
+    // The order in which the rows would be welcome: the leaf says whether it keeps it. `limit` is
+    // then meant of the rows in this order.
+    std::vector<OrderColumn> order;
+    // With an order: about how many rows will be read before the reader stops.
+    std::optional<uint64_t> wanted;
 };
 
 // One counter or time of a leaf, for EXPLAIN ANALYZE, e.g. {"model_searches", 3}.
@@ -85,6 +97,8 @@ public:
                                                       const CancelFlag* cancel) const = 0;
     // True if its streams can use a RowProbe.
     virtual bool takes_probe() const { return false; }
+    // True if its rows come in the order that was asked for, in one partition.
+    virtual bool is_ordered() const { return false; }
     // Of the output, after filters and limit: row count exact only if it is certain.
     virtual Statistics statistics() const = 0;
     virtual bool row_count_is_exact() const = 0;
@@ -120,6 +134,12 @@ public:
     // What every row must not violate, by name.
     virtual std::vector<Check> checks() const { return {}; }
     virtual Result<std::shared_ptr<Leaf>> scan(const ScanRequest& request) const = 0;
+    // These columns of the rows with these row ids, in the order of the ids, which may repeat.
+    // Errors: 0A000 if rows have no ids, XX000 if there is no such row.
+    virtual Result<arrow::Batch> fetch(std::span<const uint32_t> /*columns*/,
+                                       std::span<const uint64_t> /*row_ids*/) const {
+        return Status::unsupported("reading rows of this table by their ids");
+    }
 };
 
 // A view: what stands for it in a query.

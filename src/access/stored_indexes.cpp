@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "access/index_cost.h"
 #include "access/key_conditions.h"
 #include "base/check.h"
 
@@ -15,13 +16,7 @@ using plan::Expr;
 using table::RowSpan;
 using table::TableVersion;
 
-// Costs in units of one number compared by a scan, about a nanosecond where these were measured (a
-// million rows in segments).
-constexpr double kEntryCost = 20;     // finding a row through an index, putting rows in order
-constexpr double kFetchCost = 40;     // reading a row that lies alone
-constexpr double kClusteredCost = 6;  // each of the two, where rows lie in the order of their keys
-constexpr double kDenseCost = 1;      // reading a row where that is known without looking
-constexpr double kRangeCost = 200;    // searching the runs once
+// In the units of index_cost.h.
 constexpr double kTextCost = 3;       // comparing a text in a scan
 constexpr double kLikeCost = 16;      // looking into a text in a scan
 // Of so many ranges the entries are counted; those of the others are taken to be alike.

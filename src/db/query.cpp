@@ -185,7 +185,9 @@ Result<std::shared_ptr<access::Leaf>> Session::State::access_leaf(
     ASSIGN_OR_RETURN(auto skip, row_number(query.offset, parameters, "OFFSET"));
     *offset = skip.value_or(0);
     if (limit) request.limit = *limit + *offset;
-    return source->scan(request);
+    request.order = query.order;
+    ASSIGN_OR_RETURN(auto leaf, source->scan(request));
+    return query.order.empty() || leaf->is_ordered() ? leaf : none;
 }
 
 // Runs the statement without the engine. `understood` is cleared if a value turns out to be of a

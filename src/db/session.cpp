@@ -30,6 +30,8 @@ bool wants_plan(const engine::StatementKind& kind) {
 std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::VersionPtr version) {
     access::AccessOptions options;
     options.use_indexes = settings.use_indexes;
+    options.index_order = settings.index_order;
+    options.index_joins = settings.index_joins;
     options.partitions_max = db.threads;
     options.search_path = path();
     options.sequences = &sequences;

@@ -24,6 +24,10 @@ struct Setting {
 constexpr std::array kSettings = {
     Setting{"trefoil.use_indexes", &Settings::use_indexes,
             "answer conditions on the primary key through its learned index"},
+    Setting{"trefoil.index_order", &Settings::index_order,
+            "answer ORDER BY by reading an index in its order where that is cheaper than a sort"},
+    Setting{"trefoil.index_joins", &Settings::index_joins,
+            "look the keys of a join up in an index where that is cheaper than a scan"},
     Setting{"trefoil.fast_path", &Settings::fast_path,
             "run statements that need no relational algebra without the engine"},
     Setting{"default_transaction_isolation", &Settings::default_isolation,

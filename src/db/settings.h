@@ -19,6 +19,8 @@ struct Milliseconds {
 
 struct Settings {
     bool use_indexes = true;  // trefoil.use_indexes
+    bool index_order = true;  // trefoil.index_order
+    bool index_joins = true;  // trefoil.index_joins
     bool fast_path = true;    // trefoil.fast_path
 
     // What a transaction is when it does not say it.

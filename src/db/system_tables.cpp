@@ -101,7 +101,8 @@ TableRows stats_rows(Database::State& db, const table::Version& version) {
         auto c = db.table_counters.of(id);
         rows.push_back({t->def().name, key_name(t->def()), number(c->scans),
                         number(c->rows_scanned), number(c->zones_skipped), number(c->point_lookups),
-                        number(c->range_lookups), number(c->index_scans), number(c->searches),
+                        number(c->range_lookups), number(c->index_scans), number(c->ordered_scans),
+                        number(c->late_fetches), number(c->index_probes), number(c->searches),
                         number(c->model_searches), number(c->last_mile_steps),
                         number(c->rows_fetched)});
     }
@@ -191,7 +192,8 @@ access::VirtualTables make_system_tables(Database::State& db) {
               [&db](const table::Version& version) { return indexes_rows(db, version); });
     add_table(all, "trefoil_stats", {"table_name", "index_name"},
               {"scans", "rows_scanned", "zones_skipped", "point_lookups", "range_lookups",
-               "index_scans", "searches", "model_searches", "last_mile_steps", "rows_fetched"},
+               "index_scans", "ordered_scans", "late_fetches", "index_probes", "searches",
+               "model_searches", "last_mile_steps", "rows_fetched"},
               [&db](const table::Version& version) { return stats_rows(db, version); });
     add_table(all, "trefoil_counters", {"name"}, {"value"},
               [&db](const table::Version&) { return counters_rows(db); });

@@ -111,4 +111,18 @@ const access::CancelFlag* as_flag(const uint8_t* byte) {
     return byte ? reinterpret_cast<const access::CancelFlag*>(byte) : &never;
 }
 
+std::vector<access::OrderColumn> read_order(Reader& in) {
+    std::vector<access::OrderColumn> order;
+    const uint32_t count = in.u32();
+    for (uint32_t i = 0; i < count && in.ok(); i++) {
+        access::OrderColumn o;
+        o.column = in.u32();
+        const uint8_t flags = in.u8();
+        o.descending = flags & 1;
+        o.nulls_first = flags & 2;
+        order.push_back(o);
+    }
+    return order;
+}
+
 }  // namespace trefoil::engine

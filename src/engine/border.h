@@ -16,8 +16,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "access/source.h"
+#include "base/bytes.h"
 #include "engine/bridge.h"
 #include "trefoil/status.h"
 
@@ -56,6 +58,9 @@ void give_exception(std::string_view what, tf_error* error) noexcept;
 
 // A defect of ours or of the bridge: XX000.
 Status internal_error(std::string message);
+
+// Order bytes of bridge.h. Malformed ones fail `in`.
+std::vector<access::OrderColumn> read_order(Reader& in);
 
 // Runs `f(tf_error*)`, which answers 0 or has filled the error.
 template <typename F>

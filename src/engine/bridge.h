@@ -115,6 +115,7 @@ typedef struct tf_leaf {
     int (*schema)(void* context, struct ArrowSchema* out, tf_error* error);
     uint32_t (*partitions)(void* context); /* at least 1 */
     uint8_t (*takes_probe)(void* context);
+    uint8_t (*is_ordered)(void* context); /* its rows come in the order that was asked for */
     int (*open)(void* context, uint32_t partition, const uint8_t* cancel, tf_stream* out,
                 tf_error* error);
     int (*statistics)(void* context, const tf_sink* out,
@@ -132,6 +133,8 @@ typedef struct tf_scan_request {
         filters; /* u32 n, n exprs (plan/expr_format.h), each one answered 1 or 2 by supports() */
     uint8_t has_limit;
     uint64_t limit;
+    tf_text order;    /* order bytes; empty: in any. The limit is then of rows in this order */
+    uint64_t wanted;  /* with an order: rows that will be read at most; UINT64_MAX: all */
 } tf_scan_request;
 
 /* access::TableSource. The answers of schema() and supports() depend on the definition of the table
@@ -157,6 +160,10 @@ typedef struct tf_table {
     /* u32 n, n of (str constraint, str condition): the CHECK constraints, by name */
     int (*checks)(void* context, const tf_sink* out, tf_error* error);
     int (*scan)(void* context, const tf_scan_request* request, tf_leaf* out, tf_error* error);
+    /* These columns of the rows with these ids, in this order: a "+s" array. */
+    int (*fetch)(void* context, const uint32_t* columns, size_t column_count,
+                 const uint64_t* row_ids, size_t row_count, struct ArrowArray* out,
+                 tf_error* error);
     void (*release)(void* context);
 } tf_table;
 
@@ -292,6 +299,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *                catalog::Reference), u32 byte offset in the statement
  *   options      list of (str lower-case name, str value); a flag without a value has "true"
  *
+ *   order        list of (u32 column of the table, u8: 1 descending, 2 NULLs first)
  *   statistics   opt u64 rows, opt u64 bytes, list of (opt u64 nulls, opt u64 distinct,
  *                value min, value max): one per column of the table (leaf: of its output), or none
  *   leaf stat.   u8 row count is exact, u8 nulls and bounds are exact, statistics
@@ -300,7 +308,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *   plan         list of opt type      parameters $1, $2, ...
  *                opt access            the statement needs no algebra:
  *                  access: str table, list u32 projection, list expr filters, opt expr limit,
- *                          opt expr offset
+ *                          opt expr offset, order
  *                list str              tables and views that it reads, each once
  *                opt change            the columns of a change's read side, in this order:
  *                  change: u8 the first column is an INTEGER that says what is done with each row

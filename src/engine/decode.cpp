@@ -493,6 +493,7 @@ Result<AccessQuery> read_access(Reader& in) {
     }
     ASSIGN_OR_RETURN(query.limit, read_optional_expr(in));
     ASSIGN_OR_RETURN(query.offset, read_optional_expr(in));
+    query.order = read_order(in);
     return query;
 }
 

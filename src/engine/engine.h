@@ -50,13 +50,14 @@ struct EngineOptions {
 };
 
 // A statement that needs no algebra: one table, conditions, columns. The fast path runs it in C++
-// alone.
+// alone; an ORDER BY only if an index has the order.
 struct AccessQuery {
     std::string table;
-    std::vector<uint32_t> projection;  // table columns, one per output column
-    std::vector<plan::Expr> filters;   // all must hold; no opaque parts
-    std::optional<plan::Expr> limit;   // literal or parameter
-    std::optional<plan::Expr> offset;  // literal or parameter
+    std::vector<uint32_t> projection;        // table columns, one per output column
+    std::vector<plan::Expr> filters;         // all must hold; no opaque parts
+    std::optional<plan::Expr> limit;         // literal or parameter
+    std::optional<plan::Expr> offset;        // literal or parameter
+    std::vector<access::OrderColumn> order;  // ORDER BY
 };
 
 // What MERGE does with a row.

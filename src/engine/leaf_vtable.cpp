@@ -201,6 +201,10 @@ uint8_t leaf_takes_probe(void* context) {
     return leaf_of(context).takes_probe();
 }
 
+uint8_t leaf_is_ordered(void* context) {
+    return leaf_of(context).is_ordered();
+}
+
 int leaf_open(void* context, uint32_t partition, const uint8_t* cancel, tf_stream* out,
               tf_error* error) {
     return guarded(error, [&]() -> Status {
@@ -239,10 +243,11 @@ int leaf_metrics(void* context, const tf_sink* out, tf_error* error) {
 }
 
 tf_leaf leaf_functions(LeafPtr leaf) {
-    return {TF_BRIDGE_VERSION, sizeof(tf_leaf),  new LeafPtr(std::move(leaf)),
-            leaf_name,         leaf_explain,     leaf_schema,
-            leaf_partitions,   leaf_takes_probe, leaf_open,
-            leaf_statistics,   leaf_metrics,     release_box<LeafPtr>};
+    return {TF_BRIDGE_VERSION,   sizeof(tf_leaf),  new LeafPtr(std::move(leaf)),
+            leaf_name,           leaf_explain,     leaf_schema,
+            leaf_partitions,     leaf_takes_probe, leaf_is_ordered,
+            leaf_open,           leaf_statistics,  leaf_metrics,
+            release_box<LeafPtr>};
 }
 
 // --- Tables
@@ -331,6 +336,12 @@ Result<access::ScanRequest> read_request(const tf_scan_request& request) {
     Reader reader(as_view(request.filters));
     ASSIGN_OR_RETURN(out.filters, read_filters(reader));
     if (request.has_limit) out.limit = request.limit;
+    if (request.order.size > 0) {
+        Reader order(as_view(request.order));
+        out.order = read_order(order);
+        if (!order.ok() || !order.at_end()) return internal_error("malformed order");
+    }
+    if (request.wanted != UINT64_MAX) out.wanted = request.wanted;
     return out;
 }
 
@@ -349,11 +360,22 @@ int table_scan(void* context, const tf_scan_request* request, tf_leaf* out, tf_e
     });
 }
 
+int table_fetch(void* context, const uint32_t* columns, size_t column_count,
+                const uint64_t* row_ids, size_t row_count, ArrowArray* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        ASSIGN_OR_RETURN(arrow::Batch batch,
+                         source_of(context).fetch({columns, column_count}, {row_ids, row_count}));
+        arrow::export_batch(batch, out);
+        return {};
+    });
+}
+
 tf_table table_functions(SourcePtr source) {
-    return {TF_BRIDGE_VERSION, sizeof(tf_table),  new SourcePtr(std::move(source)),
-            table_schema,      table_statistics,  table_estimate,
-            table_supports,    table_primary_key, table_column_default,
-            table_checks,      table_scan,        release_box<SourcePtr>};
+    return {TF_BRIDGE_VERSION,     sizeof(tf_table),  new SourcePtr(std::move(source)),
+            table_schema,          table_statistics,  table_estimate,
+            table_supports,        table_primary_key, table_column_default,
+            table_checks,          table_scan,        table_fetch,
+            release_box<SourcePtr>};
 }
 
 // --- The catalog

@@ -110,6 +110,8 @@ public:
 
     // Where the row is, if it is live.
     std::optional<Location> locate(uint64_t row_id) const;
+    // The same if the row is in a segment, where runs(i) say that it is.
+    std::optional<Location> locate_in_segments(uint64_t row_id) const;
 
     // True if a live row holds NULL in this column. Errors: kCorruption.
     Result<bool> has_null(uint32_t column) const;
@@ -157,7 +159,6 @@ public:
 
 private:
     void recount();
-    std::optional<Location> locate_in_segments(uint64_t row_id) const;
     Status find_in_run(size_t index, const RunPart& run, index::Positions entries,
                        std::vector<RowSpan>* rows) const;
     void add_segment_rows(uint64_t first_id, uint64_t last_id, std::vector<RowSpan>* rows) const;

@@ -11,8 +11,9 @@
 namespace trefoil {
 namespace {
 
-const std::vector<std::string> kSwitches = {"trefoil.dynamic_filters", "trefoil.join_order",
-                                            "trefoil.metadata_aggregates"};
+const std::vector<std::string> kSwitches = {"trefoil.dynamic_filters",     "trefoil.join_order",
+                                            "trefoil.metadata_aggregates", "trefoil.index_order",
+                                            "trefoil.index_joins",         "trefoil.late_fetch"};
 
 struct Warehouse {
     Warehouse() : db(must(Database::open(":memory:"))), session(must(db.connect())) {
@@ -213,12 +214,14 @@ TEST_CASE("what a join knows reaches the scan of its other side") {
         "WHERE item.kind = 'kind 1' AND item.weight < 10";
     CHECK(w.counted(sql, "dynamic_rows_dropped") > 50000);
     const std::string sorted = "SELECT id FROM sale ORDER BY id LIMIT 10";
+    w.turn("trefoil.index_order", false);
     // On a busy machine a scan may be done before the sort has learned anything.
     uint64_t skipped = 0;
     for (int i = 0; i < 20 && skipped == 0; i++) {
         skipped = w.counted(sorted, "dynamic_zones_skipped");
     }
     CHECK(skipped >= 1);
+    w.turn("trefoil.index_order", true);
     w.turn("trefoil.dynamic_filters", false);
     CHECK(w.counted(sql, "dynamic_rows_dropped") == 0);
     w.turn("trefoil.dynamic_filters", true);
