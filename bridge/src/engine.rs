@@ -155,7 +155,9 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
     let collect = &mut options.optimizer.hash_join_single_partition_threshold_rows;
     *collect = (*collect).max(COLLECT_ROWS / (threads * threads).max(1));
     // So that scans can look them up in an index.
-    options.optimizer.hash_join_inlist_pushdown_max_distinct_values = LIST_MAX;
+    options
+        .optimizer
+        .hash_join_inlist_pushdown_max_distinct_values = LIST_MAX;
     options.execution.time_zone = Some("UTC".to_string());
     let mut builder = SessionStateBuilder::new()
         .with_config(config)

@@ -36,7 +36,7 @@ use crate::filters::encode_condition;
 const ROWS_TRIED: usize = 1 << 16;
 
 /// The keys of a join are told one by one up to so many, then by their bounds alone.
-pub const LIST_MAX: usize = 4096;
+pub const LIST_MAX: usize = 1000;
 
 pub fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
     let says_something = !collect_columns(filter).is_empty();

@@ -98,8 +98,8 @@ public:
         Statistics statistics = statistics_of(request.projection, filters, request.limit);
         return make_node_scan({table_, request.projection, std::move(output), std::move(filters),
                                request.limit, options_.partitions_max,
-                               options_.use_indexes && options_.index_joins,
-                               std::move(statistics), counters_});
+                               options_.use_indexes && options_.index_joins, std::move(statistics),
+                               counters_});
     }
 
     Result<arrow::Batch> fetch(std::span<const uint32_t> columns,
