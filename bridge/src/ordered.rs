@@ -112,8 +112,8 @@ impl Sort {
     }
 }
 
-/// The same rows in this order by way of an index, if that is cheaper; and whether there are `limit`
-/// of them at most.
+/// The same rows in this order by way of an index, if that is cheaper; and whether there are at
+/// most `limit` of them.
 fn in_order(
     node: &Arc<dyn ExecutionPlan>,
     order: &[PhysicalSortExpr],

@@ -2,7 +2,7 @@
 //
 //     ORDER BY id LIMIT 10                            the primary key, ten entries of it
 //     WHERE tenant = 'a' ORDER BY at DESC LIMIT 10    an index on (tenant, at), backwards
-//     ORDER BY age NULLS FIRST                        an index on age: first its NULLs, then the rest
+//     ORDER BY age NULLS FIRST                        an index on age: its NULLs, then the rest
 //
 // A column that a condition holds to one value plays no part in the order. The others must be the
 // next columns of the index, all of them forwards (ASC NULLS LAST, as keys sort) or all backwards;
