@@ -5,8 +5,9 @@
 //     top-k       the worst of the k best rows so far: what is worse need not be read
 //
 // A scan asks for the ranges to look rows up or to skip zones by, and for each zone that is left
-// tests the columns of the condition before it reads any other. The condition may become stricter at any time; whoever
-// made it checks again, so a scan may let rows pass, never drop one that passes.
+// tests the columns of the condition before it reads any other. The condition may become stricter
+// at any time; whoever made it checks again, so a scan may let rows pass, never drop one that
+// passes.
 //
 // ProbeFilter is how one stream uses one probe.
 
