@@ -206,8 +206,15 @@ TEST_CASE("a leaf is scanned through its functions, and everything is released")
     Writer filters;
     filters.u32(0);
     const uint32_t projection[] = {1, 0};
-    tf_scan_request request{
-        TF_BRIDGE_VERSION, sizeof(tf_scan_request), projection, 2, as_text(filters.data()), 0, 0};
+    tf_scan_request request{TF_BRIDGE_VERSION,
+                            sizeof(tf_scan_request),
+                            projection,
+                            2,
+                            as_text(filters.data()),
+                            0,
+                            0,
+                            {},
+                            UINT64_MAX};
     tf_leaf leaf{};
     REQUIRE(t.scan(t.context, &request, &leaf, &error) == 0);
     t.release(t.context);
