@@ -17,8 +17,8 @@ using table::RowSpan;
 using table::TableVersion;
 
 // In the units of index_cost.h.
-constexpr double kTextCost = 3;       // comparing a text in a scan
-constexpr double kLikeCost = 16;      // looking into a text in a scan
+constexpr double kTextCost = 3;   // comparing a text in a scan
+constexpr double kLikeCost = 16;  // looking into a text in a scan
 // Of so many ranges the entries are counted; those of the others are taken to be alike.
 constexpr size_t kCountedRangesMax = 64;
 
