@@ -160,7 +160,9 @@ TEST_CASE("Parquet's errors have names") {
 
     auto source = files.catalog.find("everything", false).value();
     access::CancelFlag never{false};
-    auto open = [&] { return source->scan({{0}, {}, {}}).value()->open(0, &never).value(); };
+    auto open = [&] {
+        return source->scan({{0}, {}, {}, {}, {}}).value()->open(0, &never).value();
+    };
     auto stream = open();
     CHECK_FALSE(
         files.session->write_parquet(*stream, files.path("no/such/folder.parquet"), {}).ok());
