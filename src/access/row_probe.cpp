@@ -44,6 +44,7 @@ bool ProbeFilter::may_match(const table::Part& part, uint64_t begin, uint64_t en
 
 Status ProbeFilter::refine(const table::Part& part, uint64_t begin, uint64_t end, size_t from,
                            std::vector<uint32_t>* rows, bool* all) {
+    refresh();
     if (!useful_ || (!*all && rows->size() == from)) return {};
     arrow::Batch keys;
     if (*all) {
