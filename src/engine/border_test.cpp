@@ -56,6 +56,7 @@ std::string plan_bytes() {
     w.u8(6), w.u8(0), w.u32(3);  // NOT column 3
     w.u8(1), w.u8(2), w.u32(0), w.str("l");
     w.u8(0);
+    w.u32(1), w.u32(1), w.u8(3);  // ORDER BY column 1 DESC NULLS FIRST
     w.u32(1), w.str("person");
     w.u8(1), w.u8(0), w.u8(1), w.u32(2), w.u32(0), w.u8(1), w.u8(0);
     w.u8(1), w.str("person"), w.u32(7), w.u8(0),
@@ -126,6 +127,10 @@ TEST_CASE("plan bytes become a plan") {
     CHECK(plan.access->projection == std::vector<uint32_t>{1, 0});
     CHECK(plan.access->limit->kind == plan::Expr::Kind::kParameter);
     CHECK_FALSE(plan.access->offset.has_value());
+    REQUIRE(plan.access->order.size() == 1);
+    CHECK(plan.access->order[0].column == 1);
+    CHECK(plan.access->order[0].descending);
+    CHECK(plan.access->order[0].nulls_first);
     CHECK(plan.tables == std::vector<std::string>{"person"});
     REQUIRE(plan.change.has_value());
     CHECK(plan.change->width() == 3);
