@@ -180,6 +180,24 @@ bool hold_null(const KeyEncoder& keys, const std::vector<KeyRange>& ranges) {
                        [&](const KeyRange& range) { return range.contains(null); });
 }
 
+// In ascending order, without overlaps: ranges that are disjoint in values may share NULL's key.
+std::vector<KeyRange> in_order(std::vector<KeyRange> ranges) {
+    std::sort(ranges.begin(), ranges.end(), begins_before);
+    std::vector<KeyRange> out;
+    for (KeyRange& next : ranges) {
+        const bool meets = !out.empty() && next.low &&
+                           (!out.back().high || *next.low < *out.back().high ||
+                            (*next.low == *out.back().high && out.back().high_inclusive));
+        if (!meets) {
+            out.push_back(std::move(next));
+        } else if (out.back().high && (!next.high || *out.back().high < *next.high)) {
+            out.back().high = std::move(next.high);
+            out.back().high_inclusive = next.high_inclusive;
+        }
+    }
+    return out;
+}
+
 // What the conditions say of an index, and the rest.
 IndexOrder plan_of(const TableVersion& table, const Match& match, std::span<const Expr> filters) {
     IndexOrder out;
@@ -195,7 +213,7 @@ IndexOrder plan_of(const TableVersion& table, const Match& match, std::span<cons
         for (const IndexRange& range : conditions->ranges) {
             ranges.push_back(encode_range(keys, range));
         }
-        std::sort(ranges.begin(), ranges.end(), begins_before);
+        ranges = in_order(std::move(ranges));
         if (hold_null(keys, ranges)) conditions->exact.assign(filters.size(), false);
     }
     for (size_t i = 0; i < filters.size(); i++) {

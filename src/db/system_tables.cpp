@@ -95,22 +95,25 @@ TableRows indexes_rows(const Database::State& db, const table::Version& version)
     return rows;
 }
 
+std::vector<Value> stats_row(const std::string& table, const std::string& index,
+                             const access::TableCounters& c) {
+    std::vector<Value> row = {table, index};
+    for (const std::atomic<uint64_t>* counter :
+         {&c.scans, &c.rows_scanned, &c.zones_skipped, &c.point_lookups, &c.range_lookups,
+          &c.index_scans, &c.ordered_scans, &c.late_fetches, &c.index_probes, &c.searches,
+          &c.model_searches, &c.last_mile_steps, &c.rows_fetched}) {
+        row.push_back(number(*counter));
+    }
+    return row;
+}
+
 TableRows stats_rows(Database::State& db, const table::Version& version) {
     TableRows rows;
     for (const auto& [id, t] : version.tables) {
-        auto c = db.table_counters.of(id);
-        rows.push_back({t->def().name, key_name(t->def()), number(c->scans),
-                        number(c->rows_scanned), number(c->zones_skipped), number(c->point_lookups),
-                        number(c->range_lookups), number(c->index_scans), number(c->ordered_scans),
-                        number(c->late_fetches), number(c->index_probes), number(c->searches),
-                        number(c->model_searches), number(c->last_mile_steps),
-                        number(c->rows_fetched)});
+        rows.push_back(stats_row(t->def().name, key_name(t->def()), *db.table_counters.of(id)));
     }
     for (const auto& [name, t] : db.custom_tables.current()->by_name) {
-        const access::TableCounters& c = *t->counters;
-        rows.push_back({name, "", number(c.scans), number(c.rows_scanned), number(0), number(0),
-                        number(0), number(c.index_scans), number(0), number(0), number(0),
-                        number(c.rows_fetched)});
+        rows.push_back(stats_row(name, "", *t->counters));
     }
     return rows;
 }

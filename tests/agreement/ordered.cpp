@@ -159,7 +159,7 @@ private:
             std::string tail = by;
             const bool limited = below(4) != 0;
             if (limited) tail += " LIMIT " + std::to_string(below(30));
-            if (below(3) == 0) tail += " OFFSET " + std::to_string(below(12));
+            if (limited && below(3) == 0) tail += " OFFSET " + std::to_string(below(12));
             const std::string from = " FROM t" + where();
             compare_one("SELECT " + columns + from + tail);
             if (!limited) compare_sets("SELECT *" + from + tail);
@@ -201,7 +201,7 @@ TEST_CASE("an index puts rows in the order in which a sort puts them") {
         CAPTURE(seed);
         Trial trial(seed);
         trial.run_all();
-        CHECK(trial.ordered_scans() > 50);
+        CHECK(trial.ordered_scans() > 20);  // since it was opened again
     }
 }
 
