@@ -61,7 +61,7 @@ Result<std::optional<uint64_t>> row_number(const std::optional<plan::Expr>& expr
     const int64_t* n = bound.value.get_if<int64_t>();
     if (!n || *n < 0) {
         return Status(Code::kInvalidInput, std::string_view(clause) == "LIMIT" ? "2201W" : "2201X",
-                      std::string(clause) + " must be a number that is not negative");
+                      std::string(clause) + (n ? " must not be negative" : " must be a number"));
     }
     return std::optional(static_cast<uint64_t>(*n));
 }
