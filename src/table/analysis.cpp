@@ -102,8 +102,8 @@ void take_common(std::vector<Counted>* counted, double seen, double sampled,
             frequent.push_back(&c);
         }
     }
-    std::stable_sort(frequent.begin(), frequent.end(),
-                     [](auto* a, auto* b) { return a->count > b->count; });
+    std::sort(frequent.begin(), frequent.end(),
+              [](auto* a, auto* b) { return a->count != b->count ? a->count > b->count : a < b; });
     if (frequent.size() > kCommonMax) frequent.resize(kCommonMax);
     for (const Counted* c : frequent) {
         column->common.emplace_back(c->value, static_cast<double>(c->count) / sampled);

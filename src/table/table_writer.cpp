@@ -152,8 +152,9 @@ Status TableWriter::kill_rows(const arrow::Array& row_ids, LockMode mode, Killed
         auto location = next_->locate(ids[i]);
         if (location) found.push_back({*location, static_cast<uint32_t>(i)});
     }
-    std::stable_sort(found.begin(), found.end(),
-                     [](const Found& a, const Found& b) { return a.location < b.location; });
+    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+        return a.location == b.location ? a.at < b.at : a.location < b.location;
+    });
     std::vector<uint64_t> committed;
     for (const Found& f : found) {
         if (f.location.part < first_own) committed.push_back(ids[f.at]);
