@@ -81,7 +81,7 @@ def main():
     parser.add_argument("suites", nargs="*")
     parser.add_argument("--cpp-only", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     suites = read_suites(args.build, args.suites, args.cpp_only)
     total_passed = total_failed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:

@@ -132,12 +132,11 @@ Universe read_or_generate(const Options& options) {
 // One line of figures per table that change if any row is lost or any text changed.
 constexpr const char* kFingerprints[] = {
     "SELECT 'maintainer', count(*), sum(id), sum(length(name)), sum(length(email)) FROM maintainer",
-    "SELECT 'package', count(*), sum(id), sum(installed_size), sum(download_size), "
-    "sum(maintainer), "
-    "sum(length(name)), sum(length(version)), sum(length(summary)), sum(length(description)), "
-    "min(name), max(name), count(homepage) FROM package",
-    "SELECT 'depends', count(*), sum(from_package * position), sum(to_package), count(relation), "
-    "sum(length(to_name)), sum(length(version)) FROM depends",
+    R"(SELECT 'package', count(*), sum(id), sum(installed_size), sum(download_size),
+           sum(maintainer), sum(length(name)), sum(length(version)), sum(length(summary)),
+           sum(length(description)), min(name), max(name), count(homepage) FROM package)",
+    R"(SELECT 'depends', count(*), sum(from_package * position), sum(to_package), count(relation),
+           sum(length(to_name)), sum(length(version)) FROM depends)",
     "SELECT 'provides', count(*), sum(package * position), sum(length(name)) FROM provides",
     "SELECT 'tag', count(*), sum(package), sum(length(facet)), sum(length(value)) FROM tag",
 };
