@@ -133,7 +133,7 @@ typedef enum trefoil_type {
 /* One parameter. Made by the functions below, or by hand. Text and blobs are borrowed until the
  * call that takes the value returns; trefoil_bind() copies them. */
 typedef struct trefoil_value {
-    trefoil_type type;
+    int32_t type; /* a trefoil_type; any other number is refused */
     union {
         int32_t boolean;
         int64_t int64; /* TIME, TIMESTAMP, TIMESTAMPTZ: microseconds since midnight or 1970 */

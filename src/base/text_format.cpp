@@ -145,6 +145,15 @@ void append_uuid(std::string_view bytes, std::string* out) {
     }
 }
 
+std::string in_quotes(std::string_view text, char quote) {
+    std::string out(1, quote);
+    for (char c : text) {
+        out += c;
+        if (c == quote) out += c;
+    }
+    return out + quote;
+}
+
 void append_array_element(std::string_view text, std::string* out) {
     bool plain = !text.empty() && !equal_ignoring_case(text, "null");
     for (char c : text) {

@@ -26,6 +26,8 @@ void append_decimal(__int128 unscaled, int32_t scale, std::string* out);
 void append_bytea(std::string_view bytes, std::string* out);
 // 123e4567-e89b-12d3-a456-426614174000. REQUIRES: 16 bytes.
 void append_uuid(std::string_view bytes, std::string* out);
+// Between two quotes, each quote in it doubled: a name in SQL ("a""b"), a literal ('it''s').
+std::string in_quotes(std::string_view text, char quote);
 // One element of an array, in quotes if it needs them: {1,"a b",NULL}.
 void append_array_element(std::string_view text, std::string* out);
 

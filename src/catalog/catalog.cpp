@@ -6,20 +6,12 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/text_format.h"
 
 namespace trefoil::catalog {
 namespace {
 
 using arrow::TypeId;
-
-std::string in_quotes(std::string_view name) {
-    std::string out = "\"";
-    for (char c : name) {
-        if (c == '"') out += '"';
-        out += c;
-    }
-    return out + '"';
-}
 
 // "PRIMARY KEY", 'UNIQUE constraint "t_a_key"', 'index "t_a_idx"'
 std::string describe(const IndexDef& index) {
@@ -47,6 +39,151 @@ Status validate_index(const TableDef& table, const IndexDef& index) {
     return {};
 }
 
+// The words that PostgreSQL does not take as a name everywhere, in order.
+constexpr std::string_view kReservedWords[] = {
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "between",
+    "bigint",
+    "binary",
+    "bit",
+    "boolean",
+    "both",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "check",
+    "coalesce",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "float",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "greatest",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "inout",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "least",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "national",
+    "natural",
+    "nchar",
+    "none",
+    "normalize",
+    "not",
+    "notnull",
+    "null",
+    "nullif",
+    "numeric",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "outer",
+    "overlaps",
+    "overlay",
+    "placing",
+    "position",
+    "precision",
+    "primary",
+    "qualify",
+    "real",
+    "references",
+    "returning",
+    "right",
+    "row",
+    "select",
+    "session_user",
+    "setof",
+    "similar",
+    "smallint",
+    "some",
+    "substring",
+    "symmetric",
+    "table",
+    "tablesample",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "trailing",
+    "treat",
+    "trim",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "values",
+    "varchar",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+};
+
 // "t_a_b_key"
 std::string default_name(const TableDef& table, const IndexDef& index) {
     if (index.is_primary) return table.name + "_pkey";
@@ -62,7 +199,8 @@ std::string quoted(std::string_view name) {
                  std::all_of(name.begin(), name.end(), [](char c) {
                      return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
                  });
-    return plain ? std::string(name) : in_quotes(name);
+    plain = plain && !std::ranges::binary_search(kReservedWords, name);
+    return plain ? std::string(name) : in_quotes(name, '"');
 }
 
 std::string quoted_reference(std::string_view schema, std::string_view name) {
@@ -220,14 +358,14 @@ std::string_view kind_name(RelationKind kind) {
 
 Reference parse_reference(std::string_view text) {
     Reference out;
-    bool in_quotes = false;
+    bool quoted = false;
     for (size_t i = 0; i < text.size(); i++) {
         const char c = text[i];
-        if (in_quotes && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+        if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
             out.name += text[++i];
         } else if (c == '"') {
-            in_quotes = !in_quotes;
-        } else if (c == '.' && !in_quotes) {
+            quoted = !quoted;
+        } else if (c == '.' && !quoted) {
             out.schema = std::move(out.name);
             out.name.clear();
         } else {
@@ -239,17 +377,17 @@ Reference parse_reference(std::string_view text) {
 
 std::string reference(std::string_view schema, std::string_view name) {
     auto part = [](std::string_view text) {
-        return text.find_first_of(".\"") == text.npos ? std::string(text) : in_quotes(text);
+        return text.find_first_of(".\"") == text.npos ? std::string(text) : in_quotes(text, '"');
     };
     return schema.empty() ? part(name) : part(schema) + "." + part(name);
 }
 
 std::string fold_reference(std::string_view text) {
     std::string folded(text);
-    bool in_quotes = false;
+    bool quoted = false;
     for (char& c : folded) {
-        if (c == '"') in_quotes = !in_quotes;
-        if (!in_quotes && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        if (c == '"') quoted = !quoted;
+        if (!quoted && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
     const Reference parts = parse_reference(folded);
     return reference(parts.schema, parts.name);

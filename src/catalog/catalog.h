@@ -226,7 +226,8 @@ bool is_storage_type(const arrow::Type& type);
 // True if a key may contain it.
 bool is_key_type(const arrow::Type& type);
 
-// A name as SQL writes it: in double quotes unless it is plain lower case.
+// A name as people write it in SQL: in double quotes unless it is plain lower case and no reserved
+// word. Statements that are only parsed have all their names in quotes (in_quotes).
 std::string quoted(std::string_view name);
 
 // Likewise with its schema: 'public."My Seq"'.

@@ -13,6 +13,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/text_format.h"
 #include "db/constraints.h"
 #include "db/session_state.h"
 
@@ -348,7 +349,7 @@ private:
         column.type = spec.type;
         column.char_length = spec.char_length;
         column.missing = Value();
-        computed_[column.id] = action.text.value_or(catalog::quoted(column.name));
+        computed_[column.id] = action.text.value_or(in_quotes(column.name, '"'));
         return {};
     }
 
@@ -398,20 +399,15 @@ private:
                       ColumnDef* column) {
         column->generated = Generated::kStored;
         column->default_sql = stored.expression;
-        auto quoted = [](const std::string& name) {
-            std::string text = "\"";
-            for (char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-            return text + "\" ";
-        };
-        std::string sql = "CREATE TABLE " + quoted(def_.name) + "(";
+        std::string sql = "CREATE TABLE " + in_quotes(def_.name, '"') + " (";
         for (const ColumnDef& c : def_.columns) {
-            sql += quoted(c.name) + c.sql_type();
+            sql += in_quotes(c.name, '"') + " " + c.sql_type();
             if (c.generated == Generated::kStored) {
                 sql += " GENERATED ALWAYS AS (" + *c.default_sql + ") STORED";
             }
             sql += ", ";
         }
-        auto parsed = engine_.parse(sql + quoted(column->name) + column->sql_type() +
+        auto parsed = engine_.parse(sql + in_quotes(column->name, '"') + " " + column->sql_type() +
                                     " GENERATED ALWAYS AS (" + stored.expression + ") STORED)");
         if (!parsed.ok()) {
             const Status& wrong = parsed.status();
@@ -499,25 +495,25 @@ private:
 // table as it was.
 std::string rewriting_query(const TableDef& before, const TableDef& after,
                             const std::map<uint32_t, std::string>& computed) {
-    const std::string table = catalog::quoted(before.name);
+    const std::string table = in_quotes(before.name, '"');
     std::string sql = "SELECT " + table + ".\"" + std::string(access::kRowIdColumn) + "\"";
     for (const ColumnDef& column : after.columns) {
         auto expression = computed.find(column.id);
         const auto old = std::find_if(before.columns.begin(), before.columns.end(),
                                       [&](const ColumnDef& c) { return c.id == column.id; });
-        const std::string name = catalog::quoted(column.name);
+        const std::string name = in_quotes(column.name, '"');
         std::string value;
         if (expression != computed.end()) {
             value = "(" + expression->second + ")";
         } else if (old != before.columns.end()) {
-            value = table + "." + catalog::quoted(old->name);
+            value = table + "." + in_quotes(old->name, '"');
         } else {
             value = column.default_sql ? "(" + *column.default_sql + ")" : "NULL";
         }
         sql += ", CAST(" + value + " AS " + column.type.sql_name() + ") AS " + name;
     }
     return sql + " FROM \"" + std::string(engine::kRowsSchema) + "\"." +
-           catalog::quoted(catalog::reference(before.schema_name, before.name)) + " AS " + table;
+           in_quotes(catalog::reference(before.schema_name, before.name), '"') + " AS " + table;
 }
 
 }  // namespace

@@ -5,18 +5,13 @@
 #include "access/given_rows.h"
 #include "arrow/compute.h"
 #include "base/check.h"
+#include "base/text_format.h"
 
 namespace trefoil {
 namespace {
 
 // The rows that are inserted.
 const std::string kRows("\1rows");
-
-std::string quoted(std::string_view name) {
-    std::string text = "\"";
-    for (char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-    return text + "\"";
-}
 
 // What calls something may differ from row to row.
 bool is_constant(const std::string& default_sql) {
@@ -60,14 +55,15 @@ Status BulkInsert::make_plan() {
     const catalog::TableDef& table = writer_->table();
     std::string names;
     for (uint32_t c : columns_) {
-        names += (names.empty() ? "" : ", ") + quoted(table.columns[c].name);
+        names += (names.empty() ? "" : ", ") + in_quotes(table.columns[c].name, '"');
     }
     access::GivenRows given(*catalog_);
     given.set(kRows, schema_, {});
     ASSIGN_OR_RETURN(
         engine::Statement statement,
-        engine_->parse("INSERT INTO " + quoted(table.schema_name) + "." + quoted(table.name) +
-                       " (" + names + ") OVERRIDING SYSTEM VALUE SELECT * FROM " + quoted(kRows)));
+        engine_->parse("INSERT INTO " + in_quotes(table.schema_name, '"') + "." +
+                       in_quotes(table.name, '"') + " (" + names +
+                       ") OVERRIDING SYSTEM VALUE SELECT * FROM " + in_quotes(kRows, '"')));
     ASSIGN_OR_RETURN(plan_, engine_->plan(statement, given));
     return {};
 }

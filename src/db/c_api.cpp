@@ -121,8 +121,7 @@ Result<trefoil::Value> to_value(const trefoil_value& value) {
             return trefoil::Value(uuid);
         }
     }
-    return Status::invalid("a parameter has the unknown type " +
-                           std::to_string(static_cast<int>(value.type)));
+    return Status::invalid("a parameter has the unknown type " + std::to_string(value.type));
 }
 
 // Moves what `result` holds into a new Handle.

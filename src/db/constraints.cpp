@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/text_format.h"
 #include "db/change_sink.h"
 #include "db/session_state.h"
 #include "table/references.h"
@@ -162,9 +163,9 @@ Status add_key(const engine::KeySpec& spec, TableDef* table) {
 
 // The condition is read as that of a table with these columns.
 Status add_check(const engine::CheckSpec& spec, engine::EngineSession& engine, TableDef* table) {
-    std::string sql = "CREATE TABLE " + catalog::quoted(table->name) + " (";
+    std::string sql = "CREATE TABLE " + in_quotes(table->name, '"') + " (";
     for (const catalog::ColumnDef& column : table->columns) {
-        sql += catalog::quoted(column.name) + " " + column.sql_type() + ", ";
+        sql += in_quotes(column.name, '"') + " " + column.sql_type() + ", ";
     }
     auto parsed = engine.parse(sql + "CHECK (" + spec.condition + "))");
     if (!parsed.ok()) {
@@ -288,8 +289,8 @@ void drop_foreign_key(const std::string& name, TableDef* table) {
 
 Status Session::State::check_all_rows(const table::VersionPtr& version, const TableDef& table,
                                       const catalog::CheckDef& check) {
-    const std::string sql = "SELECT * FROM " + catalog::quoted(table.schema_name) + "." +
-                            catalog::quoted(table.name) + " WHERE (" + check.condition +
+    const std::string sql = "SELECT * FROM " + in_quotes(table.schema_name, '"') + "." +
+                            in_quotes(table.name, '"') + " WHERE (" + check.condition +
                             ") IS FALSE LIMIT 1";
     auto now = catalog_of(version);
     ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));

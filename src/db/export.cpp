@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/text_format.h"
 #include "db/session_state.h"
 #include "db/sql_lexer.h"
 #include "storage/open_stores.h"
@@ -20,15 +21,6 @@ namespace trefoil {
 namespace {
 
 using Answer = Session::State::Answer;
-
-std::string quoted(std::string_view name, char quote) {
-    std::string out(1, quote);
-    for (char c : name) {
-        if (c == quote) out += quote;
-        out += c;
-    }
-    return out + quote;
-}
 
 // Names of files keep to letters that every file system takes; the number keeps them apart.
 std::string file_name(size_t number, std::string_view table, const std::string& format) {
@@ -45,7 +37,7 @@ std::string option_text(const engine::CopyOptions& options, const std::string& f
     std::string text = "(FORMAT " + format;
     if (format == "csv") text += ", HEADER true";
     for (const auto& [name, value] : options) {
-        if (name != "format") text += ", " + name + " " + quoted(value, '\'');
+        if (name != "format") text += ", " + name + " " + in_quotes(value, '\'');
     }
     return text + ")";
 }
@@ -136,16 +128,17 @@ bool is_temporary(const catalog::TableDef& relation) {
 std::string sql_name(const catalog::TableDef& relation) {
     const bool plain = relation.schema_name.empty() ||  // a schema
                        relation.schema_name == catalog::kPublicSchema;
-    return (plain ? "" : quoted(relation.schema_name, '"') + ".") + quoted(relation.name, '"');
+    return (plain ? "" : in_quotes(relation.schema_name, '"') + ".") +
+           in_quotes(relation.name, '"');
 }
 
 std::string view_sql(const catalog::TableDef& view) {
     std::string path, columns;
     for (const std::string& schema : view.search_path) {
-        path += (path.empty() ? "" : ", ") + quoted(schema, '"');
+        path += (path.empty() ? "" : ", ") + in_quotes(schema, '"');
     }
     for (const catalog::ColumnDef& c : view.columns) {
-        columns += (columns.empty() ? "" : ", ") + quoted(c.name, '"');
+        columns += (columns.empty() ? "" : ", ") + in_quotes(c.name, '"');
     }
     const std::string create =
         "CREATE VIEW " + sql_name(view) + " (" + columns + ") AS " + view.query + "\n;\n";
@@ -172,12 +165,12 @@ std::string comments_sql(const catalog::TableDef& relation) {
     const std::string name = sql_name(relation);
     if (!relation.comment.empty()) {
         sql += "COMMENT ON " + std::string(catalog::kind_name(relation.kind)) + " " + name +
-               " IS " + quoted(relation.comment, '\'') + ";\n";
+               " IS " + in_quotes(relation.comment, '\'') + ";\n";
     }
     for (const catalog::ColumnDef& c : relation.columns) {
         if (c.comment.empty()) continue;
-        sql += "COMMENT ON column " + name + "." + quoted(c.name, '"') + " IS " +
-               quoted(c.comment, '\'') + ";\n";
+        sql += "COMMENT ON column " + name + "." + in_quotes(c.name, '"') + " IS " +
+               in_quotes(c.comment, '\'') + ";\n";
     }
     return sql;
 }
@@ -206,7 +199,7 @@ void add_sequence(const catalog::Catalog& catalog, const catalog::TableDef& sequ
     for (const catalog::ColumnDef& c : table->columns) {
         if (c.id != *sequence.sequence.owner) continue;
         *own += "ALTER SEQUENCE " + name + " OWNED BY " + sql_name(*table) + "." +
-                quoted(c.name, '"') + ";\n";
+                in_quotes(c.name, '"') + ";\n";
     }
 }
 
@@ -217,7 +210,7 @@ std::string column_list(const catalog::TableDef& table) {
     for (const catalog::ColumnDef& c : table.columns) {
         const bool stored = c.generated == catalog::ColumnDef::Generated::kStored;
         all &= !stored;
-        if (!stored) list += (list.empty() ? "" : ", ") + quoted(c.name, '"');
+        if (!stored) list += (list.empty() ? "" : ", ") + in_quotes(c.name, '"');
     }
     return all ? "" : list;
 }
@@ -242,7 +235,7 @@ std::string schema_sql(const catalog::Catalog& catalog) {
         if (is_temporary(*relation)) continue;
         switch (relation->kind) {
             case catalog::RelationKind::kSchema:
-                schemas += "CREATE SCHEMA " + quoted(relation->name, '"') + ";\n";
+                schemas += "CREATE SCHEMA " + in_quotes(relation->name, '"') + ";\n";
                 break;
             case catalog::RelationKind::kTable:
                 tables += relation->create_sql(&catalog) + "\n";
@@ -302,11 +295,11 @@ Result<Answer> Session::State::export_database(const engine::House& statement) {
             const std::string columns = column_list(*table);
             const std::string rows =
                 columns.empty() ? relation : "(SELECT " + columns + " FROM " + relation + ")";
-            RETURN_IF_ERROR(run_own("COPY " + rows + " TO " + quoted(directory + "/" + name, '\'') +
-                                    " " + options)
+            RETURN_IF_ERROR(run_own("COPY " + rows + " TO " +
+                                    in_quotes(directory + "/" + name, '\'') + " " + options)
                                 .status());
             load += "COPY " + relation + (columns.empty() ? "" : " (" + columns + ")") + " FROM " +
-                    quoted(name, '\'') + " (FORMAT " + format +
+                    in_quotes(name, '\'') + " (FORMAT " + format +
                     (format == "csv" ? ", HEADER true" : "") + ");\n";
         }
         load += foreign_keys_sql(*version->catalog);

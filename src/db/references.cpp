@@ -9,6 +9,7 @@
 
 #include "access/given_rows.h"
 #include "base/check.h"
+#include "base/text_format.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -19,14 +20,8 @@ using table::Consequence;
 
 const std::string kKeys("\1keys");
 
-std::string quoted(std::string_view name) {
-    std::string text = "\"";
-    for (char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-    return text + "\"";
-}
-
 std::string name_of(const Consequence& c, size_t column) {
-    return quoted(c.child->columns[c.key.columns[column]].name);
+    return in_quotes(c.child->columns[c.key.columns[column]].name, '"');
 }
 
 // What a column that refers becomes.
@@ -37,7 +32,8 @@ std::string value_of(const Consequence& c, size_t column) {
 }
 
 std::string statement_of(const Consequence& c) {
-    const std::string table = quoted(c.child->schema_name) + "." + quoted(c.child->name) + " AS c";
+    const std::string table =
+        in_quotes(c.child->schema_name, '"') + "." + in_quotes(c.child->name, '"') + " AS c";
     const bool erase = c.deleted && c.action == ReferenceAction::kCascade;
     std::string assignments, condition;
     for (size_t i = 0; i < c.key.columns.size(); i++) {
@@ -46,7 +42,7 @@ std::string statement_of(const Consequence& c) {
     }
     return (erase ? "DELETE FROM " + table + " USING "
                   : "UPDATE " + table + " SET " + assignments + " FROM ") +
-           quoted(kKeys) + " AS k WHERE " + condition;
+           in_quotes(kKeys, '"') + " AS k WHERE " + condition;
 }
 
 arrow::Batch rows_of(const Consequence& c) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/text_format.h"
 #include "db/sql_lexer.h"
 
 namespace trefoil {
@@ -15,15 +16,6 @@ using engine::SequenceOption;
 using engine::SequenceOptions;
 using Kind = SequenceOption::Kind;
 using Place = table::Sequences::Place;
-
-std::string in_quotes(std::string_view text) {
-    std::string out = "'";
-    for (char c : text) {
-        if (c == '\'') out += c;
-        out += c;
-    }
-    return out + "'";
-}
 
 std::string without_quotes(std::string_view literal) {
     std::string out;
@@ -133,14 +125,14 @@ std::vector<std::string> sequences_in(std::string_view sql) {
 }
 
 std::string sequence_literal(const catalog::TableDef& sequence) {
-    return in_quotes(catalog::quoted_reference(sequence.schema_name, sequence.name));
+    return in_quotes(catalog::quoted_reference(sequence.schema_name, sequence.name), '\'');
 }
 
 std::string shown_default(const std::string& sql) {
     auto shown = [](std::string name) -> Result<std::string> {
         const std::string schema = std::string(catalog::kPublicSchema) + ".";
         if (name.starts_with(schema)) name.erase(0, schema.size());
-        return in_quotes(name) + "::regclass";
+        return in_quotes(name, '\'') + "::regclass";
     };
     auto replaced = replace_sequences(sql, shown);
     return replaced.ok() ? *replaced : sql;

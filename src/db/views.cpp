@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/text_format.h"
 #include "db/session_state.h"
 
 namespace trefoil {
@@ -84,7 +85,7 @@ Status check_replaceable(const TableDef& before, const TableDef& after) {
 Result<std::vector<catalog::ColumnDef>> Session::State::view_columns(
     const TableDef& view, const table::VersionPtr& version) {
     const std::string sql =
-        "SELECT * FROM " + catalog::quoted(view.schema_name) + "." + catalog::quoted(view.name);
+        "SELECT * FROM " + in_quotes(view.schema_name, '"') + "." + in_quotes(view.name, '"');
     ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));
     ASSIGN_OR_RETURN(engine::QueryPlan made, engine->plan(query, *catalog_of(version)));
     return columns_of(*made.schema, {}, "SELECT");

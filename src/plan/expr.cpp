@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text_format.h"
+#include "catalog/catalog.h"
 
 namespace trefoil::plan {
 namespace {
@@ -35,28 +37,10 @@ struct NaturalType {
     }
 };
 
-std::string quoted(std::string_view text, char quote) {
-    std::string out(1, quote);
-    for (char c : text) {
-        out += c;
-        if (c == quote) out += c;
-    }
-    return out + quote;
-}
-
-// A name as SQL writes it: quoted unless it is plain lower case.
-std::string identifier(std::string_view name) {
-    bool plain = !name.empty() && (name[0] < '0' || name[0] > '9');
-    for (char c : name) {
-        plain &= (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    }
-    return plain ? std::string(name) : quoted(name, '"');
-}
-
 struct LiteralText {
     const Value& value;
     std::string with_type(const char* type) const {
-        return std::string(type) + " " + quoted(value.to_string(), '\'');
+        return std::string(type) + " " + in_quotes(value.to_string(), '\'');
     }
     std::string operator()(std::monostate) const { return "NULL"; }
     std::string operator()(bool v) const { return v ? "true" : "false"; }
@@ -64,7 +48,7 @@ struct LiteralText {
     std::string operator()(double v) const {
         return std::isfinite(v) ? value.to_string() : with_type("DOUBLE");
     }
-    std::string operator()(const std::string& v) const { return quoted(v, '\''); }
+    std::string operator()(const std::string& v) const { return in_quotes(v, '\''); }
     std::string operator()(const Decimal&) const { return value.to_string(); }
     std::string operator()(const Date&) const { return with_type("DATE"); }
     std::string operator()(const Time&) const { return with_type("TIME"); }
@@ -162,8 +146,9 @@ private:
     void print_plain(const Expr& e) {
         switch (e.kind) {
             case Expr::Kind::kColumn:
-                out_ += e.index < schema_.fields.size() ? identifier(schema_.fields[e.index].name)
-                                                        : "#" + std::to_string(e.index);
+                out_ += e.index < schema_.fields.size()
+                            ? catalog::quoted(schema_.fields[e.index].name)
+                            : "#" + std::to_string(e.index);
                 return;
             case Expr::Kind::kLiteral:
                 out_ += std::visit(LiteralText{e.value}, e.value.storage());

@@ -31,15 +31,6 @@ Status bad_request(std::string message) {
     return Status(Code::kInvalidInput, "42601", std::move(message));
 }
 
-std::string quote_literal(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) {
-        if (c == '\'') out += '\'';
-        out += c;
-    }
-    return out + "'";
-}
-
 std::string field(const std::vector<std::optional<std::string>>& row, size_t column) {
     return column < row.size() ? row[column].value_or("") : "";
 }

@@ -45,6 +45,15 @@ bool is_explain(std::string_view sql) {
     return std::isspace(static_cast<unsigned char>(sql[kWord.size()])) != 0;
 }
 
+std::string quote_literal(std::string_view text) {
+    std::string out = "'";
+    for (const char c : text) {
+        if (c == '\'') out += '\'';
+        out += c;
+    }
+    return out + "'";
+}
+
 std::vector<std::string> split_words(std::string_view line) {
     while (!line.empty() &&
            (std::isspace(static_cast<unsigned char>(line.back())) != 0 || line.back() == ';')) {

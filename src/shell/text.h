@@ -19,6 +19,9 @@ std::string duration_text(std::chrono::nanoseconds duration);
 // True if the first word of `sql` is EXPLAIN.
 bool is_explain(std::string_view sql);
 
+// A literal of SQL: 'it''s'.
+std::string quote_literal(std::string_view text);
+
 // The words of a shell command: split at space; '...' and "..." keep space, and a semicolon at the
 // end of the line is dropped, as people write it out of habit.
 std::vector<std::string> split_words(std::string_view line);

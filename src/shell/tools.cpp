@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "shell/error_text.h"
+#include "shell/text.h"
 #include "trefoil/database.h"
 
 namespace trefoil::shell {
@@ -13,15 +14,6 @@ namespace {
 int failed(const Status& status) {
     std::fputs(error_text(status, {}).c_str(), stderr);
     return 1;
-}
-
-std::string quoted(const std::string& text) {
-    std::string out = "'";
-    for (char c : text) {
-        if (c == '\'') out += c;
-        out += c;
-    }
-    return out + "'";
 }
 
 // Runs one statement; answers its rows as lines of text.
@@ -51,7 +43,7 @@ int restore(const std::string& backup, const std::string& database) {
     if (!source.ok()) return failed(source.status());
     Result<Session> session = source->connect();
     if (!session.ok()) return failed(session.status());
-    Result<std::string> done = run(*session, "BACKUP TO " + quoted(database));
+    Result<std::string> done = run(*session, "BACKUP TO " + quote_literal(database));
     if (!done.ok()) return failed(done.status());
     std::printf("restored %s from %s\n", database.c_str(), backup.c_str());
     return 0;

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "arrow/value.h"
 #include "base/check.h"
+#include "table/keyed_rows.h"
 
 namespace trefoil::table {
 namespace {
@@ -39,17 +39,11 @@ Result<index::KeyRunPtr> run_of(const Part& part, const TableVersion& table, siz
 
 Status duplicate(const TableVersion& table, size_t index, Location at) {
     const catalog::IndexDef& def = table.index_def(index);
-    ASSIGN_OR_RETURN(auto columns, key_columns(*table.part(at.part).chunk, def));
-    std::string names, values;
-    for (size_t i = 0; i < columns.size(); i++) {
-        names += (i ? ", " : "") + table.def().columns[def.columns[i]].name;
-        if (i) values += ", ";
-        arrow::append_text(*columns[i], at.row, &values);
-    }
+    ASSIGN_OR_RETURN(std::string key,
+                     key_text(table.def(), def.columns, *table.part(at.part).chunk, at.row));
     return Status(Code::kInvalidInput, "23505",
                   "could not create unique index \"" + def.name + "\"")
-        .with_detail("Key (" + names + ")=(" + values + ") is duplicated in table \"" +
-                     table.def().name + "\".");
+        .with_detail(key + " is duplicated in table \"" + table.def().name + "\".");
 }
 
 // All entries of the index, those of rows in memory too, under their row ids.

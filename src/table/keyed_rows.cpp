@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "arrow/compute.h"
+#include "arrow/value.h"
 #include "base/check.h"
 
 namespace trefoil::table {
@@ -87,6 +88,21 @@ Result<index::KeyRunPtr> keys_of(const Chunk& chunk, const TableVersion& table, 
         key_columns.push_back(column);
     }
     return build_run(key_columns, table.encoder(index));
+}
+
+Result<std::string> key_text(const catalog::TableDef& table, std::span<const uint32_t> positions,
+                             const Chunk& chunk, uint64_t row) {
+    std::string names, values;
+    for (uint32_t position : positions) {
+        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
+        if (!names.empty()) {
+            names += ", ";
+            values += ", ";
+        }
+        names += table.columns[position].name;
+        arrow::append_text(*column, static_cast<int64_t>(row), &values);
+    }
+    return "Key (" + names + ")=(" + values + ")";
 }
 
 Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table) {

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "arrow/array.h"
@@ -40,6 +41,10 @@ ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersio
 
 // The keys that the rows of a chunk have in one index of the table -> row. Errors: kCorruption.
 Result<index::KeyRunPtr> keys_of(const Chunk& chunk, const TableVersion& table, size_t index);
+
+// The columns of a row at these positions, for messages: "Key (a, b)=(1, 2)". Errors: kCorruption.
+Result<std::string> key_text(const catalog::TableDef& table, std::span<const uint32_t> positions,
+                             const Chunk& chunk, uint64_t row);
 
 // One part in memory with the live rows of all. It may be empty.
 Result<Part> merge_parts(std::span<const Part> parts, const TableVersion& table);

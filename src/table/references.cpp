@@ -10,6 +10,7 @@
 #include "arrow/value.h"
 #include "base/check.h"
 #include "base/key_coding.h"
+#include "table/keyed_rows.h"
 
 namespace trefoil::table {
 namespace {
@@ -109,11 +110,11 @@ struct Relation {
     }
 };
 
-namespace {}  // namespace
+namespace {
 
 // nullopt if the table that it refers to is gone.
-static std::optional<Relation> relation_of(const Version& version, const TableDef& child,
-                                           const ForeignKeyDef& key) {
+std::optional<Relation> relation_of(const Version& version, const TableDef& child,
+                                    const ForeignKeyDef& key) {
     Relation out;
     out.child = &child;
     out.key = &key;
@@ -131,24 +132,6 @@ static std::optional<Relation> relation_of(const Version& version, const TableDe
             child.columns[key.columns[static_cast<size_t>(at - key.referenced.begin())]].id);
     }
     return out;
-}
-
-namespace {
-
-// "Key (a, b)=(1, 2)"
-Result<std::string> key_text(const TableDef& table, const Positions& positions, const Chunk& chunk,
-                             uint32_t row) {
-    std::string names, values;
-    for (uint32_t position : positions) {
-        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
-        if (!names.empty()) {
-            names += ", ";
-            values += ", ";
-        }
-        names += table.columns[position].name;
-        arrow::append_text(*column, row, &values);
-    }
-    return "Key (" + names + ")=(" + values + ")";
 }
 
 Status refers_to_nothing(const Relation& r, const std::string& detail) {

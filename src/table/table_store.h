@@ -33,6 +33,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/shared_pointer.h"
 #include "storage/backup.h"
 #include "storage/commit_log.h"
 #include "storage/store.h"
@@ -150,7 +151,7 @@ private:
     TableStoreOptions options_;
     Counters counters_;
 
-    std::atomic<VersionPtr> current_;
+    SharedPointer<const Version> current_;
     uint64_t checkpoint_xid_ = 0;         // redo records up to here are in segments
     uint64_t root_version_ = 0;           // of a reader: what current_ was loaded from
     std::atomic<uint64_t> flush_bytes_;   // see TableStoreOptions

@@ -5,29 +5,19 @@
 
 #include <optional>
 
-#include "arrow/value.h"
 #include "base/check.h"
+#include "table/keyed_rows.h"
 
 namespace trefoil::table {
 namespace {
 
-// 23505 for the key of one row: "(id)=(7)", as PostgreSQL words it.
+// 23505 for the key of one row, as PostgreSQL words it.
 Status duplicate_key(const catalog::TableDef& table, const catalog::IndexDef& index,
                      const Chunk& chunk, uint64_t row) {
-    std::string names, values;
-    for (uint32_t position : index.columns) {
-        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
-        if (!names.empty()) {
-            names += ", ";
-            values += ", ";
-        }
-        names += table.columns[position].name;
-        arrow::append_text(*column, static_cast<int64_t>(row), &values);
-    }
+    ASSIGN_OR_RETURN(std::string key, key_text(table, index.columns, chunk, row));
     return Status(Code::kInvalidInput, "23505",
                   "duplicate key value violates unique constraint \"" + index.name + "\"")
-        .with_detail("Key (" + names + ")=(" + values + ") already exists in table \"" +
-                     table.name + "\".");
+        .with_detail(key + " already exists in table \"" + table.name + "\".");
 }
 
 // Whether a part of the row's key in this index is NULL.
