@@ -123,6 +123,7 @@ pub struct TfLeaf {
     pub context: *mut c_void,
     pub name: WriteBytes,
     pub explain: WriteBytes,
+    pub rejected: WriteBytes,
     pub schema: WriteSchema,
     pub partitions: Option<unsafe extern "C" fn(*mut c_void) -> u32>,
     pub takes_probe: Option<unsafe extern "C" fn(*mut c_void) -> u8>,

@@ -352,6 +352,7 @@ impl CppTable {
             context: std::ptr::null_mut(),
             name: None,
             explain: None,
+            rejected: None,
             schema: None,
             partitions: None,
             takes_probe: None,
@@ -419,6 +420,10 @@ impl CppLeaf {
     }
     pub fn explain(&self) -> Res<String> {
         self.text(self.raw.explain)
+    }
+    pub fn rejected(&self) -> Res<Vec<String>> {
+        let bytes = read_bytes(self.raw.context, self.raw.rejected)?;
+        Reader::new(&bytes).list(|r| Ok(r.str()?.to_string()))
     }
     pub fn takes_probe(&self) -> bool {
         let takes = self.raw.takes_probe;

@@ -14,6 +14,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use crate::catalog::Run;
 use crate::cursor::{Cursor, execute, physical_plan};
 use crate::error::{BridgeError, Res};
+use crate::leaf::LeafExec;
 use crate::parse::Explain;
 use crate::plan::Plan;
 use crate::sequence_functions;
@@ -132,42 +133,51 @@ fn shown(plan: &Arc<dyn ExecutionPlan>, how: &Explain, tree: bool) -> String {
     }
     let text = display.indent(how.verbose).to_string();
     if how.analyze || how.verbose {
-        with_estimates(&text, plan)
+        with_estimates(&text, plan, how.verbose)
     } else {
         text
     }
 }
 
-/// Behind each leaf and join, the number of rows that the planner expected.
-fn with_estimates(text: &str, plan: &Arc<dyn ExecutionPlan>) -> String {
-    let mut rows = Vec::new();
-    estimates(plan, &StatisticsContext::new(), &mut rows);
+/// Behind each leaf and join, the number of rows that the planner expected; under each leaf, if
+/// that is `verbose`, which indexes it does not use, and why.
+fn with_estimates(text: &str, plan: &Arc<dyn ExecutionPlan>, verbose: bool) -> String {
+    let mut nodes = Vec::new();
+    in_order(plan, &mut nodes);
+    let context = StatisticsContext::new();
     let mut out = String::new();
     for (i, line) in text.lines().enumerate() {
         out.push_str(line);
-        if let Some(Some(rows)) = rows.get(i) {
+        let node = nodes.get(i);
+        if let Some(rows) = node.and_then(|node| estimated_rows(node, &context)) {
             out.push_str(&format!(", estimated_rows={rows}"));
         }
         out.push('\n');
+        let leaf = node.and_then(|n| n.downcast_ref::<LeafExec>());
+        let indent = line.len() - line.trim_start().len() + 2;
+        for rejected in leaf.filter(|_| verbose).map_or(vec![], LeafExec::rejected) {
+            out.push_str(&format!("{}rejected: {rejected}\n", " ".repeat(indent)));
+        }
     }
     out
 }
 
 /// In the order of the lines.
-fn estimates(
-    plan: &Arc<dyn ExecutionPlan>,
-    context: &StatisticsContext,
-    rows: &mut Vec<Option<usize>>,
-) {
-    let children = plan.children();
-    let told = children.is_empty() || plan.name().ends_with("JoinExec");
-    let known = told
-        .then(|| context.compute(plan.as_ref(), &StatisticsArgs::new()).ok())
-        .flatten();
-    rows.push(known.and_then(|s| s.num_rows.get_value().copied()));
-    for child in children {
-        estimates(child, context, rows);
+fn in_order<'a>(plan: &'a Arc<dyn ExecutionPlan>, nodes: &mut Vec<&'a Arc<dyn ExecutionPlan>>) {
+    nodes.push(plan);
+    for child in plan.children() {
+        in_order(child, nodes);
     }
+}
+
+fn estimated_rows(plan: &Arc<dyn ExecutionPlan>, context: &StatisticsContext) -> Option<usize> {
+    if !plan.children().is_empty() && !plan.name().ends_with("JoinExec") {
+        return None;
+    }
+    let known = context
+        .compute(plan.as_ref(), &StatisticsArgs::new())
+        .ok()?;
+    known.num_rows.get_value().copied()
 }
 
 /// The text without its CooperativeExec lines: they say nothing about the query.

@@ -10,6 +10,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -28,7 +29,7 @@ use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, Metric, MetricValue, MetricsSet,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Metric, MetricValue, MetricsSet, Time,
 };
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{
@@ -104,6 +105,10 @@ impl LeafExec {
         })
     }
 
+    /// Why other indexes of its table were not taken, a line for each.
+    pub fn rejected(&self) -> Vec<String> {
+        self.leaf.rejected().unwrap_or_default()
+    }
     pub fn scanned(&self) -> &Arc<Scanned> {
         &self.scanned
     }
@@ -288,13 +293,7 @@ impl ExecutionPlan for LeafExec {
     fn metrics(&self) -> Option<MetricsSet> {
         let mut metrics = self.metrics.clone_inner();
         for (name, value) in self.leaf.metrics().unwrap_or_default() {
-            let count = Count::new();
-            count.add(value as usize);
-            let value = MetricValue::Count {
-                name: Cow::Owned(name),
-                count,
-            };
-            metrics.push(Arc::new(Metric::new(value, None)));
+            metrics.push(Arc::new(Metric::new(metric(name, value), None)));
         }
         Some(metrics)
     }
@@ -315,6 +314,20 @@ impl ExecutionPlan for LeafExec {
         let statistics = read_statistics(&mut reader, schema, rows_exact, columns_exact)?;
         Ok(Arc::new(statistics))
     }
+}
+
+/// A counter of C++, or a time, whose name says that it is in nanoseconds.
+fn metric(name: String, value: u64) -> MetricValue {
+    if let Some(name) = name.strip_suffix("_ns") {
+        let time = Time::new();
+        time.add_duration(Duration::from_nanos(value));
+        let name = Cow::Owned(name.to_string());
+        return MetricValue::Time { name, time };
+    }
+    let count = Count::new();
+    count.add(value as usize);
+    let name = Cow::Owned(name);
+    MetricValue::Count { name, count }
 }
 
 /// Estimates of a whole table, for the logical optimiser.

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "access/custom_indexes.h"
 #include "access/custom_stream.h"
 #include "access/filter.h"
+#include "access/stopwatch.h"
 #include "arrow/compute.h"
 #include "arrow/value.h"
 
@@ -109,11 +109,12 @@ void count_off(arrow::Batch* batch, uint64_t* left) {
 class CustomScan final : public Leaf, public std::enable_shared_from_this<CustomScan> {
 public:
     CustomScan(CustomTableDefPtr table, RowShape shape, std::vector<plan::Expr> filters,
-               std::optional<uint64_t> limit, Statistics statistics)
+               std::optional<uint64_t> limit, bool use_indexes, Statistics statistics)
         : table_(std::move(table)),
           shape_(std::move(shape)),
           filters_(std::move(filters)),
           limit_(limit),
+          use_indexes_(use_indexes),
           statistics_(std::move(statistics)) {}
 
     std::string name() const override { return "CustomScan"; }
@@ -122,6 +123,11 @@ public:
         if (!filters_.empty()) text += ", filter=[" + list(filters_, *table_->schema) + "]";
         if (limit_) text += ", limit=" + std::to_string(*limit_);
         return text;
+    }
+    std::vector<std::string> rejected() const override {
+        if (use_indexes_) return rejected_indexes(CustomIndexes(*table_), filters_, nullptr);
+        if (table_->indexes.empty()) return {};
+        return {"all indexes: trefoil.use_indexes is off"};
     }
     const arrow::SchemaPtr& schema() const override { return shape_.output; }
     uint32_t partitions() const override { return 1; }
@@ -176,6 +182,7 @@ private:
     RowShape shape_;
     std::vector<plan::Expr> filters_;
     std::optional<uint64_t> limit_;
+    bool use_indexes_;
     Statistics statistics_;
     mutable std::atomic<uint64_t> scanned_{0}, out_{0};
 };
@@ -185,33 +192,19 @@ private:
 
 struct LookupMetrics {
     std::atomic<uint64_t> requests{0}, combined{0}, fetched{0}, dropped{0}, out{0};
-    std::atomic<uint64_t> find_us{0}, fetch_us{0};
+    std::atomic<uint64_t> find_ns{0}, fetch_ns{0};
     std::vector<std::atomic<uint64_t>> found;  // by index
     explicit LookupMetrics(size_t indexes) : found(indexes) {}
 };
 
-// Adds the time until it goes.
-class Stopwatch {
-public:
-    explicit Stopwatch(std::atomic<uint64_t>& total) : total_(total) {}
-    ~Stopwatch() {
-        const auto time = std::chrono::steady_clock::now() - start_;
-        total_ += static_cast<uint64_t>(
-            std::chrono::duration_cast<std::chrono::microseconds>(time).count());
-    }
-
-private:
-    std::atomic<uint64_t>& total_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 class CustomLookup final : public Leaf, public std::enable_shared_from_this<CustomLookup> {
 public:
-    CustomLookup(CustomTableDefPtr table, RowShape shape, IndexChoice choice,
-                 std::optional<uint64_t> limit)
+    CustomLookup(CustomTableDefPtr table, RowShape shape, std::vector<plan::Expr> filters,
+                 IndexChoice choice, std::optional<uint64_t> limit)
         : table_(std::move(table)),
           indexes_(*table_),
           shape_(std::move(shape)),
+          filters_(std::move(filters)),
           choice_(std::move(choice)),
           limit_(limit),
           keys_only_(shape_.covered_by(table_->key)),
@@ -238,6 +231,9 @@ public:
         if (limit_) text += ", limit=" + std::to_string(*limit_);
         return keys_only_ ? text + ", keys only" : text;
     }
+    std::vector<std::string> rejected() const override {
+        return rejected_indexes(indexes_, filters_, &choice_.plan);
+    }
     const arrow::SchemaPtr& schema() const override { return shape_.output; }
     uint32_t partitions() const override { return 1; }
     Result<std::unique_ptr<BatchStream>> open(uint32_t, const CancelFlag* cancel) const override;
@@ -259,22 +255,18 @@ public:
                                {"rows_fetched", metrics_.fetched},
                                {"rows_dropped", metrics_.dropped},
                                {"rows_out", metrics_.out},
-                               {"find_us", metrics_.find_us},
-                               {"fetch_us", metrics_.fetch_us}});
+                               {"find_time_ns", metrics_.find_ns},
+                               {"fetch_time_ns", metrics_.fetch_ns}});
         return all;
     }
 
 private:
     friend class CustomLookupStream;
-    static bool uses(const IndexPlan& plan, size_t index) {
-        if (plan.kind == IndexPlan::Kind::kScan) return plan.index == index;
-        return std::any_of(plan.children.begin(), plan.children.end(),
-                           [&](const IndexPlan& child) { return uses(child, index); });
-    }
 
     CustomTableDefPtr table_;
     CustomIndexes indexes_;
     RowShape shape_;
+    std::vector<plan::Expr> filters_;
     IndexChoice choice_;
     std::optional<uint64_t> limit_;
     bool keys_only_;
@@ -317,7 +309,7 @@ Result<std::unique_ptr<BatchStream>> CustomLookup::open(uint32_t, const CancelFl
 }
 
 Status CustomLookupStream::search() {
-    const Stopwatch watch(lookup_->metrics_.find_us);
+    const Stopwatch watch(lookup_->metrics_.find_ns);
     CustomScanCounts counts;
     ASSIGN_OR_RETURN(found_, lookup_->indexes_.find_keys(lookup_->choice_.plan, cancel_, &counts));
     LookupMetrics& m = lookup_->metrics_;
@@ -434,7 +426,7 @@ Result<std::optional<arrow::Batch>> CustomLookupStream::next() {
         searched_ = true;
         RETURN_IF_ERROR(search());
     }
-    const Stopwatch watch(lookup_->metrics_.fetch_us);
+    const Stopwatch watch(lookup_->metrics_.fetch_ns);
     while (left_ > 0) {
         ASSIGN_OR_RETURN(auto batch, next_rows());
         if (!batch) break;
@@ -487,8 +479,9 @@ public:
                 ASSIGN_OR_RETURN(auto residual,
                                  FilterProgram::compile(choice->residual, *table_->schema));
                 RowShape shape(*table_, request.projection, std::move(residual));
-                return std::shared_ptr<Leaf>(std::make_shared<CustomLookup>(
-                    table_, std::move(shape), std::move(*choice), request.limit));
+                return std::shared_ptr<Leaf>(
+                    std::make_shared<CustomLookup>(table_, std::move(shape), std::move(filters),
+                                                   std::move(*choice), request.limit));
             }
         }
         ASSIGN_OR_RETURN(auto filter, FilterProgram::compile(filters, *table_->schema));
@@ -496,8 +489,9 @@ public:
         Statistics s = statistics();
         if (s.row_count && !filters.empty()) *s.row_count = (*s.row_count + 4) / kFilterPart;
         if (s.row_count && request.limit) s.row_count = std::min(*s.row_count, *request.limit);
-        return std::shared_ptr<Leaf>(std::make_shared<CustomScan>(
-            table_, std::move(shape), std::move(filters), request.limit, std::move(s)));
+        return std::shared_ptr<Leaf>(std::make_shared<CustomScan>(table_, std::move(shape),
+                                                                  std::move(filters), request.limit,
+                                                                  use_indexes_, std::move(s)));
     }
 
 private:

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "access/row_reader.h"
+#include "access/stopwatch.h"
 #include "base/check.h"
 
 namespace trefoil::access {
@@ -21,7 +22,10 @@ Status cancelled() {
 
 struct LookupMetrics {
     std::atomic<uint64_t> keys{0}, searches{0}, model_searches{0}, last_mile_steps{0};
-    std::atomic<uint64_t> rows_found{0}, rows_fetched{0}, rows_out{0};
+    std::atomic<uint64_t> rows_combined{0}, rows_fetched{0}, rows_dropped{0}, rows_out{0};
+    std::atomic<uint64_t> find_ns{0}, fetch_ns{0};
+    std::vector<std::atomic<uint64_t>> found;  // by index
+    explicit LookupMetrics(size_t indexes) : found(indexes) {}
 };
 
 std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
@@ -43,12 +47,13 @@ public:
 
 private:
     Status search();
+    Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
+    Result<arrow::Batch> read_rows(bool* empty);
+    void count(uint64_t fetched, uint64_t passed);
 
     std::shared_ptr<const IndexLookup> lookup_;
     const CancelFlag* cancel_;
     bool searched_ = false;
-    Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
-    Result<arrow::Batch> read_rows(bool* empty);
 
     std::vector<table::RowSpan> found_;  // normalised
     size_t at_ = 0;
@@ -59,7 +64,8 @@ class IndexLookup final : public Leaf, public std::enable_shared_from_this<Index
 public:
     IndexLookup(IndexLookupSpec spec, FilterProgram residual)
         : spec_(std::move(spec)),
-          reader_(*spec_.table, spec_.projection, spec_.output, std::move(residual)) {}
+          reader_(*spec_.table, spec_.projection, spec_.output, std::move(residual)),
+          metrics_(spec_.table->index_count()) {}
 
     std::string name() const override {
         const IndexPlan& plan = spec_.choice.plan;
@@ -79,6 +85,9 @@ public:
         }
         if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
         return text;
+    }
+    std::vector<std::string> rejected() const override {
+        return rejected_indexes(StoredIndexes(*spec_.table), spec_.filters, &spec_.choice.plan);
     }
     const arrow::SchemaPtr& schema() const override { return spec_.output; }
     uint32_t partitions() const override { return 1; }
@@ -100,11 +109,19 @@ public:
                                    {"runs_searched", metrics_.searches},
                                    {"model_searches", metrics_.model_searches},
                                    {"last_mile_steps", metrics_.last_mile_steps}};
-        if (spec_.choice.plan.kind != IndexPlan::Kind::kScan) {
-            all.emplace_back("rows_found", metrics_.rows_found);
+        const IndexPlan& plan = spec_.choice.plan;
+        for (size_t i = 0; i < metrics_.found.size(); i++) {
+            if (!uses(plan, i)) continue;
+            all.emplace_back(spec_.table->index_def(i).name + "_rows", metrics_.found[i]);
         }
-        all.emplace_back("rows_fetched", metrics_.rows_fetched);
-        all.emplace_back("rows_out", metrics_.rows_out);
+        if (plan.kind != IndexPlan::Kind::kScan) {
+            all.emplace_back("rows_combined", metrics_.rows_combined);
+        }
+        all.insert(all.end(), {{"rows_fetched", metrics_.rows_fetched},
+                               {"rows_dropped", metrics_.rows_dropped},
+                               {"rows_out", metrics_.rows_out},
+                               {"find_time_ns", metrics_.find_ns},
+                               {"fetch_time_ns", metrics_.fetch_ns}});
         return all;
     }
 
@@ -138,6 +155,7 @@ Status IndexLookupStream::search() {
     const IndexLookupSpec& spec = lookup_->spec();
     const IndexPlan& plan = spec.choice.plan;
     const StoredIndexes indexes(*spec.table);
+    const Stopwatch watch(lookup_->counts().find_ns);
     IndexScanCounts counts;
     ASSIGN_OR_RETURN(found_, indexes.find_rows(plan, cancel_, &counts));
     uint64_t rows = 0;
@@ -147,8 +165,8 @@ Status IndexLookupStream::search() {
     m.searches += counts.searches.searches;
     m.model_searches += counts.searches.model_searches;
     m.last_mile_steps += counts.searches.last_mile_steps;
-    m.rows_found += counts.entries;
-    m.rows_fetched += rows;
+    for (size_t i = 0; i < counts.found.size(); i++) m.found[i] += counts.found[i];
+    m.rows_combined += rows;
     TableCounters& all = *spec.counters;
     const bool primary =
         plan.kind == IndexPlan::Kind::kScan && spec.table->index_def(plan.index).is_primary;
@@ -156,9 +174,14 @@ Status IndexLookupStream::search() {
                  : primary               ? all.range_lookups
                                          : all.index_scans;
     kind.fetch_add(counts.keys, std::memory_order_relaxed);
-    all.rows_fetched.fetch_add(rows, std::memory_order_relaxed);
     all.add(counts.searches);
     return {};
+}
+
+void IndexLookupStream::count(uint64_t fetched, uint64_t passed) {
+    lookup_->counts().rows_fetched += fetched;
+    lookup_->counts().rows_dropped += fetched - passed;
+    lookup_->spec().counters->rows_fetched.fetch_add(fetched, std::memory_order_relaxed);
 }
 
 // A long span: slices where every row passes the residual filter.
@@ -167,6 +190,7 @@ Result<arrow::Batch> IndexLookupStream::read_span(table::RowSpan span, bool* emp
     std::vector<uint32_t> rows;
     bool all = false;
     RETURN_IF_ERROR(lookup_->reader().select(part, span.begin, span.end, &rows, &all));
+    count(span.size(), all ? span.size() : rows.size());
     if (all) return lookup_->reader().read_range(part, span.begin, span.end);
     *empty = rows.empty();
     if (*empty) return arrow::Batch();
@@ -177,13 +201,20 @@ Result<arrow::Batch> IndexLookupStream::read_span(table::RowSpan span, bool* emp
 Result<arrow::Batch> IndexLookupStream::read_rows(bool* empty) {
     const uint32_t number = found_[at_].part;
     const table::Part& part = lookup_->spec().table->part(number);
+    const IndexLookupSpec& spec = lookup_->spec();
+    uint64_t wanted = kBatchRows;
+    if (spec.limit && spec.choice.residual.empty()) {
+        wanted = std::min(wanted, *spec.limit - rows_out_);
+    }
     std::vector<uint32_t> rows;
     while (at_ < found_.size() && found_[at_].part == number && found_[at_].size() < kLongSpan &&
-           rows.size() < kBatchRows) {
+           rows.size() < wanted) {
         for (uint32_t row = found_[at_].begin; row < found_[at_].end; row++) rows.push_back(row);
         at_++;
     }
+    const size_t fetched = rows.size();
     RETURN_IF_ERROR(lookup_->reader().filter(part, &rows));
+    count(fetched, rows.size());
     *empty = rows.empty();
     if (*empty) return arrow::Batch();
     return lookup_->reader().read(part, rows);
@@ -194,6 +225,7 @@ Result<std::optional<arrow::Batch>> IndexLookupStream::next() {
         searched_ = true;
         RETURN_IF_ERROR(search());
     }
+    const Stopwatch watch(lookup_->counts().fetch_ns);
     const auto& limit = lookup_->spec().limit;
     while (at_ < found_.size() && !(limit && rows_out_ >= *limit)) {
         if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();

@@ -28,6 +28,7 @@ struct IndexLookupSpec {
     table::TableVersionPtr table;
     std::vector<uint32_t> projection;  // may end in the row id column
     arrow::SchemaPtr output;
+    std::vector<plan::Expr> filters;  // that the choice was made for
     IndexChoice choice;
     std::optional<uint64_t> limit;
     TableCountersPtr counters;

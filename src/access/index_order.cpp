@@ -292,6 +292,12 @@ double cost_of_sort(const TableVersion& table, std::span<const Expr> filters, do
     return cost + kSortStart + passing * step;
 }
 
+// How many rows pass the conditions.
+double rows_passing(const TableVersion& table, std::span<const Expr> filters) {
+    const auto rows = static_cast<double>(table.live_rows());
+    return filters.empty() ? rows : rows * selectivity(filters, *table.statistics());
+}
+
 }  // namespace
 
 std::optional<IndexOrder> choose_index_order(const TableVersion& table,
@@ -299,8 +305,7 @@ std::optional<IndexOrder> choose_index_order(const TableVersion& table,
                                              std::span<const OrderColumn> order,
                                              std::optional<uint64_t> wanted) {
     const Matcher matcher(table, filters, order);
-    const double passing = static_cast<double>(table.live_rows()) *
-                           (filters.empty() ? 1 : selectivity(filters, *table.statistics()));
+    const double passing = rows_passing(table, filters);
     std::optional<IndexOrder> best;
     for (size_t i = 0; i < table.index_count(); i++) {
         auto match = matcher.match(i);
@@ -313,6 +318,30 @@ std::optional<IndexOrder> choose_index_order(const TableVersion& table,
     best->sort_cost = cost_of_sort(table, filters, passing, wanted);
     if (best->cost > best->sort_cost) return std::nullopt;
     return best;
+}
+
+std::vector<std::string> rejected_orders(const TableVersion& table, std::span<const Expr> filters,
+                                         std::span<const OrderColumn> order,
+                                         std::optional<uint64_t> wanted, const IndexOrder& taken) {
+    const Matcher matcher(table, filters, order);
+    const double passing = rows_passing(table, filters);
+    std::vector<std::string> lines;
+    for (size_t i = 0; i < table.index_count(); i++) {
+        if (i == taken.index) continue;
+        const std::string& name = table.index_def(i).name;
+        auto match = matcher.match(i);
+        if (!match) {
+            lines.push_back(name + ": does not have the order");
+            continue;
+        }
+        IndexOrder plan = plan_of(table, *match, filters);
+        weigh(table, passing, wanted, &plan);
+        lines.push_back(rejection(name, plan.rows, plan.cost,
+                                  "costs no less than " + table.index_def(taken.index).name));
+    }
+    lines.push_back(rejection("sort", taken.rows, taken.sort_cost,
+                              "costs more than " + table.index_def(taken.index).name));
+    return lines;
 }
 
 }  // namespace trefoil::access

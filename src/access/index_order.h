@@ -51,4 +51,10 @@ std::optional<IndexOrder> choose_index_order(const table::TableVersion& table,
                                              std::span<const OrderColumn> order,
                                              std::optional<uint64_t> wanted);
 
+// Why each index but `taken` does not give the order, a line for each; as rejected_indexes.
+std::vector<std::string> rejected_orders(const table::TableVersion& table,
+                                         std::span<const plan::Expr> filters,
+                                         std::span<const OrderColumn> order,
+                                         std::optional<uint64_t> wanted, const IndexOrder& taken);
+
 }  // namespace trefoil::access

@@ -3,6 +3,7 @@
 #include "access/index_plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "access/index_cost.h"
 #include "access/key_conditions.h"
@@ -12,9 +13,28 @@ namespace {
 
 using plan::Expr;
 
+std::string rounded(double n) {
+    return std::to_string(std::llround(std::min(n, 1e18)));
+}
+
+// What a Planner looked at and did not take.
+struct PlanLog {
+    struct Entry {
+        IndexPlan plan;
+        double cost;
+        std::string reason;
+    };
+    std::vector<Entry> entries;
+
+    void add(const IndexPlan& plan, double cost, std::string reason) {
+        entries.push_back({plan, cost, std::move(reason)});
+    }
+};
+
 class Planner {
 public:
-    explicit Planner(const IndexSource& source) : source_(source) {}
+    // `log` may be null.
+    explicit Planner(const IndexSource& source, PlanLog* log) : source_(source), log_(log) {}
 
     // For conditions that must all hold; nullopt if no index helps.
     std::optional<PlannedIndexes> conjunction(std::span<const Expr> filters) const {
@@ -40,11 +60,14 @@ private:
         out.used.resize(filters.size());
         out.exact.resize(filters.size());
         out.used[at] = out.exact[at] = true;
+        bool whole = true;
         for (const Expr& branch : filters[at].children) {
             std::vector<Expr> conditions;
             plan::flatten_and(branch, &conditions);
             auto one = conjunction(conditions);
-            if (!one) return std::nullopt;
+            whole &= one.has_value();
+            if (!whole && !log_) return std::nullopt;
+            if (!one) continue;
             const bool exact =
                 std::find(one->exact.begin(), one->exact.end(), false) == one->exact.end();
             if (!exact) out.exact[at] = false;
@@ -52,6 +75,13 @@ private:
             out.plan.finding += one->plan.finding;
             out.plan.fetching += one->plan.fetching;
             out.plan.children.push_back(std::move(one->plan));
+        }
+        if (!whole) {
+            for (const IndexPlan& child : out.plan.children) {
+                log_->add(child, child.finding + child.fetching,
+                          "no index answers another branch of the OR");
+            }
+            return std::nullopt;
         }
         out.plan.rows = std::min(out.plan.rows, source_.rows());
         return out;
@@ -75,7 +105,18 @@ private:
         for (size_t i = 1; i < candidates.size(); i++) {
             PlannedIndexes& next = candidates[i];
             const double kept = next.plan.rows / live;
-            if (!adds(next.used, out.exact) || next.plan.finding >= both.fetching * (1 - kept)) {
+            const double saved = both.fetching * (1 - kept);
+            if (!adds(next.used, out.exact)) {
+                if (log_) {
+                    log_->add(next.plan, next.plan.finding, "what it answers is answered already");
+                }
+                continue;
+            }
+            if (next.plan.finding >= saved) {
+                if (log_) {
+                    log_->add(next.plan, next.plan.finding,
+                              "adding it saves less than it costs (" + rounded(saved) + ")");
+                }
                 continue;
             }
             both.rows *= kept;
@@ -102,12 +143,11 @@ private:
     }
 
     const IndexSource& source_;
+    PlanLog* log_;
 };
 
-}  // namespace
-
-std::optional<IndexChoice> choose_indexes(const IndexSource& source,
-                                          std::span<const Expr> filters) {
+std::optional<IndexChoice> choose(const IndexSource& source, std::span<const Expr> filters,
+                                  PlanLog* log) {
     if (source.index_count() == 0 || filters.empty()) return std::nullopt;
     std::vector<Expr> conditions, originals;
     for (const Expr& filter : filters) {
@@ -119,16 +159,65 @@ std::optional<IndexChoice> choose_indexes(const IndexSource& source,
             conditions.push_back(std::move(part));
         }
     }
-    auto planned = Planner(source).conjunction(conditions);
+    auto planned = Planner(source, log).conjunction(conditions);
     if (!planned) return std::nullopt;
     const double cost = planned->plan.finding + planned->plan.fetching;
-    if (source.rows() > kSmallTableRows && cost > source.scan_cost(filters)) return std::nullopt;
+    const double scan = source.scan_cost(filters);
+    if (source.rows() > kSmallTableRows && cost > scan) {
+        if (log) {
+            log->add(planned->plan, cost, "costs more than the scan (" + rounded(scan) + ")");
+        }
+        return std::nullopt;
+    }
     IndexChoice out{std::move(planned->plan), {}, {}};
     for (size_t i = 0; i < conditions.size(); i++) {
         if (planned->used[i]) out.used.push_back(originals[i]);
         if (!planned->exact[i]) out.residual.push_back(originals[i]);
     }
     return out;
+}
+
+}  // namespace
+
+std::optional<IndexChoice> choose_indexes(const IndexSource& source,
+                                          std::span<const Expr> filters) {
+    return choose(source, filters, nullptr);
+}
+
+bool uses(const IndexPlan& plan, size_t index) {
+    if (plan.kind == IndexPlan::Kind::kScan) return plan.index == index;
+    return std::any_of(plan.children.begin(), plan.children.end(),
+                       [&](const IndexPlan& child) { return uses(child, index); });
+}
+
+std::string rejection(const std::string& name, double rows, double cost,
+                      const std::string& reason) {
+    return name + " (rows " + rounded(rows) + ", cost " + rounded(cost) + "): " + reason;
+}
+
+std::vector<std::string> rejected_indexes(const IndexSource& source, std::span<const Expr> filters,
+                                          const IndexPlan* taken) {
+    PlanLog log;
+    choose(source, filters, &log);
+    std::vector<std::string> lines;
+    for (size_t i = 0; i < source.index_count(); i++) {
+        if (taken && uses(*taken, i)) continue;
+        auto entry = std::find_if(log.entries.begin(), log.entries.end(),
+                                  [&](const PlanLog::Entry& e) { return uses(e.plan, i); });
+        if (entry == log.entries.end()) {
+            lines.push_back(source.index_name(i) + (filters.empty()
+                                                        ? ": there is no condition"
+                                                        : ": does not answer the conditions"));
+            continue;
+        }
+        // A plan of several indexes is one line.
+        std::string line =
+            rejection(to_string(entry->plan, source), entry->plan.rows, entry->cost, entry->reason);
+        if (std::find(lines.begin(), lines.end(), line) == lines.end()) {
+            lines.push_back(std::move(line));
+        }
+    }
+    return lines;
 }
 
 std::string to_string(const IndexPlan& plan, const IndexSource& source) {

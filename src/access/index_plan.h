@@ -74,6 +74,19 @@ struct IndexChoice {
 std::optional<IndexChoice> choose_indexes(const IndexSource& source,
                                           std::span<const plan::Expr> filters);
 
+// Whether the plan scans the index.
+bool uses(const IndexPlan& plan, size_t index);
+
+// Why each of the indexes that `taken` does not use was not taken, a line for each; `taken` is null
+// if the table is scanned. REQUIRES: `filters` as choose_indexes had them, which chose `taken`.
+//
+//     department_idx (rows 41000, cost 2500000): costs more than the scan (1000000)
+std::vector<std::string> rejected_indexes(const IndexSource& source,
+                                          std::span<const plan::Expr> filters,
+                                          const IndexPlan* taken);
+// "name (rows 41000, cost 2500000): reason"
+std::string rejection(const std::string& name, double rows, double cost, const std::string& reason);
+
 // "age_idx", "(age_idx AND department_idx)"
 std::string to_string(const IndexPlan& plan, const IndexSource& source);
 

@@ -106,6 +106,12 @@ public:
             new NodeScanStream(shared_from_this(), first, last, cancel));
     }
 
+    std::vector<std::string> rejected() const override {
+        const StoredIndexes indexes(*spec_.table);
+        if (spec_.use_indexes) return rejected_indexes(indexes, spec_.filters, nullptr);
+        if (indexes.index_count() == 0) return {};
+        return {"all indexes: trefoil.use_indexes is off"};
+    }
     Statistics statistics() const override { return spec_.statistics; }
     // Under a limit each partition may yield as many rows as the limit.
     bool row_count_is_exact() const override { return spec_.filters.empty() && !spec_.limit; }
@@ -153,7 +159,8 @@ void NodeScanStream::set_probe(std::shared_ptr<RowProbe> probe) {
 Status NodeScanStream::look_keys_up() {
     const NodeScanSpec& spec = scan_->spec();
     const table::TableVersion& table = *spec.table;
-    if (!probe_ || !spec.index_joins || table.live_rows() <= kSmallTableRows) return {};
+    if (!probe_ || !spec.use_indexes || !spec.index_joins || table.live_rows() <= kSmallTableRows)
+        return {};
     auto known = probe_->conditions();
     if (!known.ok() || known->empty()) return {};  // they only save work
     std::vector<plan::Expr> conditions = spec.filters;
@@ -177,7 +184,9 @@ Status NodeScanStream::look_keys_up() {
     }
     scan_->counts().keys_probed += counts.keys;
     spec.counters->index_probes.fetch_add(counts.keys, std::memory_order_relaxed);
-    spec.counters->rows_fetched.fetch_add(counts.entries, std::memory_order_relaxed);
+    for (uint64_t found : counts.found) {
+        spec.counters->rows_fetched.fetch_add(found, std::memory_order_relaxed);
+    }
     spec.counters->add(counts.searches);
     return {};
 }

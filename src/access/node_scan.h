@@ -25,6 +25,7 @@ struct NodeScanSpec {
     std::vector<plan::Expr> filters;
     std::optional<uint64_t> limit;
     uint32_t partitions_max = 1;
+    bool use_indexes = true;  // else none was thought of
     bool index_joins = true;  // keys of a join may be looked up
     Statistics statistics;    // of the output
     TableCountersPtr counters;

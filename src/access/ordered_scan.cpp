@@ -7,6 +7,7 @@
 
 #include "access/key_merge.h"
 #include "access/row_fetch.h"
+#include "access/stopwatch.h"
 #include "base/check.h"
 
 namespace trefoil::access {
@@ -17,6 +18,7 @@ constexpr size_t kBatchMax = 8192;
 
 struct OrderedMetrics {
     std::atomic<uint64_t> entries{0}, rows_fetched{0}, rows_dropped{0}, rows_out{0};
+    std::atomic<uint64_t> find_ns{0}, fetch_ns{0};
 };
 
 std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
@@ -75,6 +77,9 @@ public:
         if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
         return text;
     }
+    std::vector<std::string> rejected() const override {
+        return rejected_orders(*spec_.table, spec_.filters, spec_.order, spec_.wanted, spec_.plan);
+    }
     const arrow::SchemaPtr& schema() const override { return spec_.output; }
     uint32_t partitions() const override { return 1; }
     bool is_ordered() const override { return true; }
@@ -90,10 +95,9 @@ public:
     }
     bool row_count_is_exact() const override { return false; }
     std::vector<Metric> metrics() const override {
-        return {{"entries", metrics_.entries},
-                {"rows_fetched", metrics_.rows_fetched},
-                {"rows_dropped", metrics_.rows_dropped},
-                {"rows_out", metrics_.rows_out}};
+        return {{"entries", metrics_.entries},           {"rows_fetched", metrics_.rows_fetched},
+                {"rows_dropped", metrics_.rows_dropped}, {"rows_out", metrics_.rows_out},
+                {"find_time_ns", metrics_.find_ns},      {"fetch_time_ns", metrics_.fetch_ns}};
     }
 
     const OrderedScanSpec& spec() const { return spec_; }
@@ -119,6 +123,7 @@ const arrow::SchemaPtr& OrderedStream::schema() const {
 Status OrderedStream::find_places() {
     const OrderedScanSpec& spec = scan_->spec();
     places_.clear();
+    const Stopwatch watch(scan_->counts().find_ns);
     const uint64_t before = merge_.entries();
     index::IndexCounters searches;
     while (places_.size() < batch_rows_ && !over_) {
@@ -150,6 +155,7 @@ Result<std::optional<arrow::Batch>> OrderedStream::next() {
         RETURN_IF_ERROR(find_places());
         batch_rows_ = std::min(kBatchMax, batch_rows_ * 4);
         if (places_.empty()) continue;
+        const Stopwatch watch(counts.fetch_ns);
         ASSIGN_OR_RETURN(arrow::Batch batch, fetch_rows(scan_->reader(), *spec.table, places_));
         const auto passed = static_cast<uint64_t>(batch.rows);
         counts.rows_fetched += places_.size();

@@ -21,9 +21,11 @@ struct OrderedScanSpec {
     table::TableVersionPtr table;
     std::vector<uint32_t> projection;  // may end in the row id column
     arrow::SchemaPtr output;
+    std::vector<plan::Expr> filters;  // that the plan was made for
     IndexOrder plan;
     std::vector<OrderColumn> order;
     std::optional<uint64_t> limit;
+    std::optional<uint64_t> wanted;  // about how many rows will be read
     TableCountersPtr counters;
 };
 

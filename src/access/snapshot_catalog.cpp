@@ -85,21 +85,21 @@ public:
         if (options_.use_indexes && options_.index_order && !request.order.empty()) {
             if (auto order = choose_index_order(*table_, filters, request.order, wanted(request))) {
                 return make_ordered_scan({table_, request.projection, std::move(output),
-                                          std::move(*order), request.order, request.limit,
-                                          counters_});
+                                          std::move(filters), std::move(*order), request.order,
+                                          request.limit, wanted(request), counters_});
             }
         }
         if (options_.use_indexes) {
             if (auto choice = choose_indexes(StoredIndexes(*table_), filters)) {
                 return make_index_lookup({table_, request.projection, std::move(output),
-                                          std::move(*choice), request.limit, counters_});
+                                          std::move(filters), std::move(*choice), request.limit,
+                                          counters_});
             }
         }
         Statistics statistics = statistics_of(request.projection, filters, request.limit);
         return make_node_scan({table_, request.projection, std::move(output), std::move(filters),
-                               request.limit, options_.partitions_max,
-                               options_.use_indexes && options_.index_joins, std::move(statistics),
-                               counters_});
+                               request.limit, options_.partitions_max, options_.use_indexes,
+                               options_.index_joins, std::move(statistics), counters_});
     }
 
     Result<arrow::Batch> fetch(std::span<const uint32_t> columns,

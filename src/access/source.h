@@ -80,8 +80,10 @@ struct ScanRequest {
     std::optional<uint64_t> wanted;
 };
 
-// One counter or time of a leaf, for EXPLAIN ANALYZE, e.g. {"model_searches", 3}.
+// One counter or time of a leaf, for EXPLAIN ANALYZE, e.g. {"model_searches", 3}. What ends in
+// kTimeSuffix is nanoseconds, and is shown as a time without the suffix.
 using Metric = std::pair<std::string, uint64_t>;
+inline constexpr std::string_view kTimeSuffix = "_ns";
 
 class Leaf {
 public:
@@ -90,6 +92,8 @@ public:
     virtual std::string name() const = 0;
     // The rest of its line: "person_pkey (learned): id = 7".
     virtual std::string explain() const = 0;
+    // For EXPLAIN VERBOSE, one line for each index of the table that was not taken, and why.
+    virtual std::vector<std::string> rejected() const { return {}; }
     virtual const arrow::SchemaPtr& schema() const = 0;
     virtual uint32_t partitions() const = 0;
     // `cancel` outlives the stream.

@@ -157,6 +157,7 @@ std::optional<PlannedIndexes> StoredIndexes::plan_scan(size_t index,
 Result<std::vector<RowSpan>> StoredIndexes::find_rows(const IndexPlan& plan,
                                                       const CancelFlag* cancel,
                                                       IndexScanCounts* counts) const {
+    counts->found.resize(index_count());
     auto scan = [&](const IndexPlan& one) -> Result<PlaceSet> {
         PlaceSet rows;
         const bool lookup = is_lookup(one);
@@ -175,7 +176,7 @@ Result<std::vector<RowSpan>> StoredIndexes::find_rows(const IndexPlan& plan,
         }
         rows.normalise();
         counts->keys += one.request.ranges.size();
-        for (const RowSpan& span : rows.spans) counts->entries += span.size();
+        for (const RowSpan& span : rows.spans) counts->found[one.index] += span.size();
         return rows;
     };
     ASSIGN_OR_RETURN(PlaceSet rows, run_index_plan<PlaceSet>(plan, scan));

@@ -21,8 +21,8 @@ namespace trefoil::access {
 // What a plan did when it ran.
 struct IndexScanCounts {
     index::IndexCounters searches;
-    uint64_t keys = 0;     // keys and ranges asked for
-    uint64_t entries = 0;  // rows that scans found, before they were combined
+    uint64_t keys = 0;            // keys and ranges asked for
+    std::vector<uint64_t> found;  // by index: rows that its scans found, before they were combined
 };
 
 class StoredIndexes final : public IndexSource {

@@ -1,6 +1,8 @@
 // Queries: on the fast path by the access operators alone, or through the engine. And EXPLAIN.
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "access/given_rows.h"
 #include "base/check.h"
@@ -158,10 +160,24 @@ std::vector<std::vector<Value>> as_rows(const std::vector<std::string>& lines) {
     return rows;
 }
 
+// "1.27ms", as the engine writes times.
+std::string time_text(uint64_t ns) {
+    static constexpr std::array kUnits = {"ns", "µs", "ms", "s"};
+    size_t unit = 0;
+    auto number = static_cast<double>(ns);
+    for (; number >= 1000 && unit + 1 < kUnits.size(); unit++) number /= 1000;
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f%s" : "%.2f%s", number, kUnits[unit]);
+    return text.data();
+}
+
 std::string metrics_text(const access::Leaf& leaf) {
     std::string text;
     for (const auto& [name, value] : leaf.metrics()) {
-        text += (text.empty() ? "" : ", ") + name + "=" + std::to_string(value);
+        if (!text.empty()) text += ", ";
+        const bool time = name.ends_with(access::kTimeSuffix);
+        text += name.substr(0, name.size() - (time ? access::kTimeSuffix.size() : 0)) + "=";
+        text += time ? time_text(value) : std::to_string(value);
     }
     return text;
 }
@@ -266,7 +282,7 @@ Result<Answer> Session::State::explain(CachedStatement& statement,
     }
     ASSIGN_OR_RETURN(auto now, catalog());
     std::vector<std::string> lines;
-    if (statement.plan->access && settings.fast_path && !how.verbose && how.format.empty()) {
+    if (statement.plan->access && settings.fast_path && how.format.empty()) {
         uint64_t offset = 0;
         ASSIGN_OR_RETURN(auto leaf,
                          access_leaf(*statement.plan->access, parameters, *now, &offset));
@@ -280,6 +296,10 @@ Result<Answer> Session::State::explain(CachedStatement& statement,
                     if (!batch) break;
                 }
                 lines.push_back("    metrics=[" + metrics_text(*leaf) + "]");
+            }
+            for (const std::string& line :
+                 how.verbose ? leaf->rejected() : std::vector<std::string>()) {
+                lines.push_back("    rejected: " + line);
             }
             return text_answer({"plan"}, as_rows(lines), "EXPLAIN");
         }

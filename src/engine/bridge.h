@@ -112,6 +112,7 @@ typedef struct tf_leaf {
     void* context;
     int (*name)(void* context, const tf_sink* out, tf_error* error);
     int (*explain)(void* context, const tf_sink* out, tf_error* error);
+    int (*rejected)(void* context, const tf_sink* out, tf_error* error); /* list of str */
     int (*schema)(void* context, struct ArrowSchema* out, tf_error* error);
     uint32_t (*partitions)(void* context); /* at least 1 */
     uint8_t (*takes_probe)(void* context);
@@ -133,8 +134,8 @@ typedef struct tf_scan_request {
         filters; /* u32 n, n exprs (plan/expr_format.h), each one answered 1 or 2 by supports() */
     uint8_t has_limit;
     uint64_t limit;
-    tf_text order;    /* order bytes; empty: in any. The limit is then of rows in this order */
-    uint64_t wanted;  /* with an order: rows that will be read at most; UINT64_MAX: all */
+    tf_text order;   /* order bytes; empty: in any. The limit is then of rows in this order */
+    uint64_t wanted; /* with an order: rows that will be read at most; UINT64_MAX: all */
 } tf_scan_request;
 
 /* access::TableSource. The answers of schema() and supports() depend on the definition of the table

@@ -228,6 +228,17 @@ int leaf_statistics(void* context, const tf_sink* out, tf_error* error) {
     });
 }
 
+int leaf_rejected(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const std::vector<std::string> lines = leaf_of(context).rejected();
+        Writer bytes;
+        bytes.u32(static_cast<uint32_t>(lines.size()));
+        for (const std::string& line : lines) bytes.str(line);
+        write_to(out, bytes.data());
+        return {};
+    });
+}
+
 int leaf_metrics(void* context, const tf_sink* out, tf_error* error) {
     return guarded(error, [&]() -> Status {
         const std::vector<access::Metric> metrics = leaf_of(context).metrics();
@@ -243,11 +254,11 @@ int leaf_metrics(void* context, const tf_sink* out, tf_error* error) {
 }
 
 tf_leaf leaf_functions(LeafPtr leaf) {
-    return {TF_BRIDGE_VERSION,   sizeof(tf_leaf),  new LeafPtr(std::move(leaf)),
-            leaf_name,           leaf_explain,     leaf_schema,
-            leaf_partitions,     leaf_takes_probe, leaf_is_ordered,
-            leaf_open,           leaf_statistics,  leaf_metrics,
-            release_box<LeafPtr>};
+    return {TF_BRIDGE_VERSION, sizeof(tf_leaf),     new LeafPtr(std::move(leaf)),
+            leaf_name,         leaf_explain,        leaf_rejected,
+            leaf_schema,       leaf_partitions,     leaf_takes_probe,
+            leaf_is_ordered,   leaf_open,           leaf_statistics,
+            leaf_metrics,      release_box<LeafPtr>};
 }
 
 // --- Tables

@@ -156,6 +156,15 @@ TEST_CASE(
     CHECK(has(world.plan(from + "age = 25 OR name = 'Bob'"), "CustomScan employees, filter=["));
     CHECK(has(world.plan("SELECT count(*) FROM employees WHERE age > 26"),
               "IndexScan age_idx (ordered): age > 26, keys only"));
+    CHECK(has(world.plan("VERBOSE " + from + "age = 25"),
+              "rejected: department_idx: does not answer the conditions"));
+    // In the engine.
+    const std::string counted = world.plan(
+        "VERBOSE SELECT count(*) FROM employees WHERE "
+        "age = 25 OR name = 'Bob'");
+    CHECK(has(counted, "rejected: age_idx (rows 1, cost "));
+    CHECK(has(counted, "): no index answers another branch of the OR"));
+    CHECK(has(counted, "rejected: department_idx: does not answer the conditions"));
     const std::string numbers =
         world.metrics(from + "(age <= 30 OR department = 'Engineering') AND name LIKE '%b'");
     CHECK(has(numbers, "age_idx_keys=3"));
@@ -164,6 +173,8 @@ TEST_CASE(
     CHECK(has(numbers, "rows_fetched=3"));
     CHECK(has(numbers, "rows_dropped=2"));
     CHECK(has(numbers, "rows_out=1"));
+    CHECK(has(numbers, "find_time="));
+    CHECK(has(numbers, "fetch_time="));
     CHECK(number(world.session,
                  "SELECT index_scans FROM trefoil_stats WHERE table_name = "
                  "'employees' AND rows_fetched > 0") > 0);
