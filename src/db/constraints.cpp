@@ -123,7 +123,7 @@ Status no_constraint(const engine::Name& name, const TableDef& table, const char
         .with_position(name.position);
 }
 
-std::vector<uint32_t> sorted_ids(const TableDef& table, const std::vector<uint32_t>& columns) {
+std::vector<uint32_t> ids_of(const TableDef& table, const std::vector<uint32_t>& columns) {
     std::vector<uint32_t> ids;
     for (uint32_t position : columns) ids.push_back(table.columns[position].id);
     return ids;
@@ -135,7 +135,7 @@ bool has_foreign_key(const TableDef& before, const TableDef& after, const Foreig
                        [&](const ForeignKeyDef& k) {
                            return k.table == key.table && k.referenced == key.referenced &&
                                   k.match_full == key.match_full &&
-                                  sorted_ids(before, k.columns) == sorted_ids(after, key.columns);
+                                  ids_of(before, k.columns) == ids_of(after, key.columns);
                        });
 }
 

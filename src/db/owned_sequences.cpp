@@ -16,25 +16,12 @@ using catalog::TableDef;
 using engine::AlterAction;
 using Kind = engine::SequenceOption::Kind;
 
-const ColumnDef* column_with(const TableDef& table, uint32_t id) {
-    for (const ColumnDef& c : table.columns) {
-        if (c.id == id) return &c;
-    }
-    return nullptr;
-}
-
 // AS the column's type.
 engine::SequenceOption type_of(const ColumnDef& column) {
     engine::SequenceOption type;
     type.kind = Kind::kType;
     type.value = static_cast<int64_t>(column.type.byte_width());
     return type;
-}
-
-bool uses(const ColumnDef& column, const TableDef& sequence) {
-    const auto names = sequences_in(column.default_sql.value_or(""));
-    const std::string wanted = catalog::quoted_reference(sequence.schema_name, sequence.name);
-    return std::find(names.begin(), names.end(), wanted) != names.end();
 }
 
 // t_id_seq, with a number if the name is taken.
@@ -155,11 +142,12 @@ Status Session::State::settle_sequences(table::Transaction& t, const TableDef& b
     }
     for (const catalog::TablePtr& sequence : t.view()->catalog->dependents(before.id)) {
         if (sequence->kind != RelationKind::kSequence || !sequence->sequence.owner) continue;
-        const ColumnDef* then = column_with(before, *sequence->sequence.owner);
-        const ColumnDef* now = column_with(*after, *sequence->sequence.owner);
-        if (!then) continue;  // it is new
-        if (now && (!then->is_identity() || now->is_identity())) continue;
-        auto position = after->find_column(then->name);
+        const auto old_place = before.find_column_id(*sequence->sequence.owner);
+        if (!old_place) continue;  // it is new
+        const ColumnDef& then = before.columns[*old_place];
+        const auto now = after->find_column_id(then.id);
+        if (now && (!then.is_identity() || after->columns[*now].is_identity())) continue;
+        auto position = after->find_column(then.name);
         if (!now && position && uses(after->columns[*position], *sequence)) {
             const ColumnDef& column = after->columns[*position];
             TableDef moved = *sequence;

@@ -66,17 +66,6 @@ Result<Answer> Session::State::create_sequence(const engine::CreateSequence& sta
     return define(work, "CREATE SEQUENCE");
 }
 
-catalog::TablePtr identity_table(const catalog::Catalog& catalog,
-                                 const catalog::TableDef& sequence) {
-    if (!sequence.sequence.owner || sequence.depends_on.empty()) return nullptr;
-    catalog::TablePtr table = catalog.find(sequence.depends_on[0]);
-    if (!table) return nullptr;
-    for (const catalog::ColumnDef& c : table->columns) {
-        if (c.id == *sequence.sequence.owner && c.is_identity()) return table;
-    }
-    return nullptr;
-}
-
 Status Session::State::alter_sequence_in(table::Transaction& t, const catalog::TablePtr& before,
                                          const engine::SequenceOptions& options) {
     catalog::TableDef def = *before;

@@ -19,14 +19,9 @@ void for_each_sequence(const table::Version& version, F&& add) {
 }
 
 // "t.id", or NULL.
-Value owner_of(const catalog::Catalog& catalog, const catalog::TableDef& sequence) {
-    if (!sequence.sequence.owner || sequence.depends_on.empty()) return {};
-    const catalog::TablePtr table = catalog.find(sequence.depends_on[0]);
-    if (!table) return {};
-    for (const catalog::ColumnDef& c : table->columns) {
-        if (c.id == *sequence.sequence.owner) return table->full_name() + "." + c.name;
-    }
-    return {};
+Value owner_name(const catalog::Catalog& catalog, const catalog::TableDef& sequence) {
+    const auto owner = owner_of(catalog, sequence);
+    return owner ? Value(owner->table->full_name() + "." + owner->def().name) : Value();
 }
 
 TableRows sequences(Database::State& db, const table::Version& version) {
@@ -37,7 +32,7 @@ TableRows sequences(Database::State& db, const table::Version& version) {
         Value last;
         if (place.ok() && place->is_called) last = place->value;
         rows.push_back({def.schema_name, def.name, std::string(type_name(s)),
-                        s.cycle ? "YES" : "NO", owner_of(*version.catalog, def), s.start, s.min,
+                        s.cycle ? "YES" : "NO", owner_name(*version.catalog, def), s.start, s.min,
                         s.max, s.increment, s.cache, last});
     });
     return rows;

@@ -138,15 +138,36 @@ std::string shown_default(const std::string& sql) {
     return replaced.ok() ? *replaced : sql;
 }
 
+bool uses(const catalog::ColumnDef& column, const catalog::TableDef& sequence) {
+    const std::string wanted = catalog::reference(sequence.schema_name, sequence.name);
+    const auto names = sequences_in(column.default_sql.value_or(""));
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        return catalog::fold_reference(name) == wanted;
+    });
+}
+
 std::vector<uint32_t> columns_using(const catalog::TableDef& table,
                                     const catalog::TableDef& sequence) {
-    const std::string wanted = catalog::quoted_reference(sequence.schema_name, sequence.name);
     std::vector<uint32_t> columns;
     for (uint32_t i = 0; i < table.columns.size(); i++) {
-        const auto names = sequences_in(table.columns[i].default_sql.value_or(""));
-        if (std::find(names.begin(), names.end(), wanted) != names.end()) columns.push_back(i);
+        if (uses(table.columns[i], sequence)) columns.push_back(i);
     }
     return columns;
+}
+
+std::optional<OwningColumn> owner_of(const catalog::Catalog& catalog,
+                                     const catalog::TableDef& sequence) {
+    if (!sequence.sequence.owner || sequence.depends_on.empty()) return std::nullopt;
+    const catalog::TablePtr table = catalog.find(sequence.depends_on[0]);
+    const auto position = table ? table->find_column_id(*sequence.sequence.owner) : std::nullopt;
+    if (!position) return std::nullopt;
+    return OwningColumn{table, *position};
+}
+
+catalog::TablePtr identity_table(const catalog::Catalog& catalog,
+                                 const catalog::TableDef& sequence) {
+    const auto owner = owner_of(catalog, sequence);
+    return owner && owner->def().is_identity() ? owner->table : nullptr;
 }
 
 void depend_on_sequences(const catalog::Catalog& catalog, catalog::TableDef* table) {

@@ -64,10 +64,20 @@ const engine::SequenceOption* find_option(const engine::SequenceOptions& options
 
 // Makes what the table's defaults say of sequences its dependencies.
 void depend_on_sequences(const catalog::Catalog& catalog, catalog::TableDef* table);
+// Whether the column's default names the sequence.
+bool uses(const catalog::ColumnDef& column, const catalog::TableDef& sequence);
 // The columns whose defaults name the sequence, by position.
 std::vector<uint32_t> columns_using(const catalog::TableDef& table,
                                     const catalog::TableDef& sequence);
 
+// The column that a sequence belongs to; nullopt if it belongs to none.
+struct OwningColumn {
+    catalog::TablePtr table;
+    uint32_t position = 0;
+    const catalog::ColumnDef& def() const { return table->columns[position]; }
+};
+std::optional<OwningColumn> owner_of(const catalog::Catalog& catalog,
+                                     const catalog::TableDef& sequence);
 // The table whose identity column the sequence makes numbers for; null if there is none.
 catalog::TablePtr identity_table(const catalog::Catalog& catalog,
                                  const catalog::TableDef& sequence);
