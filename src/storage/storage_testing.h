@@ -47,6 +47,12 @@ inline void must(const Status& status) {
     if (!status.ok()) FAIL(status.to_string());
 }
 
+// How much a test does, or its seed: the number in this environment variable, if it is set.
+inline uint64_t setting(const char* name, uint64_t otherwise) {
+    const char* given = ::getenv(name);
+    return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
+}
+
 inline bool mentions(const Status& status, std::string_view words) {
     return status.to_string().find(words) != std::string::npos;
 }

@@ -20,11 +20,6 @@
 namespace trefoil {
 namespace {
 
-uint64_t setting(const char* name, uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 // Conditions over the columns of t.
 class Trees {
 public:

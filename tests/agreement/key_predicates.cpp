@@ -21,11 +21,6 @@ namespace {
 
 using Random = std::mt19937_64;
 
-uint64_t setting(const char* name, uint64_t otherwise) {
-    const char* given = ::getenv(name);
-    return given ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 // A value as SQL text and as a parameter.
 struct Literal {
     std::string sql;

@@ -32,11 +32,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kWriters = 2;
 
-uint64_t setting(const char* name, uint64_t otherwise) {
-    const char* given = ::getenv(name);
-    return given ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 uint64_t seed() {
     static const uint64_t value = setting("TREFOIL_CRASH_SEED", 4711);
     return value;

@@ -17,8 +17,7 @@ namespace trefoil::table {
 namespace {
 
 uint64_t seed() {
-    const char* given = ::getenv("TREFOIL_CRASH_SEED");
-    return given ? std::strtoull(given, nullptr, 10) : 20240229;
+    return setting("TREFOIL_CRASH_SEED", 20240229);
 }
 
 // Nothing here needs a real disk, and there are thousands of syncs.

@@ -27,11 +27,6 @@
 namespace trefoil {
 namespace {
 
-uint64_t setting(const char* name, uint64_t otherwise) {
-    const char* given = ::getenv(name);
-    return given ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 // --- The model ----------------------------------------------------------------------------------
 
 // Tables have the columns id (primary key) and u (unique, may be NULL), and numbers that came

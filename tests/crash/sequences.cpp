@@ -23,11 +23,6 @@
 namespace trefoil {
 namespace {
 
-uint64_t setting(const char* name, uint64_t otherwise) {
-    const char* given = ::getenv(name);
-    return given ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 // Runs statements, and writes down the numbers in the first column of what they answer.
 class Client {
 public:
