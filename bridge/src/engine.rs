@@ -12,7 +12,8 @@ use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::memory_pool::{
-    MemoryLimit, MemoryPool, TrackConsumersPool, UnboundedMemoryPool,
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
+    UnboundedMemoryPool,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
@@ -48,6 +49,8 @@ pub struct Engine {
     pub runtime: Runtime,
     pub environment: Arc<RuntimeEnv>,
     memory_limit: Limit,
+    /// What the other side of the bridge has taken out of the pool.
+    taken: MemoryReservation,
     state: SessionState,
 }
 
@@ -71,10 +74,12 @@ impl Engine {
         );
         let environment = environment(&options, &memory_limit)?;
         let state = first_state(threads, options.memory_bytes, environment.clone());
+        let taken = MemoryConsumer::new("index builds").register(&environment.memory_pool);
         Ok(Arc::new(Engine {
             runtime,
             environment,
             memory_limit,
+            taken,
             state,
         }))
     }
@@ -90,6 +95,16 @@ impl Engine {
     /// Bytes that running queries hold now.
     pub fn memory_used(&self) -> u64 {
         self.environment.memory_pool.reserved() as u64
+    }
+
+    /// Takes memory out of the pool for work on the other side; false if so much is not free.
+    pub fn take_memory(&self, bytes: u64) -> bool {
+        usize::try_from(bytes).is_ok_and(|bytes| self.taken.try_grow(bytes).is_ok())
+    }
+
+    /// Gives back what was taken.
+    pub fn give_memory_back(&self, bytes: u64) {
+        self.taken.shrink(bytes as usize);
     }
 
     /// Both hold for queries that run already, too. A pool without a limit stays so.

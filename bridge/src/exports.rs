@@ -166,6 +166,18 @@ pub extern "C" fn tf_engine_memory_used(engine: *const TfEngine) -> u64 {
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn tf_engine_take_memory(engine: *mut TfEngine, bytes: u64) -> c_int {
+    unsafe { engine.as_ref() }.is_some_and(|engine| engine.0.take_memory(bytes)) as c_int
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn tf_engine_give_memory_back(engine: *mut TfEngine, bytes: u64) {
+    if let Some(engine) = unsafe { engine.as_ref() } {
+        engine.0.give_memory_back(bytes);
+    }
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn tf_engine_set_limits(
     engine: *mut TfEngine,
     memory_bytes: u64,

@@ -12,6 +12,7 @@ pub enum IndexCommand {
     Drop {
         names: Vec<Name>,
         if_exists: bool,
+        concurrently: bool,
     },
     Rename {
         index: Name,
@@ -21,6 +22,7 @@ pub enum IndexCommand {
     Rebuild {
         name: Name,
         of_table: bool,
+        concurrently: bool,
     },
 }
 
@@ -29,6 +31,9 @@ pub struct CreateIndex {
     pub name: Option<Name>,
     pub if_not_exists: bool,
     pub unique: bool,
+    /// Every index is built while others write; this only says that no transaction block may hold
+    /// it up.
+    pub concurrently: bool,
     pub table: Name,
     pub columns: Vec<Name>,
 }
@@ -53,7 +58,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
     word(r, "CREATE")?;
     let unique = take(r, "UNIQUE");
     word(r, "INDEX")?;
-    refuse(r, "CONCURRENTLY", "CREATE INDEX CONCURRENTLY")?;
+    let concurrently = take(r, "CONCURRENTLY");
     let if_not_exists = take(r, "IF");
     if if_not_exists {
         word(r, "NOT")?;
@@ -91,6 +96,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         name,
         if_not_exists,
         unique,
+        concurrently,
         table,
         columns,
     }))
@@ -139,15 +145,23 @@ fn columns(r: &mut Reader) -> Res<Vec<Name>> {
 fn drop(r: &mut Reader) -> Res<IndexCommand> {
     word(r, "DROP")?;
     word(r, "INDEX")?;
-    refuse(r, "CONCURRENTLY", "DROP INDEX CONCURRENTLY")?;
+    let concurrently = take(r, "CONCURRENTLY");
     let if_exists = if_exists(r)?;
     let mut names = vec![name_of_object(r)?];
     while r.parser.consume_token(&Token::Comma) {
+        if concurrently {
+            let what = "DROP INDEX CONCURRENTLY of several indexes";
+            return Err(BridgeError::unsupported(what).at(r.offset(&r.peek())));
+        }
         names.push(name_of_object(r)?);
     }
     refuse(r, "CASCADE", "DROP INDEX ... CASCADE")?;
     take(r, "RESTRICT"); // nothing depends on an index that is not a constraint
-    Ok(IndexCommand::Drop { names, if_exists })
+    Ok(IndexCommand::Drop {
+        names,
+        if_exists,
+        concurrently,
+    })
 }
 
 fn alter(r: &mut Reader) -> Res<IndexCommand> {
@@ -179,9 +193,13 @@ fn rebuild(r: &mut Reader) -> Res<IndexCommand> {
             .at(at)
             .hint("write REINDEX TABLE or REINDEX INDEX, and a name"));
     }
-    refuse(r, "CONCURRENTLY", "REINDEX CONCURRENTLY")?;
+    let concurrently = take(r, "CONCURRENTLY");
     let name = name_of_object(r)?;
-    Ok(IndexCommand::Rebuild { name, of_table })
+    Ok(IndexCommand::Rebuild {
+        name,
+        of_table,
+        concurrently,
+    })
 }
 
 pub fn take(r: &mut Reader, word: &str) -> bool {
@@ -250,7 +268,7 @@ mod tests {
     #[test]
     fn what_an_index_cannot_do_is_refused_by_name() {
         for (sql, what) in [
-            ("CREATE INDEX CONCURRENTLY i ON t (a)", "CONCURRENTLY"),
+            ("DROP INDEX CONCURRENTLY i, j", "several indexes"),
             ("CREATE INDEX i ON t USING hash (a)", "USING hash"),
             ("CREATE INDEX i ON t (lower(a))", "expression"),
             ("CREATE INDEX i ON t ((a + 1))", "expression"),

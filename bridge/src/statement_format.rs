@@ -344,13 +344,19 @@ fn index(w: &mut Writer, command: &IndexCommand) {
             w.opt(&c.name, name);
             w.bool(c.if_not_exists);
             w.bool(c.unique);
+            w.bool(c.concurrently);
             name(w, &c.table);
             w.list(&c.columns, name);
         }
-        IndexCommand::Drop { names, if_exists } => {
+        IndexCommand::Drop {
+            names,
+            if_exists,
+            concurrently,
+        } => {
             w.u8(1);
             w.list(names, name);
             w.bool(*if_exists);
+            w.bool(*concurrently);
         }
         IndexCommand::Rename {
             index,
@@ -365,10 +371,12 @@ fn index(w: &mut Writer, command: &IndexCommand) {
         IndexCommand::Rebuild {
             name: object,
             of_table,
+            concurrently,
         } => {
             w.u8(3);
             name(w, object);
             w.bool(*of_table);
+            w.bool(*concurrently);
         }
     }
 }

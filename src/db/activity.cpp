@@ -57,7 +57,7 @@ bool Activity::is_waiting() const {
 Activity::Report Activity::report() const {
     std::lock_guard lock(mutex_);
     const char* state = is_active() ? "active" : transaction_ ? "idle in transaction" : "idle";
-    return {session_, state, statement_, since_us_, transaction_};
+    return {session_, state, statement_, since_us_, transaction_, index_progress_.report()};
 }
 
 std::shared_ptr<Activity> Activities::add(std::atomic<bool>& cancel) {

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "table/index_work.h"
+
 namespace trefoil {
 
 class Activity {
@@ -38,8 +40,11 @@ public:
         std::string statement;  // that runs, or ran last
         int64_t since_us = 0;   // in this state, as a timestamp
         std::optional<uint64_t> transaction;
+        std::optional<table::IndexProgress::Report> index_build;
     };
     Report report() const;
+    // Of what the session's statement builds.
+    table::IndexProgress& index_progress() { return index_progress_; }
     // Nothing runs, and no answer is read.
     bool is_waiting() const;
 
@@ -56,6 +61,7 @@ private:
     std::string statement_;
     int64_t since_us_ = 0;
     std::optional<uint64_t> transaction_;
+    table::IndexProgress index_progress_;
 };
 
 // The sessions of a database.

@@ -39,9 +39,19 @@ Status name_is_taken(const engine::Name& name) {
         .with_position(name.position);
 }
 
+// Every index is built, and dropped, while others write. CONCURRENTLY says no more than that no
+// transaction block is open, which would hold its definition back.
+Status check_concurrently(bool concurrently, bool in_block, const char* statement) {
+    if (!concurrently || !in_block) return {};
+    return {Code::kInvalidInput, "25001",
+            std::string(statement) + " cannot run inside a transaction block"};
+}
+
 }  // namespace
 
 Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
+    RETURN_IF_ERROR(
+        check_concurrently(statement.concurrently, txn.has_value(), "CREATE INDEX CONCURRENTLY"));
     auto work = [&](table::Transaction& t) -> Status {
         ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
         if (statement.name &&
@@ -65,13 +75,15 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
         }
         catalog::TableDef def = *table;
         def.indexes.push_back(std::move(index));
-        RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
         return {};
     };
     return define(work, "CREATE INDEX");
 }
 
 Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
+    RETURN_IF_ERROR(
+        check_concurrently(statement.concurrently, txn.has_value(), "DROP INDEX CONCURRENTLY"));
     auto work = [&](table::Transaction& t) -> Status {
         for (const engine::Name& name : statement.indexes) {
             auto place = find_index(*t.view()->catalog, name, path());
@@ -94,7 +106,7 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
                 return still_needed(what, what, lost, *t.view()->catalog)
                     .with_position(name.position);
             }
-            RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+            RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
         }
         return {};
     };
@@ -113,7 +125,7 @@ Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement
         }
         catalog::TableDef def = *place->table;
         def.indexes[place->index].name = statement.to.text;
-        RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
         return {};
     };
     return define(work, "ALTER INDEX");
@@ -121,6 +133,8 @@ Result<Answer> Session::State::rename_index(const engine::RenameIndex& statement
 
 // The index is built anew under another id, and the old one goes.
 Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
+    RETURN_IF_ERROR(
+        check_concurrently(statement.concurrently, txn.has_value(), "REINDEX CONCURRENTLY"));
     auto work = [&](table::Transaction& t) -> Status {
         catalog::TableDef def;
         if (statement.of_table) {
@@ -132,7 +146,7 @@ Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
             def = *place.table;
             def.indexes[place.index].id = 0;
         }
-        RETURN_IF_ERROR(t.alter_table(std::move(def), /*rows_matter=*/false));
+        RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
         return {};
     };
     return define(work, "REINDEX");

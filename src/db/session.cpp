@@ -9,6 +9,9 @@
 namespace trefoil {
 namespace {
 
+// Of the memory limit, what an index that is being built may hold at most.
+constexpr uint64_t kIndexShare = 8;
+
 template <typename... Handlers>
 struct Overloaded : Handlers... {
     using Handlers::operator()...;
@@ -255,6 +258,9 @@ Result<Session::State::Answer> Session::State::dispatch(CachedStatement& stateme
 Result<uint64_t> Session::State::change(const Work& work, bool once) {
     constexpr int kAttemptsMax = 100;
     std::optional<table::Transaction> own;
+    table::IndexProgress& progress = activity->index_progress();
+    const auto end_progress = [](table::IndexProgress* p) { p->end(); };
+    const std::unique_ptr<table::IndexProgress, decltype(end_progress)> shown(&progress);
     for (int attempt = 1;; attempt++) {
         if (!txn && !own) {
             ASSIGN_OR_RETURN(own, db.tables->begin(settings.default_read_only));
@@ -264,6 +270,8 @@ Result<uint64_t> Session::State::change(const Work& work, bool once) {
             for (uint32_t table : statement_reads) t.note_read(table);
         }
         t.set_patience({settings.lock_timeout.count, /*nowait=*/false, &cancel});
+        t.set_index_work({db.threads, db.engine.get(), db.limits.memory_bytes / kIndexShare,
+                          &cancel, &progress});
         table::Transaction::State mark = t.mark();
         auto count = work(t);
         Status status = count.status();

@@ -2,7 +2,9 @@
 //
 //     trefoil_sessions   each session, what it does and since when
 //     trefoil_locks      each lock of rows, and who waits for one
+//     trefoil_progress_create_index   each index that is being built, and how far it is
 
+#include "base/check.h"
 #include "db/database_state.h"
 #include "db/system_tables.h"
 
@@ -34,6 +36,32 @@ TableRows locks_rows(const Database::State& db, const table::Version& version) {
     return rows;
 }
 
+const char* phase_name(table::IndexProgress::Phase phase) {
+    switch (phase) {
+        case table::IndexProgress::Phase::kScanning:
+            return "scanning table";
+        case table::IndexProgress::Phase::kWriting:
+            return "writing index";
+        case table::IndexProgress::Phase::kChecking:
+            return "checking uniqueness";
+        case table::IndexProgress::Phase::kCatchingUp:
+            return "adding changes";
+    }
+    CHECK(false);
+}
+
+TableRows index_builds_rows(const Database::State& db) {
+    TableRows rows;
+    for (const Activity::Report& r : db.activities.list()) {
+        if (!r.index_build) continue;
+        const table::IndexProgress::Report& build = *r.index_build;
+        rows.push_back({number(r.session), Value(build.schema), Value(build.table),
+                        Value(build.index), Value(phase_name(build.phase)), number(build.rows_done),
+                        number(build.rows_total)});
+    }
+    return rows;
+}
+
 }  // namespace
 
 void add_session_tables(Database::State& db, access::VirtualTables& all) {
@@ -52,6 +80,15 @@ void add_session_tables(Database::State& db, access::VirtualTables& all) {
                {"mode", arrow::utf8_view(), false},
                {"granted", arrow::boolean(), false}},
               [&db](const table::Version& version) { return locks_rows(db, version); });
+    add_table(all, "trefoil_progress_create_index",
+              {{"session", arrow::int64(), false},
+               {"schema", arrow::utf8_view(), false},
+               {"table_name", arrow::utf8_view(), false},
+               {"index_name", arrow::utf8_view(), false},
+               {"phase", arrow::utf8_view(), false},
+               {"rows_done", arrow::int64(), false},
+               {"rows_total", arrow::int64(), false}},
+              [&db](const table::Version&) { return index_builds_rows(db); });
 }
 
 }  // namespace trefoil

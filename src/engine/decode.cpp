@@ -315,6 +315,7 @@ Result<StatementKind> read_index(Reader& in) {
             create.name = read_optional(in, read_name);
             create.if_not_exists = in.u8() != 0;
             create.unique = in.u8() != 0;
+            create.concurrently = in.u8() != 0;
             create.table = read_name(in);
             create.columns = read_list<Name>(in, read_name);
             return StatementKind(std::move(create));
@@ -323,6 +324,7 @@ Result<StatementKind> read_index(Reader& in) {
             DropIndex drop;
             drop.indexes = read_list<Name>(in, read_name);
             drop.if_exists = in.u8() != 0;
+            drop.concurrently = in.u8() != 0;
             return StatementKind(std::move(drop));
         }
         case 2: {
@@ -336,6 +338,7 @@ Result<StatementKind> read_index(Reader& in) {
             Reindex rebuild;
             rebuild.name = read_name(in);
             rebuild.of_table = in.u8() != 0;
+            rebuild.concurrently = in.u8() != 0;
             return StatementKind(std::move(rebuild));
         }
         default:

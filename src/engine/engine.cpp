@@ -24,6 +24,9 @@ public:
 
     uint64_t memory_used() const override { return tf_engine_memory_used(engine_.get()); }
 
+    bool take(uint64_t bytes) override { return tf_engine_take_memory(engine_.get(), bytes) != 0; }
+    void give_back(uint64_t bytes) override { tf_engine_give_memory_back(engine_.get(), bytes); }
+
     Status set_limits(uint64_t memory_bytes, uint64_t temp_bytes) override {
         return call([&](tf_error* e) {
             return tf_engine_set_limits(engine_.get(), memory_bytes, temp_bytes, e);

@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/memory_pool.h"
 #include "access/direct_form.h"
 #include "access/source.h"
 #include "arrow/array.h"
@@ -160,9 +161,9 @@ public:
     virtual Result<std::vector<Setting>> settings() = 0;
 };
 
-class Engine {
+// The pool of memory is also there for work beside the engine (MemoryPool, base/memory_pool.h).
+class Engine : public MemoryPool {
 public:
-    virtual ~Engine() = default;
     static Result<std::unique_ptr<Engine>> create(const EngineOptions& options);
     virtual Result<std::unique_ptr<EngineSession>> open_session() = 0;
     // Bytes that running queries hold now.

@@ -135,12 +135,14 @@ struct CreateIndex {
     std::optional<Name> name;
     bool if_not_exists = false;
     bool unique = false;
+    bool concurrently = false;  // outside of transaction blocks only; so of the two below
     Name table;
     std::vector<Name> columns;
 };
 struct DropIndex {
     std::vector<Name> indexes;
     bool if_exists = false;
+    bool concurrently = false;
 };
 struct RenameIndex {
     Name index, to;
@@ -149,6 +151,7 @@ struct RenameIndex {
 struct Reindex {
     Name name;
     bool of_table = false;  // all indexes of the table `name`, not the index `name`
+    bool concurrently = false;
 };
 enum class Isolation : uint8_t {
     kReadUncommitted = 1,

@@ -170,6 +170,8 @@ public:
     void add(const Key& key, uint64_t row_id);
     void add_integer(uint64_t key, uint64_t row_id);  // REQUIRES: shape kInteger
     void add_bytes(Bytes key, uint64_t row_id);       // REQUIRES: shape kBytes
+    // What finish() takes at its peak: the entries, and the run made of them.
+    size_t memory_bytes() const;
     // Sorts unless sorted, fits the model. The builder is used up.
     KeyRunPtr finish();
 
@@ -188,9 +190,14 @@ struct RunSource {
 // such entry, in key order. REQUIRES: at least one source, all of one shape.
 using KeepRow = std::function<bool(uint64_t row_id)>;
 KeyRunPtr merge_in_memory(std::span<const RunSource> sources, const KeepRow& keep);
-// The same, written to a durable file of kind kIndexRun and opened from it. Integer keys pass
-// through without being collected; of byte keys 32 bytes each are.
+// Told now and then how many entries a merge has taken since it was told last; an error ends it.
+using Pulse = std::function<Status(uint64_t entries)>;
+// The same, written to a durable file of kind kIndexRun and opened from it. Entries pass through: a
+// few MiB are held, whatever their number.
 Result<KeyRunPtr> merge_to_file(Store& store, std::span<const RunSource> sources,
-                                const KeepRow& keep);
+                                const KeepRow& keep, const Pulse& pulse = {});
+// All entries, written to a file without a name that goes with the run: for what is merged again.
+Result<KeyRunPtr> merge_to_scratch(Store& store, std::span<const RunSource> sources,
+                                   const Pulse& pulse = {});
 
 }  // namespace trefoil::index

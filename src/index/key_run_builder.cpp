@@ -88,6 +88,11 @@ void KeyRunBuilder::add_bytes(Bytes key, uint64_t row_id) {
     state_->heap.append(key);
 }
 
+size_t KeyRunBuilder::memory_bytes() const {
+    return 2 * (sizeof(State::Item) * state_->items.size() + state_->heap.size() +
+                sizeof(IntegerEntry) * state_->integers.size());
+}
+
 KeyRunPtr KeyRunBuilder::finish() {
     state_->sort();
     return run_in_memory(state_->shape, state_->ranges, state_->estimate(),

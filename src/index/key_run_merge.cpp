@@ -60,8 +60,11 @@ void sift_down(std::vector<C>& heap) {
     }
 }
 
+constexpr uint64_t kEntriesPerPulse = 16384;
+
 template <typename Traits>
-Status merge(std::span<const RunSource> sources, const KeepRow& keep, RunWriter& writer) {
+Status merge(std::span<const RunSource> sources, const KeepRow& keep, RunWriter& writer,
+             const Pulse& pulse) {
     std::vector<Cursor<Traits>> heap;
     for (const RunSource& source : sources) {
         Cursor<Traits> cursor{{}, 0, &source, 0};
@@ -71,7 +74,9 @@ Status merge(std::span<const RunSource> sources, const KeepRow& keep, RunWriter&
     typename Traits::KeyView last_key{};
     uint64_t last_row_id = 0;
     bool first = true;
+    uint64_t entries = 0;
     while (!heap.empty()) {
+        if (++entries % kEntriesPerPulse == 0 && pulse) RETURN_IF_ERROR(pulse(kEntriesPerPulse));
         Cursor<Traits>& least = heap.front();
         if (first || least.row_id != last_row_id || least.key != last_key) {
             first = false;
@@ -86,13 +91,14 @@ Status merge(std::span<const RunSource> sources, const KeepRow& keep, RunWriter&
         }
         sift_down(heap);
     }
-    return {};
+    return pulse ? pulse(entries % kEntriesPerPulse) : Status();
 }
 
-Status merge_into(std::span<const RunSource> sources, const KeepRow& keep, RunWriter& writer) {
+Status merge_into(std::span<const RunSource> sources, const KeepRow& keep, RunWriter& writer,
+                  const Pulse& pulse = {}) {
     return sources[0].run->shape() == KeyShape::kInteger
-               ? merge<IntegerTraits>(sources, keep, writer)
-               : merge<BytesTraits>(sources, keep, writer);
+               ? merge<IntegerTraits>(sources, keep, writer, pulse)
+               : merge<BytesTraits>(sources, keep, writer, pulse);
 }
 
 PrefixRanges ranges_of(std::span<const RunSource> sources) {
@@ -107,12 +113,35 @@ PrefixRanges ranges_of(std::span<const RunSource> sources) {
 
 class FileSink final : public RunSink {
 public:
-    explicit FileSink(FileWriter& file) : file_(file) {}
+    FileSink(Store& store, FileWriter& file) : store_(store), file_(file) {}
     Result<uint64_t> append(Bytes data) override { return file_.append(data); }
     Status extend(Bytes data) override { return file_.extend(data); }
+    Result<std::unique_ptr<VfsFile>> scratch() override { return store_.create_scratch(); }
 
 private:
+    Store& store_;
     FileWriter& file_;
+};
+
+class ScratchSink final : public RunSink {
+public:
+    ScratchSink(Store& store, VfsFile& file) : store_(store), file_(file) {}
+    Result<uint64_t> append(Bytes data) override {
+        const uint64_t offset = size_ = (size_ + 63) / 64 * 64;
+        RETURN_IF_ERROR(extend(data));
+        return offset;
+    }
+    Status extend(Bytes data) override {
+        RETURN_IF_ERROR(file_.write(size_, data));
+        size_ += data.size();
+        return {};
+    }
+    Result<std::unique_ptr<VfsFile>> scratch() override { return store_.create_scratch(); }
+
+private:
+    Store& store_;
+    VfsFile& file_;
+    uint64_t size_ = 0;
 };
 
 }  // namespace
@@ -125,15 +154,30 @@ KeyRunPtr merge_in_memory(std::span<const RunSource> sources, const KeepRow& kee
 }
 
 Result<KeyRunPtr> merge_to_file(Store& store, std::span<const RunSource> sources,
-                                const KeepRow& keep) {
+                                const KeepRow& keep, const Pulse& pulse) {
     ASSIGN_OR_RETURN(std::unique_ptr<FileWriter> file, store.create_file(FileKind::kIndexRun));
-    FileSink sink(*file);
+    FileSink sink(store, *file);
     RunWriter writer(sink, sources[0].run->shape(), ranges_of(sources));
-    RETURN_IF_ERROR(merge_into(sources, keep, writer));
+    RETURN_IF_ERROR(merge_into(sources, keep, writer, pulse));
     ASSIGN_OR_RETURN(RunDirectory directory, writer.finish());
     RETURN_IF_ERROR(file->finish(directory.encode()));
     ASSIGN_OR_RETURN(auto opened, store.open_file(FileKind::kIndexRun, file->id()));
     return KeyRun::open(std::move(opened));
+}
+
+Result<KeyRunPtr> merge_to_scratch(Store& store, std::span<const RunSource> sources,
+                                   const Pulse& pulse) {
+    ASSIGN_OR_RETURN(std::unique_ptr<VfsFile> file, store.create_scratch());
+    ScratchSink sink(store, *file);
+    RunWriter writer(sink, sources[0].run->shape(), ranges_of(sources));
+    RETURN_IF_ERROR(merge_into(sources, [](uint64_t) { return true; }, writer, pulse));
+    ASSIGN_OR_RETURN(RunDirectory directory, writer.finish());
+    ASSIGN_OR_RETURN(std::shared_ptr<const FileMap> map, file->map());
+    auto read = [&](uint64_t offset, uint64_t length) -> Result<Bytes> {
+        return map->bytes().substr(offset, length);
+    };
+    ASSIGN_OR_RETURN(auto run, KeyRun::over_sections(std::move(directory), read, map));
+    return KeyRunPtr(std::move(run));
 }
 
 }  // namespace trefoil::index

@@ -17,11 +17,6 @@ constexpr uint64_t kKeysPerSegmentMin = 16;
 // Codes that tell fewer keys apart than this are not modelled.
 constexpr uint64_t kKeysOfCodeMax = 64;
 
-template <typename T>
-Bytes bytes_of(const std::vector<T>& v) {
-    return {reinterpret_cast<const char*>(v.data()), v.size() * sizeof(T)};
-}
-
 }  // namespace
 
 Result<uint64_t> MemorySink::append(Bytes data) {
@@ -47,7 +42,29 @@ Bytes MemorySink::read(uint64_t offset, uint64_t length) const {
     return {reinterpret_cast<const char*>(lines_.data()) + offset, length};
 }
 
-RunWriter::RunWriter(RunSink& sink, KeyShape shape, const PrefixRanges& ranges) : sink_(sink) {
+Status Spool::spill() {
+    if (!file_) {
+        ASSIGN_OR_RETURN(file_, sink_.scratch());
+        if (!file_) return {};
+    }
+    RETURN_IF_ERROR(file_->write(spilled_, buffer_));
+    spilled_ += buffer_.size();
+    buffer_.clear();
+    return {};
+}
+
+Status Spool::replay(const std::function<Status(Bytes)>& use) const {
+    std::string piece(spilled_ ? kBytes : 0, '\0');
+    for (uint64_t at = 0; at < spilled_; at += piece.size()) {
+        ASSIGN_OR_RETURN(size_t got, file_->read(at, piece));
+        if (got != piece.size()) return Status::corruption("a scratch file has become shorter");
+        RETURN_IF_ERROR(use(piece));
+    }
+    return use(buffer_);
+}
+
+RunWriter::RunWriter(RunSink& sink, KeyShape shape, const PrefixRanges& ranges)
+    : sink_(sink), entries_(sink), codes_(sink), firsts_(sink) {
     directory_.shape = shape;
     if (shape == KeyShape::kBytes) {
         directory_.ranges = ranges;
@@ -151,10 +168,12 @@ Status RunWriter::add_bytes(Bytes key, uint64_t row_id) {
     uint64_t code = code_.encode(key);
     bool new_key = d.entry_count == 0 || key != last_bytes_;
     CHECK(d.entry_count == 0 || key > last_bytes_ || (!new_key && row_id >= last_row_id_));
-    if (codes_.empty() || code != codes_.back()) {
-        CHECK(codes_.empty() || code > codes_.back());
-        codes_.push_back(code);
-        firsts_.push_back(d.entry_count);
+    if (d.code_count == 0 || code != last_code_) {
+        CHECK(d.code_count == 0 || code > last_code_);
+        RETURN_IF_ERROR(codes_.put(code));
+        RETURN_IF_ERROR(firsts_.put(d.entry_count));
+        last_code_ = code;
+        ++d.code_count;
         keys_of_code_ = 0;
     }
     if (new_key) {
@@ -162,32 +181,41 @@ Status RunWriter::add_bytes(Bytes key, uint64_t row_id) {
         keys_of_code_max_ = std::max(keys_of_code_max_, ++keys_of_code_);
         last_bytes_.assign(key);
     }
-    entries_.push_back({d.blob.length + buffer_.size(), row_id});
+    RETURN_IF_ERROR(entries_.put(BytesEntry{d.blob.length + buffer_.size(), row_id}));
     ++d.entry_count;
     last_row_id_ = row_id;
     return put(&d.blob, key);
 }
 
+Status RunWriter::put_all(RunSection* section, const Spool& items) {
+    RETURN_IF_ERROR(items.replay([&](Bytes piece) { return put(section, piece); }));
+    return flush(section);
+}
+
 Status RunWriter::finish_bytes() {
     RunDirectory& d = directory_;
     RETURN_IF_ERROR(flush(&d.blob));
-    entries_.push_back({d.blob.length, 0});
-    RETURN_IF_ERROR(put(&d.entries, bytes_of(entries_)));
-    RETURN_IF_ERROR(flush(&d.entries));
-    d.code_count = codes_.size();
-    RETURN_IF_ERROR(put(&d.codes, bytes_of(codes_)));
-    RETURN_IF_ERROR(flush(&d.codes));
+    RETURN_IF_ERROR(entries_.put(BytesEntry{d.blob.length, 0}));
+    RETURN_IF_ERROR(put_all(&d.entries, entries_));
+    RETURN_IF_ERROR(put_all(&d.codes, codes_));
     if (d.code_count < d.entry_count) {
-        firsts_.push_back(d.entry_count);
-        RETURN_IF_ERROR(put(&d.firsts, bytes_of(firsts_)));
-        RETURN_IF_ERROR(flush(&d.firsts));
+        RETURN_IF_ERROR(firsts_.put(d.entry_count));
+        RETURN_IF_ERROR(put_all(&d.firsts, firsts_));
     }
     if (d.entry_count == 0) return {};
     if (d.code_count * 2 < d.distinct_keys || keys_of_code_max_ > kKeysOfCodeMax) {
         d.model_use = ModelUse::kPrefixesCollide;
         return {};
     }
-    for (uint64_t i = 0; i < codes_.size(); ++i) fitter_.add(codes_[i], i);
+    uint64_t position = 0;
+    RETURN_IF_ERROR(codes_.replay([&](Bytes piece) -> Status {
+        for (size_t at = 0; at < piece.size(); at += sizeof(uint64_t)) {
+            uint64_t code;
+            std::memcpy(&code, piece.data() + at, sizeof code);
+            fitter_.add(code, position++);
+        }
+        return {};
+    }));
     return write_model(d.code_count);
 }
 

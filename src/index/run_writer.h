@@ -2,8 +2,8 @@
 //
 // Integer keys are not even stored as long as they are dense (each key and each row id one more
 // than the last): only at the first that is not, the entries so far are written after all. The
-// model is fitted as entries pass. Of byte keys the keys go out at once; entries and codes wait in
-// memory, because sections are written one after the other. Private to this room.
+// model is fitted as entries pass. Of byte keys the keys go out at once; entries and codes wait in a
+// Spool, because sections are written one after the other. Private to this room.
 
 #pragma once
 
@@ -15,6 +15,7 @@
 
 #include "index/key_run.h"
 #include "learned/piecewise_linear.h"
+#include "storage/vfs.h"
 
 namespace trefoil::index {
 
@@ -26,6 +27,30 @@ public:
     virtual Result<uint64_t> append(Bytes data) = 0;
     // Goes on with the section that was begun last.
     virtual Status extend(Bytes data) = 0;
+    // Where what waits for its section may lie; null: it stays in memory.
+    virtual Result<std::unique_ptr<VfsFile>> scratch() { return std::unique_ptr<VfsFile>(); }
+};
+
+// Bytes that wait until their section may be written: beyond a MiB in a scratch file.
+class Spool {
+public:
+    explicit Spool(RunSink& sink) : sink_(sink) {}
+    template <typename T>
+    Status put(const T& item) {
+        buffer_.append(reinterpret_cast<const char*>(&item), sizeof item);
+        return buffer_.size() < kBytes ? Status() : spill();
+    }
+    // All of them in order, in pieces of whole items.
+    Status replay(const std::function<Status(Bytes)>& use) const;
+
+private:
+    static constexpr size_t kBytes = 1 << 20;  // items of 8 or 16 bytes fit evenly
+    Status spill();
+
+    RunSink& sink_;
+    std::string buffer_;
+    std::unique_ptr<VfsFile> file_;
+    uint64_t spilled_ = 0;
 };
 
 class MemorySink final : public RunSink {
@@ -64,6 +89,7 @@ private:
     Status flush(RunSection* section);
     Status finish_integers();
     Status finish_bytes();
+    Status put_all(RunSection* section, const Spool& items);
     Status write_model(uint64_t positions);
 
     RunSink& sink_;
@@ -75,8 +101,8 @@ private:
     std::string last_bytes_;
     ModelFitter fitter_{kDefaultEpsilon};
     // Shape kBytes.
-    std::vector<BytesEntry> entries_;
-    std::vector<uint64_t> codes_, firsts_;
+    Spool entries_, codes_, firsts_;
+    uint64_t last_code_ = 0;
     uint64_t keys_of_code_ = 0, keys_of_code_max_ = 0;
 };
 

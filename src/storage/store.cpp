@@ -142,6 +142,15 @@ Result<std::unique_ptr<FileWriter>> Store::create_file(FileKind kind) {
     return writer;
 }
 
+Result<std::unique_ptr<VfsFile>> Store::create_scratch() {
+    RETURN_IF_ERROR(check_writable());
+    const std::string path =
+        path_of("tmp") + "/scratch-" + std::to_string(next_file_id_.fetch_add(1));
+    ASSIGN_OR_RETURN(std::unique_ptr<VfsFile> file, vfs_.open(path, OpenMode::kCreate));
+    RETURN_IF_ERROR(vfs_.remove(path));
+    return file;
+}
+
 Result<std::shared_ptr<const DataFile>> Store::open_file(FileKind kind, FileId id) const {
     const FileName name{kind, id};
     {

@@ -85,6 +85,9 @@ public:
 
     // Begins a new data file with a new id.
     Result<std::unique_ptr<FileWriter>> create_file(FileKind kind);
+    // A file without a name, for what does not fit into memory for a while: its space is free again
+    // when it is closed, and after a crash.
+    Result<std::unique_ptr<VfsFile>> create_scratch();
     // Opens a finished file, or the one that is open already. kNotFound (58P01) if there is none:
     // for a reader beside a writer that means its view of the manifest is out of date.
     Result<std::shared_ptr<const DataFile>> open_file(FileKind kind, FileId id) const;

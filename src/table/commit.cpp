@@ -6,7 +6,7 @@
 #include "arrow/compute.h"
 #include "base/check.h"
 #include "table/commit_group.h"
-#include "table/index_build.h"
+#include "table/index_catch_up.h"
 #include "table/keyed_rows.h"
 #include "table/manifest.h"
 #include "table/manifest_format.h"
@@ -16,11 +16,9 @@
 namespace trefoil::table {
 namespace {
 
-Status altered_by_another(const catalog::TableDef& table) {
-    return Status::conflict("conflict: table \"" + table.name +
-                            "\" was altered by another transaction since this one began")
-        .with_hint("Run the transaction again.");
-}
+// Rows that a new index may still have to follow when it holds up flushes, and others' commits.
+constexpr uint64_t kRowsBehindMax = 65536;
+constexpr int kRoundsMax = 8;
 
 // Private ids become real ones from `first` on; ids of committed rows stay.
 RowIds real_ids(const RowIds& ids, uint64_t first) {
@@ -39,19 +37,14 @@ CommitGroup::CommitGroup(TableStore& store, size_t group_size)
     tip_ = std::make_shared<Version>(*store.current_.load());
 }
 
-Status CommitGroup::add(Transaction& txn, const std::map<uint32_t, StagedKeys>& staged) {
+Status CommitGroup::add(TableStore::CommitRequest& request) {
     Change change;
     change.version = std::make_shared<Version>(*tip_);
     change.version->xid = tip_->xid + 1;
-    RETURN_IF_ERROR(check_reads(txn));
-    RETURN_IF_ERROR(apply_catalog(txn, change));
-    for (const auto& [table_id, writes] : txn.state_.writes) {
-        auto keys = staged.find(table_id);
-        RETURN_IF_ERROR(apply_table(txn, table_id, writes,
-                                    keys == staged.end() ? StagedKeys() : keys->second, change));
-    }
-    for (const auto& [table_id, index] : change.unchecked) {
-        RETURN_IF_ERROR(check_no_duplicates(*change.version->tables.at(table_id), index));
+    RETURN_IF_ERROR(check_reads(*request.txn));
+    RETURN_IF_ERROR(apply_catalog(request, change));
+    for (const auto& [table_id, writes] : request.txn->state_.writes) {
+        RETURN_IF_ERROR(apply_table(request, table_id, change));
     }
     change.record = encode_redo(change.redo);
     tip_ = change.version;
@@ -77,7 +70,8 @@ Status CommitGroup::check_reads(const Transaction& txn) const {
 
 // What was altered leaves the catalog first and comes back under its new name, so that two tables
 // may swap theirs.
-Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
+Status CommitGroup::apply_catalog(TableStore::CommitRequest& request, Change& change) {
+    Transaction& txn = *request.txn;
     Version& next = *change.version;
     catalog::Catalog catalog = *next.catalog;
     for (uint32_t id : txn.state_.dropped) {
@@ -88,13 +82,13 @@ Status CommitGroup::apply_catalog(Transaction& txn, Change& change) {
         change.dropped.push_back(id);
         if (auto table = next.tables.extract(id)) change.dropped_tables.push_back(table.mapped());
     }
-    for (const auto& [id, rows_matter] : txn.state_.altered) {
-        RETURN_IF_ERROR(check_alterable(txn, id, rows_matter, next));
+    for (const auto& [id, alteration] : txn.state_.altered) {
+        RETURN_IF_ERROR(check_alterable(txn, id, alteration, next));
         catalog = catalog.without_table(id);
         catalog::TablePtr def = txn.view()->catalog->find(id);
         change.defined.push_back(def);
         if (def->kind == catalog::RelationKind::kTable) {
-            RETURN_IF_ERROR(apply_definition(txn, def, change));
+            RETURN_IF_ERROR(apply_definition(request, def, alteration, change));
         }
     }
     for (uint32_t id : txn.state_.created) {
@@ -145,7 +139,7 @@ Status CommitGroup::check_dependencies(const Change& change, const catalog::Cata
     return {};
 }
 
-Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
+Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, Alteration alteration,
                                     const Version& newest) {
     catalog::TablePtr def = newest.catalog->find(id);
     if (!def)
@@ -153,72 +147,65 @@ Status CommitGroup::check_alterable(const Transaction& txn, uint32_t id, bool ro
     if (def != txn.snapshot()->catalog->find(id)) {
         return altered_by_another(*def);
     }
-    if (rows_matter && def->kind == catalog::RelationKind::kTable &&
+    if (alteration == Alteration::kRows && def->kind == catalog::RelationKind::kTable &&
         newest.tables.at(id)->changed_by() > txn.snapshot()->xid) {
         return changed_meanwhile(*def);
     }
     return {};
 }
 
-Status CommitGroup::apply_definition(const Transaction& txn, const catalog::TablePtr& def,
+// New indexes have followed what was committed since they were built, but for the last moment.
+Status CommitGroup::apply_definition(TableStore::CommitRequest& request,
+                                     const catalog::TablePtr& def, Alteration alteration,
                                      Change& change) {
     TableVersionPtr& current = change.version->tables.at(def->id);
     const TableVersionPtr newest = current;
-    auto altered = std::make_shared<TableVersion>(*newest);
-    RETURN_IF_ERROR(altered->set_definition(def));
-    RETURN_IF_ERROR(add_indexes(txn, newest, *altered, change));
+    std::shared_ptr<TableVersion> altered;
+    if (auto made = request.catch_ups.find(def->id); made != request.catch_ups.end()) {
+        RETURN_IF_ERROR(made->second->follow(newest));
+        altered = std::make_shared<TableVersion>(made->second->result());
+        add_indexes(*made->second, change);
+    } else {
+        altered = std::make_shared<TableVersion>(*newest);
+        RETURN_IF_ERROR(altered->set_definition(def));
+    }
+    if (alteration > Alteration::kIndexes) altered->set_altered_by(change.version->xid);
+    for (size_t i = 0; i < newest->index_count(); i++) {
+        if (def->find_index(newest->index_def(i).id)) continue;
+        for (const RunPart& r : newest->runs(i)) change.dropped_runs.push_back({def->id, r});
+    }
     current = std::move(altered);
     return {};
 }
 
-// New indexes come with the runs that were built over the snapshot. What was committed since is
-// added here: rows in memory have got their keys with the definition, segments get a run of their
-// own, and because rows may have been updated, the runs count as moved.
-Status CommitGroup::add_indexes(const Transaction& txn, const TableVersionPtr& newest,
-                                TableVersion& altered, Change& change) {
-    const uint32_t id = altered.def().id;
-    const TableVersion& view = *txn.view()->tables.at(id);
-    const TableVersionPtr& seen = txn.snapshot()->tables.at(id);
-    std::set<uint64_t> covered;
-    for (const Part& p : seen->base()) covered.insert(p.segment_id);
-    for (const Part& p : seen->patches()) covered.insert(p.segment_id);
+void CommitGroup::add_indexes(const IndexCatchUp& caught_up, Change& change) {
+    const TableVersion& table = caught_up.result();
     RedoTable redo;
-    redo.table_id = id;
-    redo.next_row_id = altered.next_row_id();
-    for (size_t i = 0; i < altered.index_count(); i++) {
-        const catalog::IndexDef& def = altered.index_def(i);
-        if (newest->def().find_index(def.id)) continue;
-        std::vector<RunPart> runs(view.runs(i).begin(), view.runs(i).end());
-        if (newest != seen) {
-            ASSIGN_OR_RETURN(auto run, build_run(*store_.store_, altered, i, covered));
-            if (run) runs.push_back({std::move(run), 0, store_.next_part_id_++});
-            altered.set_keys_moved(i);
-            redo.keys_moved.push_back(def.id);
-            if (def.unique) change.unchecked.push_back({id, i});
+    redo.table_id = table.def().id;
+    redo.next_row_id = table.next_row_id();
+    for (size_t i : caught_up.indexes()) {
+        const uint32_t index_id = table.index_def(i).id;
+        for (const RunPart& run : table.runs(i)) {
+            change.runs.push_back({redo.table_id, index_id, run});
         }
-        for (RunPart& run : runs) {
-            altered.add_run(i, run);
-            change.runs.push_back({id, def.id, std::move(run)});
-        }
+        if (table.keys_moved(i)) redo.keys_moved.push_back(index_id);
     }
     if (!redo.keys_moved.empty()) change.redo.push_back(std::move(redo));
-    for (size_t i = 0; i < newest->index_count(); i++) {
-        if (altered.def().find_index(newest->index_def(i).id)) continue;
-        for (const RunPart& r : newest->runs(i)) change.dropped_runs.push_back({id, r});
-    }
-    return {};
 }
 
-Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
-                                const StagedKeys& staged, Change& change) {
+Status CommitGroup::apply_table(TableStore::CommitRequest& request, uint32_t table_id,
+                                Change& change) {
+    Transaction& txn = *request.txn;
     auto it = change.version->tables.find(table_id);
     if (it == change.version->tables.end()) {
         return Status::conflict("a table that this transaction changes was dropped by another");
     }
     const TableVersionPtr newest = it->second;
     if (newest->def_ptr() != txn.view()->tables.at(table_id)->def_ptr()) {
-        return altered_by_another(newest->def());
+        RETURN_IF_ERROR(Transaction::follow_definition(txn.state_, table_id, *newest));
+        RETURN_IF_ERROR(store_.write_staged(request, table_id));
     }
+    const TableWrites& writes = txn.state_.writes.at(table_id);
     auto seen = txn.snapshot()->tables.find(table_id);
     const bool unchanged = seen == txn.snapshot()->tables.end() || seen->second == newest;
 
@@ -241,6 +228,7 @@ Status CommitGroup::apply_table(Transaction& txn, uint32_t table_id, const Table
         if (!unchanged) RETURN_IF_ERROR(check_unique(next, part));
         RETURN_IF_ERROR(add_part(part, first_id, next, redo, change));
     }
+    const StagedKeys& staged = request.staged[table_id];
     for (size_t i = 0; i < staged.size(); i++) {
         RunPart run{staged[i], first_id, store_.next_part_id_++};
         next.add_run(i, run);
@@ -366,20 +354,61 @@ void CommitGroup::publish() {
 // --- The pipeline
 // -------------------------------------------------------------------------------------
 
+// The keys of a transaction's staged rows as files; those of an earlier definition go.
+Status TableStore::write_staged(CommitRequest& request, uint32_t table_id) {
+    const TableWrites& writes = request.txn->state_.writes.at(table_id);
+    if (writes.staged_keys.empty()) return {};
+    ASSIGN_OR_RETURN(StagedKeys keys, write_staged_keys(*store_, writes.staged_keys));
+    for (const auto& run : keys) request.txn->staged_.add(run->file());
+    request.staged[table_id] = std::move(keys);
+    return {};
+}
+
+// New indexes follow what others commit, in rounds, until little is missing. Then no flush may come
+// between: it would not write their keys.
+Status TableStore::prepare(CommitRequest& request, std::unique_lock<std::mutex>& flushing) {
+    Transaction& txn = *request.txn;
+    VersionPtr newest = current_.load();
+    for (auto& [id, writes] : txn.state_.writes) {
+        const TableVersionPtr table = newest->find(id);
+        if (table && !txn.state_.altered.contains(id)) {
+            RETURN_IF_ERROR(Transaction::follow_definition(txn.state_, id, *table));
+        }
+        RETURN_IF_ERROR(write_staged(request, id));
+    }
+    if (txn.state_.altered.empty()) return {};
+    for (const auto& [id, alteration] : txn.state_.altered) {
+        if (!IndexCatchUp::is_needed(txn, id)) continue;
+        ASSIGN_OR_RETURN(request.catch_ups[id], IndexCatchUp::begin(*this, txn, id));
+    }
+    for (int round = 1;; round++) {
+        uint64_t behind = 0;
+        newest = current_.load();
+        for (const auto& [id, index] : request.catch_ups) {
+            if (const TableVersionPtr table = newest->find(id)) {
+                RETURN_IF_ERROR(index->follow(table));
+            }
+        }
+        flushing.lock();
+        newest = current_.load();
+        for (const auto& [id, index] : request.catch_ups) {
+            if (const TableVersionPtr table = newest->find(id))
+                behind += index->rows_behind(*table);
+        }
+        if (behind <= kRowsBehindMax || round == kRoundsMax) return {};
+        flushing.unlock();
+    }
+}
+
 Status TableStore::commit(Transaction& txn) {
     // After it is published: whoever waits for a row sees what became of it.
     auto release = [](Transaction* t) { t->release_locks_after(0); };
     std::unique_ptr<Transaction, decltype(release)> locks(&txn, release);
     if (!txn.has_changes()) return {};
-    CommitRequest request{&txn, {}, {}, false};
-    for (const auto& [table_id, writes] : txn.state_.writes) {
-        if (writes.staged_keys.empty()) continue;
-        ASSIGN_OR_RETURN(request.staged[table_id], write_staged_keys(*store_, writes.staged_keys));
-    }
     wait_for_room();
-    // No flush meets two definitions of a table: it would not write the keys of a new index.
+    CommitRequest request{&txn, {}, {}, {}, false};
     std::unique_lock flushing(flush_mutex_, std::defer_lock);
-    if (!txn.state_.altered.empty()) flushing.lock();
+    RETURN_IF_ERROR(prepare(request, flushing));
     std::unique_lock lock(queue_mutex_);
     queue_.push_back(&request);
     while (!request.done) {
@@ -401,10 +430,10 @@ Status TableStore::commit(Transaction& txn) {
     if (flushing.owns_lock()) flushing.unlock();
     if (request.result.ok()) {
         txn.keep_named_files();
-    } else {
         for (const auto& [table_id, keys] : request.staged) {
-            for (const auto& run : keys) run->file()->discard();
+            for (const auto& run : keys) txn.staged_.keep(*run->file());
         }
+        for (const auto& [table_id, index] : request.catch_ups) index->keep_files();
     }
     note_change();
     return request.result;
@@ -414,7 +443,7 @@ void TableStore::run_group(std::vector<CommitRequest*>& group) {
     std::lock_guard tip(tip_mutex_);
     CommitGroup commits(*this, group.size());
     for (CommitRequest* r : group) {
-        r->result = commits.add(*r->txn, r->staged);
+        r->result = commits.add(*r);
         if (r->result.ok()) commits.accept(*r->txn);
     }
     Status written = commits.write();

@@ -24,7 +24,7 @@ public:
     CommitGroup(TableStore& store, size_t group_size);
 
     // Validates and applies one transaction. Errors as TableStore::commit.
-    Status add(Transaction& txn, const std::map<uint32_t, StagedKeys>& staged);
+    Status add(TableStore::CommitRequest& request);
     // Tells later members which rows a member that was added has changed.
     void accept(const Transaction& txn);
     // Makes all of them durable. An error is everyone's.
@@ -46,20 +46,18 @@ private:
         };
         std::vector<Run> runs;
         std::vector<std::pair<uint32_t, RunPart>> dropped_runs;  // table, run
-        std::vector<std::pair<uint32_t, size_t>> unchecked;      // unique indexes: table, index
     };
 
     Status check_reads(const Transaction& txn) const;
-    Status apply_catalog(Transaction& txn, Change& change);
-    static Status check_alterable(const Transaction& txn, uint32_t id, bool rows_matter,
+    Status apply_catalog(TableStore::CommitRequest& request, Change& change);
+    static Status check_alterable(const Transaction& txn, uint32_t id, Alteration alteration,
                                   const Version& newest);
-    Status apply_definition(const Transaction& txn, const catalog::TablePtr& def, Change& change);
-    Status add_indexes(const Transaction& txn, const TableVersionPtr& newest, TableVersion& altered,
-                       Change& change);
+    Status apply_definition(TableStore::CommitRequest& request, const catalog::TablePtr& def,
+                            Alteration alteration, Change& change);
+    static void add_indexes(const IndexCatchUp& caught_up, Change& change);
     static Status check_dependencies(const Change& change, const catalog::Catalog& before,
                                      const catalog::Catalog& after);
-    Status apply_table(Transaction& txn, uint32_t table_id, const TableWrites& writes,
-                       const StagedKeys& staged, Change& change);
+    Status apply_table(TableStore::CommitRequest& request, uint32_t table_id, Change& change);
     Status kill_rows(Transaction& txn, const TableWrites& writes, bool unchanged,
                      TableVersion& next, RedoTable& redo);
     Status add_part(const Part& part, uint64_t first_id, TableVersion& next, RedoTable& redo,

@@ -1,15 +1,24 @@
-// Building an index: one run in memory for each segment, merged into a file.
+// Building an index: sorted pieces from several threads, merged into a file.
 
 #include "table/index_build.h"
 
-#include <optional>
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "base/check.h"
-#include "table/keyed_rows.h"
 
 namespace trefoil::table {
 namespace {
+
+// Rows between two looks at the clock of others: whether it is cancelled, whether a piece is full.
+constexpr uint32_t kRowsPerStep = 8192;
+// A piece is sorted in one go, which nothing interrupts, so it is not larger than this.
+constexpr size_t kPieceBytesMax = size_t{32} << 20;
+constexpr uint64_t kShareBytesMin = uint64_t{4} << 20;
 
 Result<std::vector<const arrow::Array*>> key_columns(const Chunk& chunk,
                                                      const catalog::IndexDef& index) {
@@ -21,62 +30,134 @@ Result<std::vector<const arrow::Array*>> key_columns(const Chunk& chunk,
     return columns;
 }
 
+class RunBuild {
+public:
+    RunBuild(Store& store, const TableVersion& table, size_t index, std::span<const Part> segments,
+             const IndexWork& work)
+        : store_(store),
+          table_(table),
+          index_(index),
+          segments_(segments),
+          work_(work),
+          threads_(std::clamp<size_t>(work.threads, 1, segments.size())),
+          share_(work.memory, work.memory_bytes, kShareBytesMin),
+          piece_bytes_(std::min(kPieceBytesMax, share_.bytes() / (2 * threads_))) {}
+
+    Result<index::KeyRunPtr> run();
+
+private:
+    void run_thread();
+    Status collect(const Part& part, std::unique_ptr<index::KeyRunBuilder>& piece);
+    Status hand_over(std::unique_ptr<index::KeyRunBuilder>& piece);
+    Status spill();
+
+    Store& store_;
+    const TableVersion& table_;
+    const size_t index_;
+    std::span<const Part> segments_;
+    const IndexWork& work_;
+    const size_t threads_;
+    MemoryShare share_;
+    const size_t piece_bytes_;  // that a thread may hold
+    std::atomic<size_t> next_{0};
+    std::atomic<bool> failed_{false};
+
+    std::mutex mutex_;  // guards what follows
+    std::vector<index::RunSource> in_memory_, in_scratch_;
+    uint64_t held_bytes_ = 0;  // by those in memory; the other half of the share is theirs
+    uint64_t entries_ = 0;
+    Status error_;
+};
+
+Result<index::KeyRunPtr> RunBuild::run() {
+    if (share_.bytes() == 0) {
+        return Status(Code::kIo, "53200", "out of memory: nothing is left to build an index in")
+            .with_hint("Try again when fewer queries run, or raise memory_limit.");
+    }
+    std::vector<std::jthread> threads;
+    for (size_t i = 1; i < threads_; i++) threads.emplace_back([this] { run_thread(); });
+    run_thread();
+    threads.clear();
+    RETURN_IF_ERROR(error_);
+    if (entries_ == 0) return index::KeyRunPtr();
+    work_.enter(IndexProgress::Phase::kWriting, entries_);
+    std::vector<index::RunSource> sources = std::move(in_scratch_);
+    sources.insert(sources.end(), in_memory_.begin(), in_memory_.end());
+    in_memory_.clear();
+    return index::merge_to_file(
+        store_, sources, [](uint64_t) { return true; },
+        [&](uint64_t entries) { return work_.advance(entries); });
+}
+
+void RunBuild::run_thread() {
+    std::unique_ptr<index::KeyRunBuilder> piece;
+    Status status;
+    for (size_t i = next_++; i < segments_.size() && status.ok() && !failed_; i = next_++) {
+        status = collect(segments_[i], piece);
+    }
+    if (status.ok() && piece) status = hand_over(piece);
+    if (status.ok()) return;
+    failed_ = true;
+    std::lock_guard lock(mutex_);
+    if (error_.ok()) error_ = std::move(status);
+}
+
 // The keys of the part's live rows -> their ids.
-Result<index::KeyRunPtr> run_of(const Part& part, const TableVersion& table, size_t index) {
-    ASSIGN_OR_RETURN(auto columns, key_columns(*part.chunk, table.index_def(index)));
-    const index::KeyEncoder& encoder = table.encoder(index);
+Status RunBuild::collect(const Part& part, std::unique_ptr<index::KeyRunBuilder>& piece) {
+    ASSIGN_OR_RETURN(auto columns, key_columns(*part.chunk, table_.index_def(index_)));
+    const index::KeyEncoder& encoder = table_.encoder(index_);
     const RowIds& ids = part.chunk->row_ids();
-    index::KeyRunBuilder builder(encoder.shape());
-    builder.reserve(part.live_rows());
     index::Key key;
-    for (uint64_t row = 0; row < part.chunk->rows(); row++) {
-        if (part.is_dead(row)) continue;
-        encoder.encode(columns, static_cast<int64_t>(row), &key);
-        builder.add(key, ids.at(row));
-    }
-    return builder.finish();
-}
-
-Status duplicate(const TableVersion& table, size_t index, Location at) {
-    const catalog::IndexDef& def = table.index_def(index);
-    ASSIGN_OR_RETURN(std::string key,
-                     key_text(table.def(), def.columns, *table.part(at.part).chunk, at.row));
-    return Status(Code::kInvalidInput, "23505",
-                  "could not create unique index \"" + def.name + "\"")
-        .with_detail(key + " is duplicated in table \"" + table.def().name + "\".");
-}
-
-// All entries of the index, those of rows in memory too, under their row ids.
-index::KeyRunPtr all_entries(const TableVersion& table, size_t index) {
-    index::KeyRunBuilder builder(table.encoder(index).shape());
-    builder.reserve(table.delta_rows());
-    for (const Part& p : table.delta()) {
-        const index::KeyRun& keys = *p.chunk->keys()[index];
-        for (uint64_t at = 0; at < keys.size(); at++) {
-            const uint64_t row = keys.row_id(at);
-            if (!p.is_dead(row)) builder.add(keys.key(at), p.chunk->row_ids().at(row));
+    for (uint64_t begin = 0; begin < ids.count(); begin += kRowsPerStep) {
+        const uint64_t end = std::min<uint64_t>(begin + kRowsPerStep, ids.count());
+        if (!piece) piece = std::make_unique<index::KeyRunBuilder>(encoder.shape());
+        for (uint64_t row = begin; row < end; row++) {
+            if (part.is_dead(row)) continue;
+            encoder.encode(columns, static_cast<int64_t>(row), &key);
+            piece->add(key, ids.at(row));
         }
+        RETURN_IF_ERROR(work_.advance(end - begin));
+        if (piece->memory_bytes() >= piece_bytes_) RETURN_IF_ERROR(hand_over(piece));
     }
-    std::vector<index::RunSource> sources = {{builder.finish(), 0}};
-    for (const RunPart& r : table.runs(index)) sources.push_back({r.run, r.row_id_base});
-    return index::merge_in_memory(sources,
-                                  [&](uint64_t id) { return table.locate(id).has_value(); });
+    return {};
+}
+
+Status RunBuild::hand_over(std::unique_ptr<index::KeyRunBuilder>& piece) {
+    index::KeyRunPtr run = piece->finish();
+    piece.reset();
+    std::lock_guard lock(mutex_);
+    if (run->size() == 0) return {};
+    entries_ += run->size();
+    held_bytes_ += run->memory_bytes();
+    in_memory_.push_back({std::move(run), 0});
+    return held_bytes_ * 2 > share_.bytes() ? spill() : Status();
+}
+
+// The other threads wait meanwhile, so that they hold no more than their part.
+Status RunBuild::spill() {
+    ASSIGN_OR_RETURN(auto run, index::merge_to_scratch(store_, in_memory_,
+                                                       [&](uint64_t) { return work_.advance(0); }));
+    in_scratch_.push_back({std::move(run), 0});
+    in_memory_.clear();
+    held_bytes_ = 0;
+    return {};
 }
 
 }  // namespace
 
+std::vector<Part> segments_of(const TableVersion& table) {
+    std::vector<Part> all(table.base().begin(), table.base().end());
+    all.insert(all.end(), table.patches().begin(), table.patches().end());
+    return all;
+}
+
 Result<index::KeyRunPtr> build_run(Store& store, const TableVersion& table, size_t index,
-                                   const std::set<uint64_t>& skip) {
-    std::vector<index::RunSource> sources;
-    for (std::span<const Part> parts : {table.base(), table.patches()}) {
-        for (const Part& part : parts) {
-            if (skip.contains(part.segment_id) || part.live_rows() == 0) continue;
-            ASSIGN_OR_RETURN(auto run, run_of(part, table, index));
-            sources.push_back({std::move(run), 0});
-        }
-    }
-    if (sources.empty()) return index::KeyRunPtr();
-    return index::merge_to_file(store, sources, [](uint64_t) { return true; });
+                                   std::span<const Part> segments, const IndexWork& work) {
+    if (segments.empty()) return index::KeyRunPtr();
+    uint64_t rows = 0;
+    for (const Part& p : segments) rows += p.chunk->rows();
+    work.enter(IndexProgress::Phase::kScanning, rows);
+    return RunBuild(store, table, index, segments, work).run();
 }
 
 index::KeyRunPtr staged_entries(const TableVersion& table, size_t index) {
@@ -87,25 +168,6 @@ index::KeyRunPtr staged_entries(const TableVersion& table, size_t index) {
         sources.push_back({p.chunk->keys()[index], p.chunk->row_ids().first() - kPrivateRowId});
     }
     return index::merge_in_memory(sources, [](uint64_t) { return true; });
-}
-
-Status check_no_duplicates(const TableVersion& table, size_t index) {
-    const index::KeyRunPtr entries = all_entries(table, index);
-    std::optional<index::Key> before;
-    for (uint64_t i = 0; i < entries->size(); i++) {
-        index::Key key = entries->key(i);
-        // An entry may be of a row that has got another key since, or hold a NULL.
-        const bool repeated =
-            (before && *before == key) || (i + 1 < entries->size() && entries->key(i + 1) == key);
-        if (!repeated) continue;
-        const auto at = table.locate(entries->row_id(i));
-        CHECK(at.has_value());
-        ASSIGN_OR_RETURN(bool same, table.has_key(index, *at, key, /*or_null=*/false));
-        if (!same) continue;
-        if (before && *before == key) return duplicate(table, index, *at);
-        before = std::move(key);
-    }
-    return {};
 }
 
 }  // namespace trefoil::table

@@ -49,9 +49,7 @@ namespace trefoil::table {
 // their row ids counted from the transaction's first private id.
 using StagedKeys = ChunkKeys;
 
-}  // namespace trefoil::table
-
-namespace trefoil::table {
+class IndexCatchUp;
 
 struct TableStoreOptions {
     // A flush starts when the delta has this many rows or bytes; commits wait at twice as much.
@@ -118,11 +116,13 @@ private:
     friend class TableWriter;
     friend class CommitGroup;
     friend class Flush;
+    friend class IndexCatchUp;
 
     // A thread that waits for its commit.
     struct CommitRequest {
         Transaction* txn;
         std::map<uint32_t, StagedKeys> staged;
+        std::map<uint32_t, std::shared_ptr<IndexCatchUp>> catch_ups;  // of tables with new indexes
         Status result;
         bool done = false;
     };
@@ -130,6 +130,9 @@ private:
     TableStore(std::unique_ptr<Store> store, const TableStoreOptions& options);
     Status load();
     Status refresh();
+    // What of a commit needs no lock of the others: files of keys, and new indexes.
+    Status prepare(CommitRequest& request, std::unique_lock<std::mutex>& flushing);
+    Status write_staged(CommitRequest& request, uint32_t table_id);
     void run_group(std::vector<CommitRequest*>& group);
     void publish(VersionPtr version) { current_.store(std::move(version)); }
     void wait_for_room();

@@ -322,42 +322,48 @@ void TableVersion::add_segment(Part part) {
     base_ = std::move(base);
 }
 
-Status TableVersion::set_definition(catalog::TablePtr def) {
+Status TableVersion::set_definition(catalog::TablePtr def, const AlteredChunks& known) {
+    const catalog::TablePtr before = std::exchange(def_, std::move(def));
     std::vector<TableIndex> indexes;
-    std::vector<std::optional<size_t>> before;  // where each index was
-    bool same = def->indexes.size() == indexes_.size();
-    for (const catalog::IndexDef& index : def->indexes) {
-        before.push_back(def_->find_index(index.id));
-        same = same && before.back() == before.size() - 1;
-        indexes.push_back(before.back()
-                              ? indexes_[*before.back()]
-                              : TableIndex{make_encoder(*def, index),
+    for (const catalog::IndexDef& index : def_->indexes) {
+        const auto old = before->find_index(index.id);
+        indexes.push_back(old ? indexes_[*old]
+                              : TableIndex{make_encoder(*def_, index),
                                            std::make_shared<const std::vector<RunPart>>(), false});
     }
-    auto altered = [&](std::span<const Part> parts) {
-        std::vector<Part> out(parts.begin(), parts.end());
-        for (Part& p : out) p.chunk = p.chunk->with_definition(def);
-        return out;
-    };
-    base_ = std::make_shared<std::vector<Part>>(altered(*base_));
-    patches_ = std::make_shared<std::vector<Part>>(altered(*patches_));
-    delta_ = altered(delta_);
-    def_ = std::move(def);
     indexes_ = std::move(indexes);
-    if (same) return {};
-    for (Part& p : delta_) {
-        ChunkKeys keys;
-        for (size_t i = 0; i < before.size(); i++) {
-            if (before[i]) {
-                keys.push_back(p.chunk->keys()[*before[i]]);
-                continue;
+    auto alter = [&](std::vector<Part>& parts, bool with_keys) -> Status {
+        for (Part& p : parts) {
+            if (auto made = known.find(p.chunk.get()); made != known.end()) {
+                p.chunk = made->second;
+            } else if (with_keys) {
+                ASSIGN_OR_RETURN(p.chunk, adopt(p.chunk, *before));
+            } else {
+                p.chunk = p.chunk->with_definition(def_);
             }
-            ASSIGN_OR_RETURN(auto fresh, keys_of(*p.chunk, *this, i));
-            keys.push_back(std::move(fresh));
         }
-        p.chunk = p.chunk->with_row_ids(p.chunk->row_ids(), std::move(keys));
+        return {};
+    };
+    std::vector<Part> base = *base_, patches = *patches_;
+    RETURN_IF_ERROR(alter(base, /*with_keys=*/false));
+    RETURN_IF_ERROR(alter(patches, /*with_keys=*/false));
+    base_ = std::make_shared<const std::vector<Part>>(std::move(base));
+    patches_ = std::make_shared<const std::vector<Part>>(std::move(patches));
+    return alter(delta_, /*with_keys=*/true);
+}
+
+Result<ChunkPtr> TableVersion::adopt(const ChunkPtr& chunk, const catalog::TableDef& before) const {
+    const ChunkPtr altered = chunk->with_definition(def_);
+    ChunkKeys keys;
+    for (size_t i = 0; i < index_count(); i++) {
+        if (const auto old = before.find_index(index_def(i).id)) {
+            keys.push_back(chunk->keys()[*old]);
+            continue;
+        }
+        ASSIGN_OR_RETURN(auto fresh, keys_of(*altered, *this, i));
+        keys.push_back(std::move(fresh));
     }
-    return {};
+    return altered->with_row_ids(altered->row_ids(), std::move(keys));
 }
 
 void TableVersion::add_run(size_t index, RunPart run) {

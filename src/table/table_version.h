@@ -73,6 +73,9 @@ struct RowSpan {
     auto operator<=>(const RowSpan&) const = default;
 };
 
+// Chunks of a table before it was altered -> the same ones under its new definition.
+using AlteredChunks = std::map<const Chunk*, ChunkPtr>;
+
 // Private rows of a transaction have ids from here on until it commits.
 inline constexpr uint64_t kPrivateRowId = uint64_t{1} << 62;
 
@@ -143,8 +146,16 @@ public:
     void add_run(size_t index, RunPart run);
     void set_next_row_id(uint64_t id) { next_row_id_ = id; }
     // The table was altered. Indexes are told by their ids; a new one has the keys of rows in
-    // memory, but those of segments must be added as a run. Errors: kCorruption.
-    Status set_definition(catalog::TablePtr def);
+    // memory, but those of segments must be added as a run. Chunks that are `known` under the new
+    // definition are not made again. Errors: kCorruption.
+    Status set_definition(catalog::TablePtr def, const AlteredChunks& known = {});
+    // A chunk of this table before it was altered, with the keys of the indexes that are new.
+    // Errors: kCorruption.
+    Result<ChunkPtr> adopt(const ChunkPtr& chunk, const catalog::TableDef& before) const;
+    // The commit that altered more than the indexes last; 0 if it was before the database was
+    // opened.
+    void set_altered_by(uint64_t xid) { altered_by_ = xid; }
+    uint64_t altered_by() const { return altered_by_; }
     // The commit that changed the rows last; 0 if it was before the database was opened.
     void set_changed_by(uint64_t xid) { changed_by_ = xid; }
     uint64_t changed_by() const { return changed_by_; }
@@ -172,6 +183,7 @@ private:
     uint64_t live_rows_ = 0;
     uint64_t next_row_id_ = 0;
     uint64_t changed_by_ = 0;
+    uint64_t altered_by_ = 0;
 };
 
 // Sorts spans by part and row, and joins those that overlap or meet.

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "table/duplicates.h"
 #include "table/index_build.h"
+#include "table/index_catch_up.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
@@ -76,7 +78,7 @@ void Transaction::keep_named_files() {
             if (part.chunk->file()) staged_.keep(*part.chunk->file());
         }
     }
-    for (const auto& [table_id, rows_matter] : state_.altered) {
+    for (const auto& [table_id, alteration] : state_.altered) {
         const TableVersionPtr table = state_.view->find(table_id);
         if (!table) continue;  // a view has no files
         for (size_t i = 0; i < table->index_count(); i++) {
@@ -90,6 +92,12 @@ void Transaction::keep_named_files() {
 Status changed_meanwhile(const catalog::TableDef& table) {
     return Status::conflict("conflict: a row of table \"" + table.name +
                             "\" was changed by another transaction since this one began")
+        .with_hint("Run the transaction again.");
+}
+
+Status altered_by_another(const catalog::TableDef& table) {
+    return Status::conflict("conflict: table \"" + table.name +
+                            "\" was altered by another transaction since this one began")
         .with_hint("Run the transaction again.");
 }
 
@@ -138,7 +146,8 @@ Status Transaction::renew_snapshot() {
     ASSIGN_OR_RETURN(VersionPtr newest, store_->current());
     if (newest == snapshot()) return {};
     State next = state_;
-    next.snapshot = next.view = newest;
+    next.snapshot = newest;
+    VersionPtr renewed = newest;
     if (has_changes()) {
         auto view = std::make_shared<Version>(*newest);
         if (state_.changed_catalog) {
@@ -151,7 +160,7 @@ Status Transaction::renew_snapshot() {
             for (uint32_t id : state_.created) {
                 if (TableVersionPtr made = state_.view->find(id)) view->tables[id] = made;
             }
-            for (const auto& [id, rows_matter] : state_.altered) {
+            for (const auto& [id, alteration] : state_.altered) {
                 if (!state_.view->find(id)) continue;
                 if (newest->tables.at(id) != snapshot()->tables.at(id)) {
                     return changed_meanwhile(newest->tables.at(id)->def());
@@ -166,11 +175,13 @@ Status Transaction::renew_snapshot() {
                 return Status::conflict("a table that this transaction changes was dropped");
             }
             TableVersion rebased(*table->second);
-            RETURN_IF_ERROR(rebase(writes, *state_.view->tables.at(id), rebased));
+            RETURN_IF_ERROR(follow_definition(next, id, rebased));
+            RETURN_IF_ERROR(rebase(writes, *next.view->tables.at(id), rebased));
             view->tables[id] = std::make_shared<const TableVersion>(std::move(rebased));
         }
-        next.view = std::move(view);
+        renewed = std::move(view);
     }
+    next.view = std::move(renewed);
     registration_->active->set_snapshot(registration_->id, newest->xid);
     state_ = std::move(next);
     return {};
@@ -193,6 +204,36 @@ Status Transaction::rebase(TableWrites& writes, const TableVersion& view,
         RETURN_IF_ERROR(newest.add_delta(part, floor));
     }
     writes.private_floor = floor;
+    return {};
+}
+
+Status Transaction::follow_definition(State& state, uint32_t table_id, const TableVersion& newest) {
+    const TableVersionPtr view = state.view->tables.at(table_id);
+    if (view->def_ptr() == newest.def_ptr()) return {};
+    if (newest.altered_by() > state.view->xid) return altered_by_another(newest.def());
+    const catalog::TableDef& before = view->def();
+    TableWrites& writes = state.writes.at(table_id);
+    auto own = std::make_shared<TableVersion>(newest.def_ptr());
+    for (Part part : view->delta().subspan(writes.private_floor)) {
+        ASSIGN_OR_RETURN(part.chunk, newest.adopt(part.chunk, before));
+        RETURN_IF_ERROR(own->add_delta(std::move(part), /*merge_floor=*/SIZE_MAX));
+    }
+    for (size_t i = 0; i < own->index_count(); i++) {
+        const auto old = before.find_index(own->index_def(i).id);
+        bool moved = old && view->keys_moved(*old);
+        for (const Part& part : own->delta()) {
+            if (old || moved) break;
+            const index::KeyRun& keys = *part.chunk->keys()[i];
+            auto row_id = [&](uint64_t at) { return part.chunk->row_ids().at(keys.row_id(at)); };
+            ASSIGN_OR_RETURN(moved, moves_keys(newest, i, keys, row_id));
+        }
+        if (moved) own->set_keys_moved(i);
+    }
+    alter_staged_keys(before, *own, writes);
+    writes.private_floor = 0;
+    auto next = std::make_shared<Version>(*state.view);
+    next->tables[table_id] = std::move(own);
+    state.view = std::move(next);
     return {};
 }
 
@@ -279,6 +320,14 @@ Status Transaction::drop_table(uint32_t table_id) {
 }
 
 Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
+    return alter(std::move(table), rows_matter ? Alteration::kRows : Alteration::kDefinition);
+}
+
+Status Transaction::alter_indexes(catalog::TableDef table) {
+    return alter(std::move(table), Alteration::kIndexes);
+}
+
+Status Transaction::alter(catalog::TableDef table, Alteration alteration) {
     RETURN_IF_ERROR(check_writable());
     RETURN_IF_ERROR(catalog::validate(table));
     catalog::TablePtr namesake = state_.view->catalog->find(table.schema_name, table.name);
@@ -301,7 +350,10 @@ Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
     next->catalog = std::make_shared<const catalog::Catalog>(
         next->catalog->without_table(def->id).with_table(def));
     state_.view = std::move(next);
-    if (!state_.created.contains(def->id)) state_.altered[def->id] |= rows_matter;
+    if (!state_.created.contains(def->id)) {
+        Alteration& all = state_.altered[def->id];
+        all = std::max(all, alteration);
+    }
     state_.changed_catalog = true;
     return {};
 }
@@ -309,28 +361,37 @@ Status Transaction::alter_table(catalog::TableDef table, bool rows_matter) {
 // Gives the new indexes of a table that was altered the keys of rows in segments and of rows that
 // this transaction staged.
 Status Transaction::build_indexes(const catalog::TableDef& before, TableVersion& table) {
-    std::vector<ChunkKeys> staged;
+    const std::vector<Part> segments = segments_of(table);
+    IndexProgress* progress = index_work_.progress;
+    for (size_t i = 0; i < table.index_count(); i++) {
+        const catalog::IndexDef& def = table.index_def(i);
+        if (before.find_index(def.id)) continue;
+        if (progress) progress->begin(before.schema_name, before.name, def.name);
+        ASSIGN_OR_RETURN(auto run, build_run(store_->store(), table, i, segments, index_work_));
+        if (run) {
+            staged_.add(run->file());
+            table.add_run(i, {std::move(run), 0, store_->next_part_id_++});
+        }
+        if (def.unique) RETURN_IF_ERROR(check_no_duplicates(table, i, index_work_));
+    }
     auto writes = state_.writes.find(table.def().id);
-    if (writes != state_.writes.end()) staged.resize(writes->second.staged_keys.size());
+    if (writes != state_.writes.end()) alter_staged_keys(before, table, writes->second);
+    return {};
+}
+
+void Transaction::alter_staged_keys(const catalog::TableDef& before, const TableVersion& table,
+                                    TableWrites& writes) {
+    std::vector<ChunkKeys> staged(writes.staged_keys.size());
     for (size_t i = 0; i < table.index_count(); i++) {
         const auto old = before.find_index(table.index_def(i).id);
-        if (!old) {
-            ASSIGN_OR_RETURN(auto run, build_run(store_->store(), table, i, {}));
-            if (run) {
-                staged_.add(run->file());
-                table.add_run(i, {std::move(run), 0, store_->next_part_id_++});
-            }
-            if (table.index_def(i).unique) RETURN_IF_ERROR(check_no_duplicates(table, i));
-        }
         for (size_t n = 0; n < staged.size(); n++) {
             // The first run of a new index holds the keys of all statements.
-            staged[n].push_back(old      ? writes->second.staged_keys[n][*old]
+            staged[n].push_back(old      ? writes.staged_keys[n][*old]
                                 : n == 0 ? staged_entries(table, i)
                                          : index::KeyRunBuilder(table.encoder(i).shape()).finish());
         }
     }
-    if (!staged.empty()) writes->second.staged_keys = std::move(staged);
-    return {};
+    writes.staged_keys = std::move(staged);
 }
 
 }  // namespace trefoil::table

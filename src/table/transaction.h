@@ -34,6 +34,7 @@
 
 #include "index/key_run.h"
 #include "storage/data_file.h"
+#include "table/index_work.h"
 #include "table/lock_manager.h"
 #include "table/table_version.h"
 
@@ -44,6 +45,11 @@ class TableStore;
 // 42P07, or 42P06 for a schema.
 Status already_exists(const catalog::TableDef& relation);
 Status name_taken(const std::string& index);
+
+// How a definition is altered, each more than the one before: who writes the table at the same time
+// does not notice a change of its indexes; others do not commit if they knew it otherwise; with
+// kRows it is right only for the rows that the transaction sees.
+enum class Alteration : uint8_t { kIndexes, kDefinition, kRows };
 
 // What a transaction did to one table.
 struct TableWrites {
@@ -128,6 +134,10 @@ public:
     // it. Errors: 42P07 if the name is another's, 23505 (a unique index over duplicates), and those
     // of catalog::validate. REQUIRES: a table of that id is in view().
     Status alter_table(catalog::TableDef table, bool rows_matter);
+    // The same where nothing but the indexes is another.
+    Status alter_indexes(catalog::TableDef table);
+    // What indexes are built with from now on.
+    void set_index_work(const IndexWork& work) { index_work_ = work; }
     // The table without its rows. It is a new one of the same definition, under another id, so that
     // it takes no longer for a million rows than for one. REQUIRES: the table is in view().
     Status truncate_table(uint32_t table_id);
@@ -167,7 +177,7 @@ public:
         VersionPtr view;
         std::map<uint32_t, TableWrites> writes;
         std::set<uint32_t> created, dropped;
-        std::map<uint32_t, bool> altered;  // and whether rows matter
+        std::map<uint32_t, Alteration> altered;
         bool changed_catalog = false;
         std::vector<TouchedRows> touched;  // since take_touched()
     };
@@ -183,6 +193,7 @@ private:
     friend class TableStore;
     friend class TableWriter;
     friend class CommitGroup;
+    friend class IndexCatchUp;
     // Ends an entry of ActiveTransactions, and releases the locks.
     struct Registration {
         std::shared_ptr<ActiveTransactions> active;
@@ -209,19 +220,29 @@ private:
     Status rebase(TableWrites& writes, const TableVersion& view, TableVersion& newest) const;
     // Replaces one table in the view.
     void set_table(std::shared_ptr<const TableVersion> table);
+    Status alter(catalog::TableDef table, Alteration alteration);
     Status build_indexes(const catalog::TableDef& before, TableVersion& table);
+    // The keys of rows that were staged in files, by the indexes of `table`, which was altered.
+    static void alter_staged_keys(const catalog::TableDef& before, const TableVersion& table,
+                                  TableWrites& writes);
+    // If others have altered the indexes of a table that this transaction writes: turns its own
+    // rows in `state` into such of the newest definition; nothing else of the view's table is left.
+    // Errors: 40001 if more than the indexes was altered; kCorruption.
+    static Status follow_definition(State& state, uint32_t table_id, const TableVersion& newest);
 
     TableStore* store_;
     bool read_only_;
     LockPatience patience_;
+    IndexWork index_work_;
     State state_;
     StagedFiles staged_;
     std::set<uint32_t> reads_;  // not undone: whoever rolls back has seen them
     std::unique_ptr<Registration> registration_;
 };
 
-// 40001, for a transaction that changes what another has changed.
+// 40001, for a transaction that changes what another has changed, or altered.
 Status changed_meanwhile(const catalog::TableDef& table);
+Status altered_by_another(const catalog::TableDef& table);
 
 // One statement's changes to one table: all of them, or none.
 // Batches arrive in any number; checks that need all rows happen in finish().

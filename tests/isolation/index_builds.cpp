@@ -1,0 +1,272 @@
+// Indexes that come and go while others write: nobody waits for them, nobody fails for them, and
+// afterwards each holds what its table holds (CHECK DATABASE compares them).
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "clients.h"
+#include "storage/storage_testing.h"
+
+namespace trefoil {
+namespace {
+
+// As after n rows (i, i % 100, 'name i').
+void fill(Session& s, int rows) {
+    CHECK(ask(s, "CREATE TABLE t (id BIGINT PRIMARY KEY, a BIGINT, s TEXT)") == "CREATE TABLE");
+    const std::string n = std::to_string(rows);
+    CHECK(ask(s, "INSERT INTO t SELECT i, i % 100, 'name ' || i FROM generate_series(1, " + n +
+                     ") g(i)") == "INSERT 0 " + n);
+}
+
+void check_database(Session& s) {
+    CHECK(ask(s, "CHECK DATABASE").starts_with("database:ok:"));
+}
+
+struct Two {
+    TestDirectory directory;
+    Database db = must(Database::open(directory / "db", {.threads = 2}));
+    Session a = must(db.connect()), b = must(db.connect());
+    void checkpoint() { CHECK(ask(b, "CHECKPOINT") == "CHECKPOINT"); }
+};
+
+}  // namespace
+
+TEST_CASE("who wrote before an index came commits with it") {
+    for (const char* isolation : {"REPEATABLE READ", "READ COMMITTED"}) {
+        for (bool flushed : {false, true}) {
+            CAPTURE(isolation);
+            CAPTURE(flushed);
+            Two two;
+            auto& [directory, db, a, b] = two;
+            fill(a, 1000);
+            CHECK(ask(a, "CREATE INDEX t_old ON t (s)") == "CREATE INDEX");
+            if (flushed) two.checkpoint();
+            CHECK(ask(a, std::string("BEGIN ISOLATION LEVEL ") + isolation) == "BEGIN");
+            CHECK(ask(a, "INSERT INTO t VALUES (2001, 1000, 'new')") == "INSERT 0 1");
+            CHECK(ask(a, "UPDATE t SET a = 1001 WHERE id IN (5, 6)") == "UPDATE 2");
+            CHECK(ask(a, "UPDATE t SET s = 'other' WHERE id = 7") == "UPDATE 1");
+            CHECK(ask(a, "DELETE FROM t WHERE id = 8") == "DELETE 1");
+            CHECK(ask(b, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+            CHECK(ask(b, "CREATE UNIQUE INDEX t_s ON t (s, id)") == "CREATE INDEX");
+            CHECK(ask(b, "DROP INDEX t_old") == "DROP INDEX");
+            CHECK(ask(a, "INSERT INTO t VALUES (2002, 1000, 'newer')") == "INSERT 0 1");
+            CHECK(ask(a, "COMMIT") == "COMMIT");
+            for (bool again : {false, true}) {
+                CHECK(ask(b, "SELECT id FROM t WHERE a = 1000 ORDER BY id") == "2001,2002");
+                CHECK(ask(b, "SELECT id FROM t WHERE a = 1001 ORDER BY id") == "5,6");
+                CHECK(ask(b, "SELECT count(*) FROM t WHERE a IN (5, 6, 7, 8)") == "37");
+                CHECK(ask(b, "SELECT id FROM t WHERE s = 'other'") == "7");
+                check_database(b);
+                if (!again) two.checkpoint();
+            }
+        }
+    }
+}
+
+TEST_CASE("a unique index that came meanwhile is kept by those who wrote before") {
+    Two two;
+    auto& [directory, db, a, b] = two;
+    fill(a, 1000);
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "INSERT INTO t VALUES (2001, 0, 'name 5')") == "INSERT 0 1");
+    CHECK(ask(b, "CREATE UNIQUE INDEX t_s ON t (s)") == "CREATE INDEX");
+    CHECK(ask(a, "COMMIT") == "ERROR 23505");
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "UPDATE t SET s = 'name 5' WHERE id = 6") == "ERROR 23505");
+    CHECK(ask(a, "ROLLBACK") == "ROLLBACK");
+    CHECK(ask(b, "SELECT id FROM t WHERE s = 'name 5'") == "5");
+    check_database(b);
+}
+
+TEST_CASE("a large insert that was staged in files gets the keys of an index that came meanwhile") {
+    Two two;
+    auto& [directory, db, a, b] = two;
+    fill(a, 1000);
+    CHECK(ask(a, "CREATE INDEX t_s ON t (s)") == "CREATE INDEX");
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    for (int i = 1; i <= 2; i++) {
+        const std::string n = std::to_string(i);
+        CHECK(ask(a, "INSERT INTO t SELECT " + n + " * 1000000 + i, -i, 'n' FROM " +
+                         "generate_series(1, 150000) g(i)") == "INSERT 0 150000");
+    }
+    CHECK(ask(b, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+    CHECK(ask(b, "DROP INDEX t_s") == "DROP INDEX");
+    CHECK(ask(a, "COMMIT") == "COMMIT");
+    CHECK(ask(b, "SELECT id FROM t WHERE a = -149999 ORDER BY id") == "1149999,2149999");
+    check_database(b);
+}
+
+TEST_CASE("an index follows what is committed while it is made") {
+    for (bool flushed : {false, true}) {
+        CAPTURE(flushed);
+        Two two;
+        auto& [directory, db, a, b] = two;
+        fill(a, 3000);
+        if (flushed) two.checkpoint();
+        CHECK(ask(a, "BEGIN") == "BEGIN");
+        CHECK(ask(a, "DELETE FROM t WHERE id = 1") == "DELETE 1");
+        CHECK(ask(a, "UPDATE t SET a = 500, s = 's' WHERE id = 2") == "UPDATE 1");
+        CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+        CHECK(ask(a, "CREATE UNIQUE INDEX t_s ON t (s)") == "CREATE INDEX");
+        CHECK(ask(a, "INSERT INTO t VALUES (5001, 501, 'own')") == "INSERT 0 1");
+        // Freed by the delete above, once it is committed.
+        CHECK(ask(b, "INSERT INTO t VALUES (5002, 502, 'name 1')") == "INSERT 0 1");
+        CHECK(ask(b, "UPDATE t SET a = 503 WHERE id BETWEEN 100 AND 199") == "UPDATE 100");
+        CHECK(ask(b, "DELETE FROM t WHERE id BETWEEN 200 AND 299") == "DELETE 100");
+        if (flushed) two.checkpoint();
+        CHECK(ask(b, "UPDATE t SET s = s || '!' WHERE id BETWEEN 150 AND 160") == "UPDATE 11");
+        if (flushed) CHECK(ask(b, "VACUUM t") == "VACUUM");
+        CHECK(ask(b, "UPDATE t SET a = 504 WHERE id BETWEEN 120 AND 130") == "UPDATE 11");
+        CHECK(ask(a, "COMMIT") == "COMMIT");
+        for (bool again : {false, true}) {
+            CHECK(ask(b, "SELECT id FROM t WHERE a IN (500, 501, 502) ORDER BY id") ==
+                  "2,5001,5002");
+            CHECK(ask(b, "SELECT count(*) FROM t WHERE a = 503") == "89");
+            CHECK(ask(b, "SELECT count(*) FROM t WHERE a = 504") == "11");
+            CHECK(ask(b, "SELECT count(*) FROM t WHERE a BETWEEN 0 AND 99") == "2799");
+            CHECK(ask(b, "SELECT id FROM t WHERE s IN ('name 1', 'name 150!')") == "5002,150");
+            CHECK(ask(b, "INSERT INTO t VALUES (7000, 1, 'name 150!')") == "ERROR 23505");
+            check_database(b);
+            if (!again) two.checkpoint();
+        }
+    }
+}
+
+TEST_CASE("rows that become equal while a unique index is made undo it") {
+    for (bool flushed : {false, true}) {
+        CAPTURE(flushed);
+        Two two;
+        auto& [directory, db, a, b] = two;
+        fill(a, 1000);
+        two.checkpoint();
+        CHECK(ask(a, "BEGIN") == "BEGIN");
+        CHECK(ask(a, "CREATE UNIQUE INDEX t_s ON t (s)") == "CREATE INDEX");
+        CHECK(ask(b, "UPDATE t SET s = 'name 17' WHERE id = 900") == "UPDATE 1");
+        if (flushed) two.checkpoint();
+        const Status refused = a.execute("COMMIT").status();
+        CHECK(refused.sqlstate() == "23505");
+        CHECK(refused.message() == "could not create unique index \"t_s\"");
+        CHECK(refused.detail() == "Key (s)=(name 17) is duplicated in table \"t\".");
+        CHECK(ask(b, "SELECT name FROM trefoil_indexes") == "t_pkey");
+        CHECK(ask(b, "UPDATE t SET s = 'name 18' WHERE id = 900") == "UPDATE 1");
+        two.checkpoint();
+        PosixVfs disk;
+        CHECK(std::to_string(must(disk.list(directory / "db/idx")).size()) ==
+              ask(b, "SELECT index_runs FROM trefoil_tables WHERE name = 't'"));
+        check_database(b);
+    }
+}
+
+TEST_CASE("who wrote before something else was altered is still told") {
+    Two two;
+    auto& [directory, db, a, b] = two;
+    fill(a, 100);
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "UPDATE t SET a = 1 WHERE id = 1") == "UPDATE 1");
+    CHECK(ask(b, "ALTER TABLE t ADD COLUMN n INT") == "ALTER TABLE");
+    CHECK(ask(b, "CREATE INDEX ON t (n)") == "CREATE INDEX");
+    CHECK(ask(a, "COMMIT") == "ERROR 40001");
+    CHECK(ask(a, "BEGIN ISOLATION LEVEL READ COMMITTED") == "BEGIN");
+    CHECK(ask(a, "UPDATE t SET a = 1 WHERE id = 1") == "UPDATE 1");
+    CHECK(ask(b, "ALTER TABLE t DROP COLUMN n") == "ALTER TABLE");
+    CHECK(ask(a, "SELECT count(*) FROM t") == "ERROR 40001");
+    CHECK(ask(a, "ROLLBACK") == "ROLLBACK");
+    // A foreign key that came with an index.
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "DELETE FROM t WHERE id = 1") == "DELETE 1");
+    CHECK(ask(b, "BEGIN") == "BEGIN");
+    CHECK(ask(b, "CREATE INDEX ON t (a)") == "CREATE INDEX");
+    CHECK(ask(b, "CREATE TABLE c (id BIGINT REFERENCES t)") == "CREATE TABLE");
+    CHECK(ask(b, "INSERT INTO c VALUES (1)") == "INSERT 0 1");
+    CHECK(ask(b, "COMMIT") == "COMMIT");
+    CHECK(ask(a, "COMMIT") == "ERROR 40001");
+    check_database(b);
+}
+
+TEST_CASE("CONCURRENTLY is what always happens, but for a block") {
+    Two two;
+    auto& [directory, db, a, b] = two;
+    fill(a, 100);
+    CHECK(ask(a, "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)") == "CREATE INDEX");
+    CHECK(ask(a, "REINDEX INDEX CONCURRENTLY i") == "REINDEX");
+    CHECK(ask(a, "REINDEX TABLE CONCURRENTLY t") == "REINDEX");
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "CREATE INDEX CONCURRENTLY j ON t (a)") == "ERROR 25001");
+    CHECK(ask(a, "ROLLBACK") == "ROLLBACK");
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "REINDEX TABLE CONCURRENTLY t") == "ERROR 25001");
+    CHECK(ask(a, "ROLLBACK") == "ROLLBACK");
+    CHECK(ask(a, "BEGIN") == "BEGIN");
+    CHECK(ask(a, "DROP INDEX CONCURRENTLY i") == "ERROR 25001");
+    CHECK(ask(a, "ROLLBACK") == "ROLLBACK");
+    CHECK(ask(a, "DROP INDEX CONCURRENTLY IF EXISTS i") == "DROP INDEX");
+    CHECK(ask(a, "SELECT count(*) FROM trefoil_progress_create_index") == "0");
+}
+
+// Writers have rows of their own, so that nothing but an index could stand in their way; they write
+// in blocks, which are not tried again.
+TEST_CASE("writers go on while indexes come and go") {
+    constexpr int kWriters = 3, kRounds = 12, kRowsOfOne = 2000;
+    Two two;
+    auto& [directory, db, a, b] = two;
+    fill(a, kWriters * kRowsOfOne);
+    two.checkpoint();
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> commits{0};
+    std::atomic<int> failures{0};
+    auto write = [&, &db = db](int writer) {
+        Session s = must(db.connect());
+        uint64_t state = static_cast<uint64_t>(writer) + 1;
+        auto number = [&](uint64_t below) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            return std::to_string(static_cast<int64_t>((state >> 33) % below));
+        };
+        const std::string own = " WHERE id % " + std::to_string(kWriters) + " = " +
+                                std::to_string(writer) + " AND id BETWEEN ";
+        for (int64_t next = 0; !stop; next++) {
+            const std::string from = number(kWriters * kRowsOfOne);
+            const std::string range = own + from + " AND " + from + " + 40";
+            const std::string id =
+                std::to_string((100000 + next) * kWriters + static_cast<int64_t>(writer));
+            for (const std::string& sql :
+                 {std::string("BEGIN"), "UPDATE t SET a = " + number(100) + range,
+                  "UPDATE t SET s = s || 'x'" + range, "DELETE FROM t" + range + " - 35",
+                  "INSERT INTO t VALUES (" + id + ", " + number(100) + ", 'own " + id + "')",
+                  std::string(next % 7 == 6 ? "ROLLBACK" : "COMMIT")}) {
+                const std::string answer = ask(s, sql);
+                if (!answer.starts_with("ERROR")) continue;
+                failures++;
+                MESSAGE(sql << ": " << answer);
+                (void)ask(s, "ROLLBACK");
+                break;
+            }
+            commits++;
+        }
+    };
+    std::vector<std::jthread> writers;
+    for (int i = 0; i < kWriters; i++) writers.emplace_back([&, i] { write(i); });
+    for (int round = 0; round < kRounds; round++) {
+        const uint64_t before = commits;
+        CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+        CHECK(ask(a, "CREATE UNIQUE INDEX t_s ON t (s, id)") == "CREATE INDEX");
+        if (round % 2) two.checkpoint();
+        CHECK(ask(a, "REINDEX INDEX t_a") == "REINDEX");
+        check_database(a);
+        while (commits < before + 10) std::this_thread::yield();
+        CHECK(ask(a, "DROP INDEX t_a, t_s") == "DROP INDEX");
+        if (round % 3 == 0) CHECK(ask(a, "VACUUM") == "VACUUM");
+    }
+    CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+    stop = true;
+    writers.clear();
+    CHECK(failures == 0);
+    check_database(a);
+    const std::string count = "SELECT count(*) FROM t WHERE a BETWEEN 10 AND 12";
+    const std::string with = ask(a, count);
+    CHECK(ask(a, "SET trefoil.use_indexes = off") == "SET");
+    CHECK(ask(a, count) == with);
+}
+
+}  // namespace trefoil
