@@ -48,7 +48,7 @@ pub fn describe(plan: &LogicalPlan) -> Option<Vec<u8>> {
         .flat_map(split_conjunction)
         .chain(&scan.filters)
     {
-        let encoded = encode_condition(filter, &table);
+        let encoded = encode_condition(filter, provider.columns());
         if !encoded.whole {
             return None;
         }

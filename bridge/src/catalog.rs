@@ -17,6 +17,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::abi::*;
 use crate::bytes::Reader;
+use crate::computed::visible;
 use crate::error::{BridgeError, Res, take};
 use crate::generated::Generated;
 use crate::probe::Probe;
@@ -108,10 +109,12 @@ impl Run {
         let mut table = CppTable {
             raw,
             schema: Arc::new(arrow::datatypes::Schema::empty()),
+            visible: Arc::new(arrow::datatypes::Schema::empty()),
             _live: guard,
         };
         let read = table.raw.schema;
         table.schema = read_schema(table.raw.context, read)?;
+        table.visible = visible(&table.schema);
         Ok(Some(table))
     }
 
@@ -240,6 +243,8 @@ pub struct ScanRequest {
 pub struct CppTable {
     raw: TfTable,
     pub schema: SchemaRef,
+    /// Without the columns that statements do not see.
+    pub visible: SchemaRef,
     _live: Live, // after `raw` was released, see Drop
 }
 unsafe impl Send for CppTable {}

@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::catalog::CppTable;
+use crate::computed::is_hidden;
 use crate::constraints::violated;
 use crate::convert::assignment;
 use crate::dml::parse_expression;
@@ -89,7 +90,14 @@ impl Ready {
         context: &PlannerContext,
     ) -> Res<Ready> {
         if self.shape.columns > 0 {
-            self.plan = self.with_stored_columns(planner, table, target)?;
+            let (of_indexes, own): (Vec<_>, Vec<_>) = table
+                .stored_columns()?
+                .into_iter()
+                .partition(|(column, _)| is_hidden(table.schema.field(*column).name()));
+            // Indexes may use stored columns.
+            for stored in [own, of_indexes] {
+                self.plan = self.with_stored_columns(planner, table, target, &stored)?;
+            }
         }
         let schema = self.plan.schema().clone();
         let mut exprs: Vec<Expr> = (0..self.shape.written())
@@ -134,14 +142,14 @@ impl Ready {
 }
 
 impl Ready {
-    /// The same rows with what the table's stored columns hold, computed from the others.
+    /// The same rows with what these of the table's stored columns hold, computed from the others.
     fn with_stored_columns(
         &self,
         planner: &Planner,
         table: &CppTable,
         target: &str,
+        stored: &[(usize, String)],
     ) -> Res<LogicalPlan> {
-        let stored = table.stored_columns()?;
         if stored.is_empty() {
             return Ok(self.plan.clone());
         }
@@ -154,7 +162,7 @@ impl Ready {
         let width = schema.fields().len();
         let mut exprs = all(&schema, width);
         let action = self.shape.action.then(|| exprs[0].clone());
-        for (column, sql) in &stored {
+        for (column, sql) in stored {
             let sql = parse_expression(sql)?;
             let value = planner
                 .sql()
@@ -207,11 +215,12 @@ fn of_table(schema: &DFSchemaRef, table: &str) -> Res<DFSchema> {
     Ok(DFSchema::new_with_metadata(fields, Default::default())?)
 }
 
-/// A schema without its first columns.
+/// A schema without its first columns and those that no statement sees.
 fn visible(schema: &DFSchemaRef, hidden: usize) -> Res<DFSchema> {
     let fields = schema
         .iter()
         .skip(hidden)
+        .filter(|(_, field)| !is_hidden(field.name()))
         .map(|(qualifier, field)| (qualifier.cloned(), field.clone()))
         .collect();
     Ok(DFSchema::new_with_metadata(fields, Default::default())?)

@@ -12,6 +12,7 @@ use datafusion::sql::planner::PlannerContext;
 
 use crate::catalog::Run;
 use crate::change::refuse_aggregates;
+use crate::computed::is_hidden;
 use crate::convert::can_assign;
 use crate::ddl::CreateTable;
 use crate::dml::parse_expression;
@@ -65,7 +66,7 @@ pub fn validate(state: &Arc<SessionState>, table: &mut CreateTable) -> Res<()> {
     let stored: Vec<String> = table
         .columns
         .iter()
-        .filter(|c| c.stored.is_some())
+        .filter(|c| c.stored.is_some() && !is_hidden(&c.name.text))
         .map(|c| c.name.text.clone())
         .collect();
     for column in &mut table.columns {
@@ -93,25 +94,33 @@ fn validate_stored(
         planner
             .sql()
             .sql_to_expr(parse_expression(text)?, schema, &mut PlannerContext::new())?;
-    refuse_aggregates(&expr, "column generation expressions")?;
+    let of_index = is_hidden(column);
+    let place = match of_index {
+        true => "index expression",
+        false => "column generation expression",
+    };
+    refuse_aggregates(&expr, &format!("{place}s"))?;
     let has = |wanted: fn(&Expr) -> bool| expr.exists(|e| Ok(wanted(e)));
     if has(is_subquery)? {
-        let what = "cannot use subquery in column generation expression";
+        let what = format!("cannot use subquery in {place}");
         return Err(BridgeError::new("0A000", what));
     }
     if has(|e| matches!(e, Expr::Placeholder(_)))? {
-        let what = "a column generation expression has no parameters";
+        let what = format!("parameters are not allowed in {place}s");
         return Err(BridgeError::new("42P02", what));
     }
     if has(|e| {
         matches!(e, Expr::ScalarFunction(f)
             if f.func.signature().volatility != Volatility::Immutable)
     })? {
-        let what = "generation expression is not immutable";
+        let what = match of_index {
+            true => "functions in index expression must be marked IMMUTABLE",
+            false => "generation expression is not immutable",
+        };
         return Err(BridgeError::new("42P17", what));
     }
     let columns = columns_of(&expr);
-    if let Some(other) = columns.iter().find(|c| stored.contains(c)) {
+    if !of_index && let Some(other) = columns.iter().find(|c| stored.contains(c)) {
         let what =
             format!("cannot use generated column \"{other}\" in column generation expression");
         return Err(BridgeError::new("42P17", what)

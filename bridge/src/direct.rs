@@ -44,7 +44,7 @@ struct Names<'a> {
 /// `listed`: the table's columns in the order in which values come.
 pub fn insert(table: &CppTable, alias: &str, listed: &[usize], ast: &Insert) -> Option<Vec<u8>> {
     let names = Names {
-        schema: &table.schema,
+        schema: &table.visible,
         alias,
     };
     let query = ast.source.as_ref()?;
@@ -81,7 +81,7 @@ pub fn insert(table: &CppTable, alias: &str, listed: &[usize], ast: &Insert) -> 
 
 pub fn update(table: &CppTable, alias: &str, ast: &Update) -> Option<Vec<u8>> {
     let names = Names {
-        schema: &table.schema,
+        schema: &table.visible,
         alias,
     };
     let computed = !table.checks().ok()?.is_empty() || !table.stored_columns().ok()?.is_empty();
@@ -102,7 +102,7 @@ pub fn update(table: &CppTable, alias: &str, ast: &Update) -> Option<Vec<u8>> {
 
 pub fn delete(table: &CppTable, alias: &str, ast: &Delete) -> Option<Vec<u8>> {
     let names = Names {
-        schema: &table.schema,
+        schema: &table.visible,
         alias,
     };
     if ast.using.is_some() {

@@ -27,6 +27,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use crate::catalog::CppTable;
 use crate::change::{Ready, Shape, refuse_aggregates};
 use crate::check;
+use crate::computed::is_hidden;
 use crate::convert::assignment;
 use crate::dependent;
 use crate::direct;
@@ -147,7 +148,7 @@ impl Dml<'_> {
         columns: &[ObjectName],
     ) -> Res<Vec<usize>> {
         if columns.is_empty() {
-            return Ok((0..table.schema.fields().len()).collect());
+            return Ok((0..table.visible.fields().len()).collect());
         }
         let mut listed = Vec::new();
         for column in columns {
@@ -168,8 +169,8 @@ impl Dml<'_> {
 
     fn column_index(&self, table: &CppTable, name: &Name, ident: &Ident) -> Res<usize> {
         let wanted = ident_text(ident);
-        table.schema.index_of(&wanted).map_err(|_| {
-            let known = table.schema.fields().iter().map(|f| f.name().as_str());
+        table.visible.index_of(&wanted).map_err(|_| {
+            let known = table.visible.fields().iter().map(|f| f.name().as_str());
             BridgeError::new(
                 "42703",
                 format!(
@@ -373,6 +374,10 @@ impl Dml<'_> {
                     let mut context = context.clone();
                     let value = self.planner.sql().sql_to_expr(sql, &schema, &mut context)?;
                     refuse_aggregates(&value, "UPDATE")?;
+                    value.alias_qualified(Some(bare(NEW_VALUES)), format!("{i}"))
+                }
+                None if is_hidden(field.name()) => {
+                    let value = self.default_value(table, i)?;
                     value.alias_qualified(Some(bare(NEW_VALUES)), format!("{i}"))
                 }
                 None => target.column(field.name()),

@@ -10,6 +10,7 @@ use datafusion::logical_expr::expr::{InList, Like};
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 
 use crate::bytes::Writer;
+use crate::computed::Columns;
 use crate::types::format_of;
 use crate::value::write_value;
 
@@ -35,7 +36,7 @@ pub struct Encoded {
 }
 
 /// Encodes a condition over the columns of `table`.
-pub fn encode_condition(expr: &Expr, table: &Schema) -> Encoded {
+pub fn encode_condition(expr: &Expr, table: Columns) -> Encoded {
     let mut encoder = Encoder {
         table,
         out: Writer::default(),
@@ -48,11 +49,20 @@ pub fn encode_condition(expr: &Expr, table: &Schema) -> Encoded {
     }
 }
 
+/// The condition that a column is NULL.
+pub fn is_null(column: u32) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.u8(IS_NULL);
+    out.u8(COLUMN);
+    out.u32(column);
+    out.out
+}
+
 /// Encodes a literal or a parameter, as LIMIT has it; None for anything else.
 pub fn encode_constant(expr: &Expr) -> Option<Vec<u8>> {
     let table = Schema::empty();
     let mut encoder = Encoder {
-        table: &table,
+        table: Columns::of(&table),
         out: Writer::default(),
         opaque: false,
     };
@@ -67,7 +77,7 @@ pub fn encode_constant(expr: &Expr) -> Option<Vec<u8>> {
 }
 
 struct Encoder<'a> {
-    table: &'a Schema,
+    table: Columns<'a>,
     out: Writer,
     opaque: bool,
 }
@@ -76,6 +86,13 @@ impl Encoder<'_> {
     fn condition(&mut self, expr: &Expr, depth: u32) {
         if depth > DEPTH_MAX {
             return self.opaque(expr);
+        }
+        // A boolean column by itself is what it is when it equals true.
+        if let Some(column) = self.table.find(expr) {
+            self.out.u8(COMPARE);
+            self.out.u8(0);
+            self.column(column);
+            return self.literal(&ScalarValue::Boolean(Some(true)));
         }
         match expr {
             Expr::BinaryExpr(b) => self.binary(expr, b, depth),
@@ -89,13 +106,6 @@ impl Encoder<'_> {
             Expr::Between(between) => self.between(expr, between),
             Expr::Like(like) => self.like(expr, like),
             Expr::Alias(alias) => self.condition(&alias.expr, depth),
-            // A boolean column by itself is what it is when it equals true.
-            Expr::Column(_) if self.is_operand(expr) => {
-                self.out.u8(COMPARE);
-                self.out.u8(0);
-                self.operand(expr);
-                self.literal(&ScalarValue::Boolean(Some(true)));
-            }
             Expr::Literal(value @ ScalarValue::Boolean(_), _) => {
                 self.literal(value);
             }
@@ -225,21 +235,15 @@ impl Encoder<'_> {
     /// True for a column of the table, a literal that can cross, or a parameter.
     fn is_operand(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Column(c) => self.table.index_of(&c.name).is_ok(),
             Expr::Literal(value, _) => write_value(&mut Writer::default(), value),
             Expr::Placeholder(p) => parameter_index(&p.id).is_some(),
             Expr::Alias(alias) => self.is_operand(&alias.expr),
-            _ => false,
+            other => self.table.find(other).is_some(),
         }
     }
 
     fn operand(&mut self, expr: &Expr) {
         match expr {
-            Expr::Column(c) => {
-                self.out.u8(COLUMN);
-                let index = self.table.index_of(&c.name).expect("checked before");
-                self.out.u32(index as u32);
-            }
             Expr::Literal(value, _) => self.literal(value),
             Expr::Placeholder(p) => {
                 self.out.u8(PARAMETER);
@@ -252,8 +256,16 @@ impl Encoder<'_> {
                 self.out.str(&format);
             }
             Expr::Alias(alias) => self.operand(&alias.expr),
-            other => self.opaque(other),
+            other => match self.table.find(other) {
+                Some(column) => self.column(column),
+                None => self.opaque(other),
+            },
         }
+    }
+
+    fn column(&mut self, column: u32) {
+        self.out.u8(COLUMN);
+        self.out.u32(column);
     }
 
     fn literal(&mut self, value: &ScalarValue) {
@@ -296,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_comparison_is_the_example_of_expr_format_h() {
-        let encoded = encode_condition(&col("id").gt_eq(lit(3i64)), &table());
+        let encoded = encode_condition(&col("id").gt_eq(lit(3i64)), Columns::of(&table()));
         let mut expected = vec![3, 5, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, b'l', 0];
         expected.extend_from_slice(&3u64.to_le_bytes());
         assert_eq!(encoded.bytes, expected);
@@ -306,12 +318,12 @@ mod tests {
     #[test]
     fn what_has_no_place_is_opaque_and_said_to_be() {
         let sum = (col("id") + lit(1i64)).eq(lit(2i64));
-        assert!(!encode_condition(&sum, &table()).whole);
+        assert!(!encode_condition(&sum, Columns::of(&table())).whole);
         let mixed = col("id").eq(lit(1i64)).and(sum);
-        let encoded = encode_condition(&mixed, &table());
+        let encoded = encode_condition(&mixed, Columns::of(&table()));
         assert!(!encoded.whole);
         assert_eq!(encoded.bytes[0], AND);
-        assert!(encode_condition(&col("ok"), &table()).whole);
-        assert!(encode_condition(&col("name").like(lit("A%")), &table()).whole);
+        assert!(encode_condition(&col("ok"), Columns::of(&table())).whole);
+        assert!(encode_condition(&col("name").like(lit("A%")), Columns::of(&table())).whole);
     }
 }

@@ -1,10 +1,19 @@
 //! CREATE, DROP, ALTER INDEX and REINDEX. They are read here, not by sqlparser, because what they
 //! can say is ours: every clause that is not done yet is refused by its name and place.
 
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr as SqlExpr, Ident, ObjectNamePart, VisitMut, VisitorMut,
+};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use crate::bytes::Writer;
+use crate::check;
 use crate::error::{BridgeError, Res};
-use crate::parse::{Kind, Name, Reader};
+use crate::parse::{Kind, Name, Reader, bare_name};
+use crate::statement_format;
+use crate::text::ident_text;
 
 #[derive(Debug)]
 pub enum IndexCommand {
@@ -35,7 +44,21 @@ pub struct CreateIndex {
     /// it up.
     pub concurrently: bool,
     pub table: Name,
-    pub columns: Vec<Name>,
+    pub keys: Vec<Key>,
+}
+
+/// A column of an index.
+#[derive(Debug)]
+pub enum Key {
+    Column(Name),
+    /// Its text as SQL, in parentheses unless it is a call; and its place.
+    Expression(Name),
+}
+
+pub fn write_key(w: &mut Writer, key: &Key) {
+    let (Key::Column(name) | Key::Expression(name)) = key;
+    w.bool(matches!(key, Key::Expression(_)));
+    statement_format::name(w, name);
 }
 
 /// Reads the statement if it is one of these.
@@ -80,7 +103,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
                 .hint("indexes are ordered; leave USING away"));
         }
     }
-    let columns = columns(r)?;
+    let keys = keys(r, &bare_name(&table.text))?;
     for clause in ["INCLUDE", "WHERE", "WITH", "TABLESPACE"] {
         refuse(r, clause, &format!("{clause} of an index"))?;
     }
@@ -98,21 +121,15 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         unique,
         concurrently,
         table,
-        columns,
+        keys,
     }))
 }
 
-fn columns(r: &mut Reader) -> Res<Vec<Name>> {
+fn keys(r: &mut Reader, table: &str) -> Res<Vec<Key>> {
     r.expect(Token::LParen, "an opening parenthesis")?;
-    let mut names = Vec::new();
+    let mut keys = Vec::new();
     loop {
-        let start = r.peek();
-        let at = r.offset(&start);
-        let next = r.parser.peek_nth_token(1).token;
-        if !matches!(start.token, Token::Word(_)) || next == Token::LParen {
-            return Err(BridgeError::unsupported("an index of an expression").at(at));
-        }
-        names.push(name(r)?);
+        keys.push(key(r, table)?);
         let order = r.peek();
         let at = r.offset(&order);
         take(r, "ASC");
@@ -134,12 +151,81 @@ fn columns(r: &mut Reader) -> Res<Vec<Name>> {
                 let at = r.offset(&r.peek());
                 return Err(BridgeError::unsupported("an operator class").at(at));
             }
-            Token::EOF => return Err(r.unexpected("a comma or a closing parenthesis")),
-            _ => return Err(BridgeError::unsupported("an index of an expression").at(at)),
+            _ => return Err(r.unexpected("a comma or a closing parenthesis")),
         }
     }
     r.expect(Token::RParen, "a closing parenthesis")?;
-    Ok(names)
+    Ok(keys)
+}
+
+/// A column, a call, or an expression in parentheses.
+fn key(r: &mut Reader, table: &str) -> Res<Key> {
+    let start = r.peek();
+    let called = r.parser.peek_nth_token(1).token == Token::LParen;
+    if matches!(start.token, Token::Word(_)) && !called {
+        return Ok(Key::Column(name(r)?));
+    }
+    let in_parentheses = r.parser.consume_token(&Token::LParen);
+    let mut expr = match in_parentheses {
+        true => r.parser.parse_expr(),
+        false => r.parser.parse_prefix(),
+    }
+    .map_err(|e| r.syntax(e))?;
+    if in_parentheses {
+        r.expect(Token::RParen, "a closing parenthesis")?;
+    }
+    while let SqlExpr::Nested(inner) = expr {
+        expr = *inner;
+    }
+    if let SqlExpr::Identifier(column) = &expr {
+        return Ok(Key::Column(r.ident(column)));
+    }
+    check::expression(r.text, &mut expr)?;
+    let _ = expr.visit(&mut OneSpelling { table });
+    let text = match &expr {
+        SqlExpr::Function(_) => expr.to_string(),
+        _ => format!("({expr})"),
+    };
+    Ok(Key::Expression(Name {
+        text,
+        position: r.offset(&start).unwrap_or(0) as u32,
+    }))
+}
+
+/// Writes names as all queries may: without the table in front, and folded to lower case.
+struct OneSpelling<'a> {
+    table: &'a str,
+}
+
+impl VisitorMut for OneSpelling<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut SqlExpr) -> ControlFlow<()> {
+        if let SqlExpr::CompoundIdentifier(parts) = expr
+            && let [table, column] = parts.as_slice()
+            && ident_text(table) == self.table
+        {
+            *expr = SqlExpr::Identifier(column.clone());
+        }
+        match expr {
+            SqlExpr::Identifier(column) => fold(column),
+            SqlExpr::Function(call) => {
+                for part in &mut call.name.0 {
+                    if let ObjectNamePart::Identifier(name) = part {
+                        fold(name);
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn fold(ident: &mut Ident) {
+    if ident.quote_style.is_none() {
+        ident.value = ident_text(ident);
+    }
 }
 
 fn drop(r: &mut Reader) -> Res<IndexCommand> {
@@ -244,7 +330,7 @@ pub fn name_of_object(r: &mut Reader) -> Res<Name> {
 
 #[cfg(test)]
 mod tests {
-    use super::IndexCommand;
+    use super::{IndexCommand, Key};
     use crate::parse::{Kind, parse};
 
     #[test]
@@ -257,7 +343,7 @@ mod tests {
         assert!(index.unique && index.if_not_exists);
         assert_eq!(index.name.unwrap().text, "i");
         assert_eq!(index.table.text, "t");
-        assert_eq!(index.columns[1].text, "B");
+        assert!(matches!(&index.keys[1], Key::Column(name) if name.text == "B"));
         let Kind::Index(IndexCommand::Create(index)) = parse("CREATE INDEX ON t (a)").unwrap().kind
         else {
             panic!("not an index");
@@ -266,12 +352,36 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_has_one_spelling() {
+        for (sql, text) in [
+            ("CREATE INDEX ON t (LOWER(Name))", "lower(name)"),
+            ("CREATE INDEX ON t (lower(t.name))", "lower(name)"),
+            ("CREATE INDEX ON t ((a+b))", "(a + b)"),
+            ("CREATE INDEX ON t (((a))  DESC)", "DESC in an index"),
+            ("CREATE INDEX ON t ((\"A\" || 'x'))", "(\"A\" || 'x')"),
+            ("CREATE INDEX ON t (CAST(a AS TEXT))", "(CAST(a AS TEXT))"),
+        ] {
+            match parse(sql).map(|s| s.kind) {
+                Ok(Kind::Index(IndexCommand::Create(index))) => {
+                    assert!(matches!(&index.keys[0], Key::Expression(e) if e.text == text));
+                }
+                Ok(_) => panic!("not an index"),
+                Err(e) => assert!(e.message.contains(text), "{sql}: {e}"),
+            }
+        }
+        for sql in [
+            "CREATE INDEX ON t (a + b)",
+            "CREATE INDEX ON t (lower(a) || b)",
+        ] {
+            assert_eq!(parse(sql).unwrap_err().sqlstate, "42601", "{sql}");
+        }
+    }
+
+    #[test]
     fn what_an_index_cannot_do_is_refused_by_name() {
         for (sql, what) in [
             ("DROP INDEX CONCURRENTLY i, j", "several indexes"),
             ("CREATE INDEX i ON t USING hash (a)", "USING hash"),
-            ("CREATE INDEX i ON t (lower(a))", "expression"),
-            ("CREATE INDEX i ON t ((a + 1))", "expression"),
             ("CREATE INDEX i ON t (a DESC)", "DESC"),
             ("CREATE INDEX i ON t (a NULLS FIRST)", "NULLS FIRST"),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),

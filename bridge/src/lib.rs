@@ -14,6 +14,7 @@
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     join_order, join_graph, estimate   what is joined first
+//!     computed                           columns that indexes over expressions have
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
 //!     ordered, fetch                     sorts that an index spares; columns of the winners alone
 //!     dependent, domain, only_row        correlated subqueries as joins
@@ -33,6 +34,7 @@ mod bytes;
 mod catalog;
 mod change;
 mod check;
+mod computed;
 mod constraints;
 mod convert;
 mod copy;

@@ -21,6 +21,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::catalog::CppTable;
 use crate::change::{Ready, Shape, refuse_aggregates};
+use crate::computed::is_hidden;
 use crate::convert::assignment;
 use crate::dml::{Dml, ROW_ID, Target, is_default, parse_query, select_all};
 use crate::error::{BridgeError, Res};
@@ -238,8 +239,10 @@ impl Dml<'_> {
         for (i, clause) in clauses.iter().enumerate() {
             for (c, value) in clause.iter().flat_map(|c| c.values.iter().enumerate()) {
                 let value = match value {
-                    Value::Old => target.column(table.schema.field(c).name()),
-                    Value::Default => self.default_value(table, c)?,
+                    Value::Old if !is_hidden(table.schema.field(c).name()) => {
+                        target.column(table.schema.field(c).name())
+                    }
+                    Value::Old | Value::Default => self.default_value(table, c)?,
                     Value::Sql(sql) => {
                         let sql = sql.clone();
                         let planner = self.planner.sql();

@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::catalog::CppTable;
 use crate::change::{Ready, Shape};
+use crate::computed::is_hidden;
 use crate::dml::{Dml, ROW_ID, Target, bare, insert_alias, parameter_types};
 use crate::error::{BridgeError, Res};
 use crate::names;
@@ -175,7 +176,9 @@ fn all_excluded(table: &CppTable) -> Vec<Option<SqlExpr>> {
     let quoted = |part: &str| Ident::with_quote('"', part);
     let fields = table.schema.fields().iter();
     fields
-        .map(|f| SqlExpr::CompoundIdentifier(vec![quoted(EXCLUDED), quoted(f.name())]))
-        .map(Some)
+        .map(|f| {
+            let named = || SqlExpr::CompoundIdentifier(vec![quoted(EXCLUDED), quoted(f.name())]);
+            (!is_hidden(f.name())).then(named)
+        })
         .collect()
 }

@@ -26,6 +26,7 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 
 use crate::catalog::{CppTable, Run, View};
+use crate::computed::computed_columns;
 use crate::error::{BridgeError, Res};
 use crate::parse::{self, Kind, reference};
 use crate::plan::plan_query;
@@ -64,6 +65,10 @@ impl<'a> Planner<'a> {
             inside: Mutex::new(Vec::new()),
             expr_planners: state.expr_planners().to_vec(),
         }
+    }
+
+    pub fn state(&self) -> &SessionState {
+        self.state
     }
 
     /// The plan with all its expressions in their final types. REQUIRES: it has no subqueries.
@@ -176,7 +181,8 @@ impl<'a> Planner<'a> {
         let Some(table) = self.run.find(name, row_ids)? else {
             return Ok(None);
         };
-        let provider = Arc::new(Provider::new(name, row_ids, Arc::new(table)));
+        let computed = computed_columns(self, &table)?;
+        let provider = Arc::new(Provider::new(name, row_ids, Arc::new(table), computed));
         self.sources
             .lock()
             .expect("sources")

@@ -28,6 +28,7 @@ use datafusion::physical_expr_common::physical_expr::snapshot_generation;
 use crate::abi::{TF_BRIDGE_VERSION, TfError, TfProbe, TfSink};
 use crate::bytes::Writer;
 use crate::catalog::import_batch;
+use crate::computed::Columns;
 use crate::error::{BridgeError, Res};
 use crate::exports::{guard, write};
 use crate::filters::encode_condition;
@@ -99,7 +100,7 @@ impl Probe {
         widened(&self.filter, &mut conditions)?;
         let mut encoded = Vec::new();
         for condition in &conditions {
-            let bytes = encode_condition(condition, &self.table);
+            let bytes = encode_condition(condition, Columns::of(&self.table));
             if bytes.whole {
                 encoded.push(bytes.bytes);
             }

@@ -24,6 +24,7 @@ use datafusion::physical_plan::{ExecutionPlan, Statistics};
 
 use crate::bytes::Writer;
 use crate::catalog::{CppTable, Run, ScanRequest};
+use crate::computed::{Columns, Computed};
 use crate::error::{BridgeError, Res};
 use crate::filters::encode_condition;
 use crate::leaf::{LeafExec, Scanned, table_statistics};
@@ -49,6 +50,9 @@ pub struct Provider {
     pub name: String,
     pub row_ids: bool,
     schema: SchemaRef,
+    /// With the hidden columns.
+    whole: SchemaRef,
+    computed: Vec<Computed>,
     planning: Mutex<Option<Arc<CppTable>>>,
     exact_promised: AtomicBool,
 }
@@ -68,11 +72,18 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    pub fn new(name: &str, row_ids: bool, table: Arc<CppTable>) -> Provider {
+    pub fn new(
+        name: &str,
+        row_ids: bool,
+        table: Arc<CppTable>,
+        computed: Vec<Computed>,
+    ) -> Provider {
         Provider {
             name: name.to_string(),
             row_ids,
-            schema: table.schema.clone(),
+            schema: table.visible.clone(),
+            whole: table.schema.clone(),
+            computed,
             planning: Mutex::new(Some(table)),
             exact_promised: AtomicBool::new(false),
         }
@@ -83,13 +94,35 @@ impl Provider {
         Provider {
             name: name.to_string(),
             row_ids: false,
+            whole: schema.clone(),
             schema,
+            computed: Vec::new(),
             planning: Mutex::new(None),
             exact_promised: AtomicBool::new(false),
         }
     }
     pub fn is_given(&self) -> bool {
         self.name.starts_with(GIVEN)
+    }
+
+    /// The columns of the table as conditions name them to C++.
+    pub fn columns(&self) -> Columns<'_> {
+        Columns {
+            schema: &self.whole,
+            computed: &self.computed,
+        }
+    }
+
+    /// The place in the whole table of a column of `schema`.
+    fn place(&self, column: usize) -> usize {
+        let name = self.schema.field(column).name();
+        self.whole.index_of(name).unwrap_or(column)
+    }
+
+    fn places(&self) -> Vec<usize> {
+        (0..self.schema.fields().len())
+            .map(|c| self.place(c))
+            .collect()
     }
 
     fn planning_table(&self) -> Option<Arc<CppTable>> {
@@ -109,10 +142,10 @@ impl Provider {
     /// What is known of the rows that satisfy `filters`; only while a statement is planned.
     pub fn estimate(&self, filters: &[Expr]) -> Option<TableEstimate> {
         let table = self.planning_table()?;
-        let statistics = table_statistics(&table, &self.schema).ok()?;
+        let statistics = self.statistics_of(&table)?;
         let encoded = filters
             .iter()
-            .map(|f| encode_condition(f, &self.schema).bytes);
+            .map(|f| encode_condition(f, self.columns()).bytes);
         let mut request = Writer::default();
         request.u32(filters.len() as u32);
         request.out.extend(encoded.flatten());
@@ -128,8 +161,13 @@ impl Provider {
         })
     }
 
+    fn statistics_of(&self, table: &CppTable) -> Option<Statistics> {
+        let all = table_statistics(table, &self.whole).ok()?;
+        Some(all.project(Some(&self.places())))
+    }
+
     fn support(&self, table: &CppTable, filter: &Expr) -> Res<TableProviderFilterPushDown> {
-        let encoded = encode_condition(filter, &self.schema);
+        let encoded = encode_condition(filter, self.columns());
         Ok(match table.supports(&encoded.bytes)? {
             0 => TableProviderFilterPushDown::Unsupported,
             // An opaque part cannot have been understood, whatever the answer was.
@@ -154,7 +192,7 @@ impl Provider {
                 };
                 types(&table.schema) == types(&self.schema)
             }
-            false => table.schema.fields() == self.schema.fields(),
+            false => table.schema.fields() == self.whole.fields(),
         };
         if !same {
             return Err(BridgeError::new(
@@ -189,14 +227,14 @@ impl Provider {
             request.out.extend_from_slice(bytes);
         }
         let request = ScanRequest {
-            projection: columns.iter().map(|c| *c as u32).collect(),
+            projection: columns.iter().map(|c| self.place(*c) as u32).collect(),
             filters: request.out,
             limit: limit.map(|n| n as u64),
             ..ScanRequest::default()
         };
         let scanned = Scanned {
             name: self.name.clone(),
-            schema: self.schema.clone(),
+            schema: self.whole.clone(),
             table,
             run: run.clone(),
         };
@@ -209,7 +247,7 @@ impl Provider {
         let promised = self.exact_promised.load(Ordering::Relaxed);
         let (mut understood, mut left) = (Vec::new(), Vec::new());
         for filter in filters {
-            let encoded = encode_condition(filter, &self.schema);
+            let encoded = encode_condition(filter, self.columns());
             let support = table.supports(&encoded.bytes)?;
             if support > 0 {
                 understood.push(encoded.bytes);
@@ -281,8 +319,7 @@ impl TableProvider for Provider {
             .collect()
     }
     fn statistics(&self) -> Option<Statistics> {
-        let table = self.planning_table()?;
-        table_statistics(&table, &self.schema).ok()
+        self.statistics_of(&*self.planning_table()?)
     }
     async fn scan(
         &self,

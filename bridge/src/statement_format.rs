@@ -7,7 +7,7 @@ use crate::copy::{CopyFrom, Options};
 use crate::ddl::{Action, Column, Comment, Constraint, CreateTable, CreateView, Drop};
 use crate::generated;
 use crate::house::House;
-use crate::index::IndexCommand;
+use crate::index::{self, IndexCommand};
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::Conflict;
 use crate::row_locks::{Bound, RowLocks};
@@ -91,7 +91,7 @@ fn kind(w: &mut Writer, statement: &Statement) {
         }
         Kind::Index(command) => {
             w.u8(60);
-            index(w, command);
+            index_command(w, command);
         }
     }
 }
@@ -337,7 +337,7 @@ fn foreign_key(w: &mut Writer, key: &ForeignKey) {
     w.u8(key.on_update as u8);
 }
 
-fn index(w: &mut Writer, command: &IndexCommand) {
+fn index_command(w: &mut Writer, command: &IndexCommand) {
     match command {
         IndexCommand::Create(c) => {
             w.u8(0);
@@ -346,7 +346,7 @@ fn index(w: &mut Writer, command: &IndexCommand) {
             w.bool(c.unique);
             w.bool(c.concurrently);
             name(w, &c.table);
-            w.list(&c.columns, name);
+            w.list(&c.keys, index::write_key);
         }
         IndexCommand::Drop {
             names,

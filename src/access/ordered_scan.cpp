@@ -63,7 +63,8 @@ public:
         if (spec_.plan.backward) text += " backward";
         std::string order;
         for (const OrderColumn& o : spec_.order) {
-            order += (order.empty() ? "" : ", ") + schema.fields[o.column].name;
+            if (!order.empty()) order += ", ";
+            order += catalog::shown_name(schema.fields[o.column].name);
             if (o.descending) order += " DESC";
             if (o.nulls_first != o.descending) {
                 order += o.nulls_first ? " NULLS FIRST" : " NULLS LAST";

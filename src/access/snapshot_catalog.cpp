@@ -54,6 +54,7 @@ public:
     }
 
     FilterSupport supports(const plan::Expr& filter) const override {
+        if (!options_.use_indexes && names_hidden_column(filter)) return FilterSupport::kNone;
         return access::supports(filter, *table_->def().schema());
     }
     std::vector<uint32_t> primary_key() const override {
@@ -122,6 +123,16 @@ public:
     }
 
 private:
+    // Without indexes, the columns that are there for them are not used either.
+    bool names_hidden_column(const plan::Expr& e) const {
+        const auto& columns = table_->def().columns;
+        if (e.kind == plan::Expr::Kind::kColumn) {
+            return e.index < columns.size() && columns[e.index].is_hidden();
+        }
+        return std::any_of(e.children.begin(), e.children.end(),
+                           [&](const plan::Expr& child) { return names_hidden_column(child); });
+    }
+
     static std::optional<uint64_t> wanted(const ScanRequest& request) {
         return request.wanted ? request.wanted : request.limit;
     }

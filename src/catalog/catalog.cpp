@@ -27,13 +27,14 @@ Status validate_index(const TableDef& table, const IndexDef& index) {
         const ColumnDef& column = table.columns[position];
         if (!seen.insert(position).second) {
             return {Code::kInvalidInput, "42701",
-                    "column \"" + column.name + "\" appears twice in " + describe(index) +
-                        " of table \"" + table.name + "\""};
+                    "column \"" + std::string(column.shown_name()) + "\" appears twice in " +
+                        describe(index) + " of table \"" + table.name + "\""};
         }
         if (!is_key_type(column.type)) {
             return {Code::kInvalidInput, index.is_primary ? "42P16" : "42704",
-                    "column \"" + column.name + "\" of type " + column.sql_type() +
-                        " cannot be part of " + describe(index) + ": the type has no order"};
+                    "column \"" + std::string(column.shown_name()) + "\" of type " +
+                        column.sql_type() + " cannot be part of " + describe(index) +
+                        ": the type has no order"};
         }
     }
     return {};
@@ -184,11 +185,26 @@ constexpr std::string_view kReservedWords[] = {
     "with",
 };
 
+// What a column gives to the name of an index: a call its function.
+std::string name_part(const ColumnDef& column) {
+    if (!column.is_hidden()) return column.name;
+    const std::string_view text = column.shown_name();
+    return text[0] == '(' ? "expr" : std::string(text.substr(0, text.find('(')));
+}
+
 // "t_a_b_key"
 std::string default_name(const TableDef& table, const IndexDef& index) {
     if (index.is_primary) return table.name + "_pkey";
     std::string name = table.name;
-    for (uint32_t position : index.columns) name += "_" + table.columns[position].name;
+    std::vector<std::string> parts;
+    for (uint32_t position : index.columns) {
+        const std::string base = name_part(table.columns[position]);
+        std::string part = base;
+        auto known = [&] { return std::find(parts.begin(), parts.end(), part) != parts.end(); };
+        for (int n = 1; known(); n++) part = base + std::to_string(n);
+        name += "_" + part;
+        parts.push_back(std::move(part));
+    }
     return name + (index.is_constraint ? "_key" : "_idx");
 }
 
@@ -213,10 +229,17 @@ std::string ColumnDef::sql_type() const {
 }
 
 std::optional<uint32_t> TableDef::find_column(std::string_view column) const {
-    for (uint32_t i = 0; i < columns.size(); i++) {
-        if (columns[i].name == column) return i;
+    const auto visible = visible_columns();
+    for (uint32_t i = 0; i < visible.size(); i++) {
+        if (visible[i].name == column) return i;
     }
     return std::nullopt;
+}
+
+std::span<const ColumnDef> TableDef::visible_columns() const {
+    size_t n = columns.size();
+    while (n > 0 && columns[n - 1].is_hidden()) n--;
+    return {columns.data(), n};
 }
 
 std::optional<uint32_t> TableDef::find_column_id(uint32_t column_id) const {
@@ -272,6 +295,20 @@ void TableDef::finish() {
     schema_ = std::move(schema);
 }
 
+std::string TableDef::columns_sql(const IndexDef& index) const {
+    std::string sql;
+    for (uint32_t position : index.columns) {
+        const ColumnDef& column = columns[position];
+        sql += (sql.empty() ? "" : ", ") +
+               (column.is_hidden() ? std::string(column.shown_name()) : quoted(column.name)) +
+               (index.descending ? " DESC" : "");
+        if (index.nulls_first != index.descending) {
+            sql += index.nulls_first ? " NULLS FIRST" : " NULLS LAST";
+        }
+    }
+    return sql;
+}
+
 std::string TableDef::index_sql(const IndexDef& index) const {
     std::string sql =
         "CONSTRAINT " + quoted(index.name) + (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
@@ -279,10 +316,7 @@ std::string TableDef::index_sql(const IndexDef& index) const {
         sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
               quoted(index.name) + " ON " + sql_name() + " (";
     }
-    for (size_t i = 0; i < index.columns.size(); i++) {
-        sql += (i ? ", " : "") + quoted(columns[index.columns[i]].name);
-    }
-    return sql + ")";
+    return sql + columns_sql(index) + ")";
 }
 
 std::string TableDef::sql_name() const {
@@ -323,8 +357,9 @@ std::string generated_sql(const TableDef& table, const ColumnDef& column, const 
 
 std::string TableDef::create_sql(const Catalog* catalog) const {
     std::string sql = "CREATE TABLE " + sql_name() + " (";
-    for (size_t i = 0; i < columns.size(); i++) {
-        const ColumnDef& c = columns[i];
+    const auto visible = visible_columns();
+    for (size_t i = 0; i < visible.size(); i++) {
+        const ColumnDef& c = visible[i];
         sql += (i ? ",\n    " : "\n    ") + quoted(c.name) + " " + c.sql_type();
         if (c.not_null) sql += " NOT NULL";
         if (c.generated != ColumnDef::Generated::kNo) {
@@ -500,11 +535,19 @@ Catalog Catalog::without_table(uint32_t id) const {
 
 Status validate(const TableDef& table) {
     if (table.kind != RelationKind::kTable) return {};
-    if (table.columns.empty()) {
+    if (table.visible_columns().empty()) {
         return {Code::kInvalidInput, "42P16",
                 "table \"" + table.name + "\" needs at least one column"};
     }
     std::set<std::string_view> names;
+    for (const ColumnDef& c : table.columns) {
+        const bool in_place = &c >= &table.columns[table.visible_columns().size()] &&
+                              c.generated == ColumnDef::Generated::kStored;
+        if (!c.is_hidden() || in_place) continue;
+        return {Code::kInvalidInput, "42602",
+                "the name of a column of table \"" + table.name +
+                    "\" begins with a character that cannot be part of it"};
+    }
     for (const ColumnDef& c : table.columns) {
         if (!names.insert(c.name).second) {
             return {Code::kInvalidInput, "42701",

@@ -33,6 +33,13 @@ inline constexpr uint32_t kFirstIndexId = 1;
 inline constexpr std::string_view kPublicSchema = "public";
 inline constexpr std::string_view kTemporaryPrefix = "pg_temp_";
 
+// The names of columns that a table keeps for its indexes begin with this, and nobody else's.
+inline constexpr char kHiddenPrefix = '\1';
+// What such a name stands for, the text of an expression; other names as they are.
+constexpr std::string_view shown_name(std::string_view column) {
+    return column.substr(column.starts_with(kHiddenPrefix) ? 1 : 0);
+}
+
 // What a name stands for. A schema is in the catalog like what it holds; its own schema is "".
 enum class RelationKind : uint8_t { kTable = 0, kView = 1, kSequence = 2, kSchema = 3 };
 // "table", "view", ...
@@ -69,6 +76,12 @@ struct ColumnDef {
     Generated generated = Generated::kNo;
     std::vector<uint32_t> uses = {};  // ids of the columns that the expression of kStored uses
 
+    // A stored column that the table keeps for an index over an expression. No statement sees it.
+    // It is named by the text of its expression, behind kHiddenPrefix.
+    bool is_hidden() const { return name.starts_with(kHiddenPrefix); }
+    // As messages and definitions show it: the name, or the expression.
+    std::string_view shown_name() const { return catalog::shown_name(name); }
+
     bool is_identity() const {
         return generated == Generated::kAlways || generated == Generated::kByDefault;
     }
@@ -85,6 +98,9 @@ struct IndexDef {
     bool unique = false;            // rows with a NULL in these columns are never duplicates
     bool is_primary = false;
     bool is_constraint = false;  // declared with the table, not by CREATE INDEX
+    // Declared so. Keys ascend all the same, NULLs last, and are read backwards.
+    bool descending = false;
+    bool nulls_first = false;
 };
 
 // A CHECK constraint: what no row may make false.
@@ -117,8 +133,8 @@ struct TableDef {
     RelationKind kind = RelationKind::kTable;
     std::string schema_name{kPublicSchema};
     std::string name;
-    std::vector<ColumnDef> columns;
-    std::vector<IndexDef> indexes;  // the primary key, if there is one, is the first
+    std::vector<ColumnDef> columns;  // the hidden ones at the end
+    std::vector<IndexDef> indexes;   // the primary key, if there is one, is the first
     uint32_t next_column_id = 0;
     uint32_t next_index_id = kFirstIndexId;
     std::vector<CheckDef> checks;
@@ -135,6 +151,9 @@ struct TableDef {
     // The same as SQL writes it.
     std::string sql_name() const;
 
+    // The columns that statements see.
+    std::span<const ColumnDef> visible_columns() const;
+    // Of a column that statements see.
     std::optional<uint32_t> find_column(std::string_view name) const;
     // The position of the column with this id.
     std::optional<uint32_t> find_column_id(uint32_t id) const;
@@ -148,6 +167,8 @@ struct TableDef {
     // Positions in `columns`, in key order; empty if there is no primary key.
     std::span<const uint32_t> primary_key() const;
     arrow::SchemaPtr schema() const;  // built once, by finish()
+    // The columns of an index as SQL: "id, lower(name)".
+    std::string columns_sql(const IndexDef& index) const;
     // "CONSTRAINT person_pkey PRIMARY KEY (id)", or the CREATE INDEX statement.
     std::string index_sql(const IndexDef& index) const;
     // The CREATE TABLE statement that makes this table, without its foreign keys. Of an identity

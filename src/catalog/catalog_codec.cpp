@@ -79,7 +79,8 @@ void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
     out.u32(static_cast<uint32_t>(index.columns.size()));
     for (uint32_t position : index.columns) {
         out.u32(table.columns[position].id);
-        out.u8(0);
+        out.u8(static_cast<uint8_t>((index.descending ? kDescending : 0) |
+                                    (index.nulls_first ? kNullsFirst : 0)));
     }
 }
 
@@ -94,7 +95,15 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
     const uint32_t columns = in.u32();
     for (uint32_t i = 0; i < columns && in.ok(); i++) {
         const uint32_t id = in.u32();
-        if (in.u8() != 0) return Status::corruption("an index has an unknown order");
+        const uint8_t order = in.u8();
+        if (i == 0) {
+            index.descending = order & kDescending;
+            index.nulls_first = order & kNullsFirst;
+        }
+        if (order !=
+            ((index.descending ? kDescending : 0) | (index.nulls_first ? kNullsFirst : 0))) {
+            return Status::corruption("an index has an unknown order");
+        }
         uint32_t position = 0;
         while (position < table.columns.size() && table.columns[position].id != id) position++;
         if (position == table.columns.size()) {

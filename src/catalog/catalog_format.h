@@ -9,7 +9,9 @@
 //   u32  next column id
 //   u32  number of columns, then for each
 //        u32  column id
-//        str  name
+//        str  name; if it begins with the byte 1, the column is one that the table keeps for
+//             indexes over an expression: it is stored and at the end, and the rest is the text
+//             of the expression
 //        type
 //        u8   flags: 1 not null, 2 has a character length, 4 has a default,
 //             8 was added with a value for the rows that were there, 16 has a comment,
@@ -28,7 +30,7 @@
 //        u8   flags: 1 unique, 2 primary key, 4 constraint
 //        u32  number of columns, then for each
 //             u32  column id
-//             u8   order (0: ascending, NULLs last)
+//             u8   order: 1 descending, 2 NULLs first; the same for all
 //   u32  number of CHECK constraints, then for each
 //        str  name
 //        str  condition
@@ -53,7 +55,8 @@
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 5 had no foreign keys and no stored columns, and only the first line of a sequence. Format
+// Format 5 had no foreign keys, no stored columns and no orders of indexes but 0, and only the first
+// line of a sequence. Format
 // 4 ended with the CHECK constraints and had no flags 16 and 32; formats 2 and 3 ended with the
 // indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
@@ -82,6 +85,7 @@ enum ColumnFlags : uint8_t {
     kHasComment = 16,
     kIsGenerated = 32
 };
+enum KeyOrder : uint8_t { kDescending = 1, kNullsFirst = 2 };
 enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4 };
 
 }  // namespace trefoil::catalog

@@ -16,6 +16,7 @@
 #include "base/text_format.h"
 #include "db/constraints.h"
 #include "db/session_state.h"
+#include "db/stored_columns.h"
 
 namespace trefoil {
 namespace {
@@ -225,7 +226,9 @@ private:
         column.default_sql = spec.default_sql;
         if (spec.identity) column.generated = spec.identity->how;
         if (spec.stored) {
-            RETURN_IF_ERROR(set_stored(*spec.stored, spec, &column));
+            Status stored = set_stored(engine_, def_, spec.stored->expression, &column);
+            if (!stored.ok()) return std::move(stored).with_position(spec.name.position);
+            computed_[column.id] = spec.stored->expression;
         } else if (spec.default_sql && spec.default_volatile) {
             computed_[column.id] = *spec.default_sql;
         } else if (spec.default_sql) {
@@ -234,7 +237,7 @@ private:
             column.missing = std::move(*value);
         }
         if (column.not_null && has_rows_) checked_.push_back(column.id);
-        def_.columns.push_back(std::move(column));
+        add_visible(std::move(column), &def_);
         return {};
     }
 
@@ -246,18 +249,8 @@ private:
         at = *def_.find_column(action.name.text);
         computed_.erase(def_.columns[at].id);
         std::erase(checked_, def_.columns[at].id);
-        def_.columns.erase(def_.columns.begin() + at);
-        std::erase_if(def_.indexes, [&](const catalog::IndexDef& index) {
-            return std::find(index.columns.begin(), index.columns.end(), at) != index.columns.end();
-        });
-        for (catalog::IndexDef& index : def_.indexes) {
-            for (uint32_t& key : index.columns) key -= key > at;
-        }
-        column_goes(at, &def_);
-        std::erase_if(def_.checks, [&](const catalog::CheckDef& c) { return uses(c, at); });
-        for (catalog::CheckDef& check : def_.checks) {
-            for (uint32_t& column : check.columns) column -= column > at;
-        }
+        erase_column(at, &def_);
+        drop_unused_columns(&def_);
         const std::string what = "column " + action.name.text + " of table " + before_.full_name();
         return release_keys(what, what, action);
     }
@@ -367,15 +360,25 @@ private:
     Status refuse_in_stored(uint32_t position, const char* what, const engine::Name& name) const {
         const ColumnDef* user = user_of(position);
         if (!user) return {};
+        if (user->is_hidden()) {
+            const auto at = static_cast<uint32_t>(user - def_.columns.data());
+            return Status::unsupported(std::string(what) + " that index \"" + index_of(at)->name +
+                                       "\" uses is not supported")
+                .with_position(name.position);
+        }
         return Status::unsupported(std::string(what) + " that generated column \"" + user->name +
                                    "\" uses is not supported")
             .with_position(name.position);
     }
 
-    // Stored columns that use the column go with it, if that is wanted.
+    // Stored columns that use the column go with it, if that is wanted; indexes in any case.
     Status drop_users(uint32_t position, const AlterAction& action) {
         const std::string name = def_.columns[position].name;
         while (const ColumnDef* user = user_of(*def_.find_column(name))) {
+            if (user->is_hidden()) {
+                erase_column(static_cast<uint32_t>(user - def_.columns.data()), &def_);
+                continue;
+            }
             const std::string of_table = " of table " + def_.name;
             if (!action.cascade) {
                 return Status(Code::kInvalidInput, "2BP01",
@@ -390,36 +393,6 @@ private:
             drop.name.text = user->name;
             RETURN_IF_ERROR(drop_column(drop));
         }
-        return {};
-    }
-
-    // The statement that would make the table with the new column is parsed to see whether the
-    // column can be, and which columns it uses.
-    Status set_stored(const engine::Stored& stored, const engine::ColumnSpec& spec,
-                      ColumnDef* column) {
-        column->generated = Generated::kStored;
-        column->default_sql = stored.expression;
-        std::string sql = "CREATE TABLE " + in_quotes(def_.name, '"') + " (";
-        for (const ColumnDef& c : def_.columns) {
-            sql += in_quotes(c.name, '"') + " " + c.sql_type();
-            if (c.generated == Generated::kStored) {
-                sql += " GENERATED ALWAYS AS (" + *c.default_sql + ") STORED";
-            }
-            sql += ", ";
-        }
-        auto parsed = engine_.parse(sql + in_quotes(column->name, '"') + " " + column->sql_type() +
-                                    " GENERATED ALWAYS AS (" + stored.expression + ") STORED)");
-        if (!parsed.ok()) {
-            const Status& wrong = parsed.status();
-            return Status(wrong.code(), wrong.sqlstate(), wrong.message())
-                .with_detail(wrong.detail())
-                .with_position(spec.name.position);
-        }
-        const auto& made = std::get<engine::CreateTable>(parsed->kind);
-        for (const std::string& used : made.columns.back().stored.value().columns) {
-            column->uses.push_back(def_.columns[*def_.find_column(used)].id);
-        }
-        computed_[column->id] = stored.expression;
         return {};
     }
 
@@ -490,31 +463,6 @@ private:
     bool new_constraints_ = false;
     bool column_known_ = false;  // that the last ADD COLUMN was to add
 };
-
-// The query whose rows are those of the altered table, with their row ids in front, in terms of the
-// table as it was.
-std::string rewriting_query(const TableDef& before, const TableDef& after,
-                            const std::map<uint32_t, std::string>& computed) {
-    const std::string table = in_quotes(before.name, '"');
-    std::string sql = "SELECT " + table + ".\"" + std::string(access::kRowIdColumn) + "\"";
-    for (const ColumnDef& column : after.columns) {
-        auto expression = computed.find(column.id);
-        const auto old = std::find_if(before.columns.begin(), before.columns.end(),
-                                      [&](const ColumnDef& c) { return c.id == column.id; });
-        const std::string name = in_quotes(column.name, '"');
-        std::string value;
-        if (expression != computed.end()) {
-            value = "(" + expression->second + ")";
-        } else if (old != before.columns.end()) {
-            value = table + "." + in_quotes(old->name, '"');
-        } else {
-            value = column.default_sql ? "(" + *column.default_sql + ")" : "NULL";
-        }
-        sql += ", CAST(" + value + " AS " + column.type.sql_name() + ") AS " + name;
-    }
-    return sql + " FROM \"" + std::string(engine::kRowsSchema) + "\"." +
-           in_quotes(catalog::reference(before.schema_name, before.name), '"') + " AS " + table;
-}
 
 }  // namespace
 

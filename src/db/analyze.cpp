@@ -65,6 +65,7 @@ void add_statistics_table(access::VirtualTables& all) {
         for (const auto& [id, t] : version.tables) {
             const table::TableStatisticsPtr known = t->statistics();
             for (size_t c = 0; c < known->columns.size(); c++) {
+                if (t->def().columns[c].is_hidden()) continue;
                 rows.push_back(statistics_row(*t, *known, c));
             }
         }

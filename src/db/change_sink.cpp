@@ -93,6 +93,7 @@ const std::string kConflictRows("\1conflict");
 std::string row_text(const arrow::Batch& rows, int64_t row) {
     std::string values;
     for (size_t i = 0; i < rows.columns.size(); i++) {
+        if (rows.schema->fields[i].name.starts_with(catalog::kHiddenPrefix)) break;
         if (i > 0) values += ", ";
         if (rows.columns[i].is_valid(row)) {
             arrow::append_text(rows.columns[i], row, &values);

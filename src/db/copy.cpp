@@ -146,7 +146,7 @@ Status bad_column(const engine::Name& name, const catalog::TableDef& table) {
                    "column \"" + name.text + "\" of table \"" + table.name + "\" does not exist");
     missing = std::move(missing).with_position(name.position);
     std::vector<std::string> names;
-    for (const catalog::ColumnDef& column : table.columns) names.push_back(column.name);
+    for (const catalog::ColumnDef& column : table.visible_columns()) names.push_back(column.name);
     if (auto meant = closest_name(name.text, names)) {
         missing = std::move(missing).with_hint("Did you mean \"" + *meant + "\"?");
     }

@@ -207,7 +207,7 @@ void add_sequence(const catalog::Catalog& catalog, const catalog::TableDef& sequ
 std::string column_list(const catalog::TableDef& table) {
     std::string list;
     bool all = true;
-    for (const catalog::ColumnDef& c : table.columns) {
+    for (const catalog::ColumnDef& c : table.visible_columns()) {
         const bool stored = c.generated == catalog::ColumnDef::Generated::kStored;
         all &= !stored;
         if (!stored) list += (list.empty() ? "" : ", ") + in_quotes(c.name, '"');

@@ -1,8 +1,10 @@
 // CREATE, DROP and ALTER INDEX, REINDEX: each is another definition of a table, which lists its
-// indexes; a new one is built over the rows that are there by Transaction::alter_table.
+// indexes; a new one is built over the rows that are there by Transaction::alter_table. One over an
+// expression has a hidden column for it, which is computed for all rows before.
 
 #include "db/constraints.h"
 #include "db/session_state.h"
+#include "db/stored_columns.h"
 
 namespace trefoil {
 
@@ -49,6 +51,49 @@ Status check_concurrently(bool concurrently, bool in_block, const char* statemen
 
 }  // namespace
 
+// The index as it is to be made; hidden columns for its expressions are added to the table.
+Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& statement,
+                                                   const table::VersionPtr& version,
+                                                   catalog::TableDef* table) {
+    catalog::IndexDef index;
+    if (statement.name) index.name = statement.name->text;
+    index.unique = statement.unique;
+    for (const auto& [is_expression, name] : statement.keys) {
+        if (is_expression) {
+            ASSIGN_OR_RETURN(uint32_t column,
+                             hidden_column(*engine, *catalog_of(version), name, table));
+            index.columns.push_back(column);
+            continue;
+        }
+        auto position = table->find_column(name.text);
+        if (!position) {
+            return Status(Code::kInvalidInput, "42703",
+                          "column \"" + name.text + "\" does not exist")
+                .with_position(name.position);
+        }
+        index.columns.push_back(*position);
+    }
+    catalog::TableDef with = *table;
+    with.indexes.push_back(index);
+    RETURN_IF_ERROR(catalog::validate(with));
+    return index;
+}
+
+// The definition `after` with its new hidden columns, which the rows hold then.
+Result<catalog::TableDef> Session::State::with_hidden_columns(table::Transaction& t,
+                                                              const catalog::TableDef& before,
+                                                              catalog::TableDef after) {
+    const table::VersionPtr then = t.view();
+    RETURN_IF_ERROR(t.alter_table(std::move(after), /*rows_matter=*/true));
+    const catalog::TablePtr altered = t.view()->catalog->find(before.id);
+    Status rewritten = rewrite_rows(t, then, rewriting_query(before, *altered, {}), altered);
+    if (!rewritten.ok()) {
+        return Status(rewritten.code(), rewritten.sqlstate(), rewritten.message())
+            .with_detail(rewritten.detail());
+    }
+    return *altered;
+}
+
 Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
     RETURN_IF_ERROR(
         check_concurrently(statement.concurrently, txn.has_value(), "CREATE INDEX CONCURRENTLY"));
@@ -61,22 +106,13 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
             if (statement.if_not_exists) return Status();
             return name_is_taken(*statement.name);
         }
-        catalog::IndexDef index;
-        if (statement.name) index.name = statement.name->text;
-        index.unique = statement.unique;
-        for (const engine::Name& name : statement.columns) {
-            auto position = table->find_column(name.text);
-            if (!position) {
-                return Status(Code::kInvalidInput, "42703",
-                              "column \"" + name.text + "\" does not exist")
-                    .with_position(name.position);
-            }
-            index.columns.push_back(*position);
-        }
         catalog::TableDef def = *table;
+        ASSIGN_OR_RETURN(catalog::IndexDef index, index_of(statement, t.view(), &def));
+        if (def.columns.size() > table->columns.size()) {
+            ASSIGN_OR_RETURN(def, with_hidden_columns(t, *table, std::move(def)));
+        }
         def.indexes.push_back(std::move(index));
-        RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
-        return {};
+        return t.alter_indexes(std::move(def));
     };
     return define(work, "CREATE INDEX");
 }
@@ -100,6 +136,7 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
             }
             catalog::TableDef def = *place->table;
             def.indexes.erase(def.indexes.begin() + static_cast<ptrdiff_t>(place->index));
+            drop_unused_columns(&def);
             const auto lost = orphans(*place->table, def, *t.view()->catalog);
             if (!lost.empty()) {
                 const std::string what = "index " + name.text;

@@ -82,7 +82,7 @@ std::pair<Value, Value> precision_of(const arrow::Type& type) {
 TableRows columns(const table::Version& version) {
     TableRows rows;
     for_each_relation(version, [&](const TableDef& t) {
-        for (size_t i = 0; i < t.columns.size(); i++) {
+        for (size_t i = 0; i < t.visible_columns().size(); i++) {
             const ColumnDef& c = t.columns[i];
             const auto [precision, scale] = precision_of(c.type);
             const bool stored = c.generated == ColumnDef::Generated::kStored;

@@ -68,6 +68,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     const uint64_t generation = catalog.custom_tables()->generation;
     if (statement.plan && statement.planned_for == version.catalog &&
         statement.custom_generation == generation &&
+        statement.with_indexes == settings.use_indexes &&
         statement.search_path == catalog.search_path()) {
         return {};
     }
@@ -88,6 +89,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     statement.plan = std::move(made);
     statement.planned_for = version.catalog;
     statement.custom_generation = generation;
+    statement.with_indexes = settings.use_indexes;
     statement.search_path = catalog.search_path();
     statement.direct = direct_form(statement);
     return {};
@@ -130,7 +132,8 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     ASSIGN_OR_RETURN(auto now, catalog());
     const uint64_t generation = now->custom_tables()->generation;
     if (statement && (statement->planned_for != now->version()->catalog ||
-                      statement->custom_generation != generation)) {
+                      statement->custom_generation != generation ||
+                      statement->with_indexes != settings.use_indexes)) {
         statement.reset();
     }
     if (!statement) {
@@ -138,6 +141,7 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
         statement->text = lifted->text;
         statement->planned_for = now->version()->catalog;
         statement->custom_generation = generation;
+        statement->with_indexes = settings.use_indexes;
         auto parsed = engine->parse(lifted->text);
         if (parsed.ok()) {
             statement->statement = std::move(*parsed);

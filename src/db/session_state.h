@@ -281,6 +281,11 @@ struct Session::State {
 
     // indexes.cpp
     Result<Answer> create_index(const engine::CreateIndex& statement);
+    Result<catalog::IndexDef> index_of(const engine::CreateIndex& statement,
+                                       const table::VersionPtr& version, catalog::TableDef* table);
+    Result<catalog::TableDef> with_hidden_columns(table::Transaction& t,
+                                                  const catalog::TableDef& before,
+                                                  catalog::TableDef after);
     Result<Answer> drop_index(const engine::DropIndex& statement);
     Result<Answer> rename_index(const engine::RenameIndex& statement);
     Result<Answer> reindex(const engine::Reindex& statement);

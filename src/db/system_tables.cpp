@@ -77,7 +77,8 @@ TableRows indexes_rows(const Database::State& db, const table::Version& version)
             const catalog::IndexDef& index = t->index_def(i);
             std::string columns, model;
             for (uint32_t c : index.columns) {
-                columns += (columns.empty() ? "" : ", ") + t->def().columns[c].name;
+                if (!columns.empty()) columns += ", ";
+                columns += t->def().columns[c].shown_name();
             }
             uint64_t entries = 0, bytes = 0;
             for (const table::RunPart& r : t->runs(i)) {

@@ -221,7 +221,7 @@ Result<Answer> Session::State::describe(const engine::Describe& statement) {
         ASSIGN_OR_RETURN(table, table_to_change(*now->version(), statement.table));
     }
     std::vector<std::vector<Value>> rows;
-    for (uint32_t i = 0; i < table->columns.size(); i++) {
+    for (uint32_t i = 0; i < table->visible_columns().size(); i++) {
         const catalog::ColumnDef& c = table->columns[i];
         Value key;
         const auto& columns = table->primary_key();

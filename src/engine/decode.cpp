@@ -308,6 +308,13 @@ Result<StatementKind> read_house(Reader& in) {
     return StatementKind(std::move(house));
 }
 
+CreateIndex::Key read_index_key(Reader& in) {
+    CreateIndex::Key key;
+    key.is_expression = in.u8() != 0;
+    key.name = read_name(in);
+    return key;
+}
+
 Result<StatementKind> read_index(Reader& in) {
     switch (in.u8()) {
         case 0: {
@@ -317,7 +324,9 @@ Result<StatementKind> read_index(Reader& in) {
             create.unique = in.u8() != 0;
             create.concurrently = in.u8() != 0;
             create.table = read_name(in);
-            create.columns = read_list<Name>(in, read_name);
+            create.keys = read_list<CreateIndex::Key>(in, read_index_key);
+            create.descending = in.u8() != 0;
+            create.nulls_first = in.u8() != 0;
             return StatementKind(std::move(create));
         }
         case 1: {

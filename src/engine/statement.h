@@ -137,7 +137,12 @@ struct CreateIndex {
     bool unique = false;
     bool concurrently = false;  // outside of transaction blocks only; so of the two below
     Name table;
-    std::vector<Name> columns;
+    struct Key {
+        bool is_expression = false;
+        Name name;  // of the column; or the text of the expression as SQL, and its place
+    };
+    std::vector<Key> keys;
+    bool descending = false, nulls_first = false;
 };
 struct DropIndex {
     std::vector<Name> indexes;

@@ -143,12 +143,17 @@ public:
     std::string take() { return std::move(out_); }
 
 private:
+    std::string column(uint32_t index) const {
+        if (index >= schema_.fields.size()) return "#" + std::to_string(index);
+        const std::string& name = schema_.fields[index].name;
+        const std::string_view shown = catalog::shown_name(name);
+        return shown.size() < name.size() ? std::string(shown) : catalog::quoted(name);
+    }
+
     void print_plain(const Expr& e) {
         switch (e.kind) {
             case Expr::Kind::kColumn:
-                out_ += e.index < schema_.fields.size()
-                            ? catalog::quoted(schema_.fields[e.index].name)
-                            : "#" + std::to_string(e.index);
+                out_ += column(e.index);
                 return;
             case Expr::Kind::kLiteral:
                 out_ += std::visit(LiteralText{e.value}, e.value.storage());

@@ -228,7 +228,8 @@ std::string TableCheck::describe(size_t index, uint64_t row_id, std::optional<Lo
     if (!at || columns_[at->part].empty()) return text;
     std::string names, values;
     for (uint32_t position : table_.index_def(index).columns) {
-        names += (names.empty() ? "" : ", ") + table_.def().columns[position].name;
+        if (!names.empty()) names += ", ";
+        names += table_.def().columns[position].shown_name();
         if (!values.empty()) values += ", ";
         const arrow::Array& column = *columns_[at->part][position];
         if (column.is_valid(at->row)) {

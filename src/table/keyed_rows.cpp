@@ -99,7 +99,7 @@ Result<std::string> key_text(const catalog::TableDef& table, std::span<const uin
             names += ", ";
             values += ", ";
         }
-        names += table.columns[position].name;
+        names += table.columns[position].shown_name();
         arrow::append_text(*column, static_cast<int64_t>(row), &values);
     }
     return "Key (" + names + ")=(" + values + ")";

@@ -41,7 +41,7 @@ private:
     std::string leaf() {
         static const char* const kOps[] = {"=", "=", "=", "<", "<=", ">", ">=", "<>"};
         const std::string op = kOps[pick(8)];
-        switch (pick(12)) {
+        switch (pick(15)) {
             case 0:
                 return "age " + op + " " + number(40);
             case 1:
@@ -64,6 +64,12 @@ private:
             case 9:
                 return "(big " + op + " " + (pick(2) ? "9223372036854775807" : number(5)) + ")";
             case 10:
+                return "upper(city) " + op + " upper(" + city() + ")";
+            case 11:
+                return "upper(city) " + std::string(pick(2) ? "LIKE 'C1%'" : "IS NULL");
+            case 12:
+                return "age + plain " + op + " " + number(60);
+            case 13:
                 return "plain " + op + " " + number(20);
             default:
                 return "(age = " + number(40) + " AND city = " + city() + ")";
@@ -83,10 +89,12 @@ struct Town {
             "plain INT, code TEXT UNIQUE)");
         run(*session, "CREATE INDEX ON t (age)");
         run(*session, "CREATE INDEX ON t (city, age)");
+        run(*session, "CREATE INDEX ON t ((age + plain), upper(city))");
         add(0, 3000);
         must(db->checkpoint());
         run(*session, "CREATE INDEX ON t (score)");
         run(*session, "CREATE INDEX ON t (big)");
+        run(*session, "CREATE INDEX ON t (upper(city))");
         add(3000, 3500);
     }
 

@@ -160,7 +160,11 @@ private:
         const int64_t column = table.added[random_() % table.added.size()];
         const std::string number = std::to_string(column);
         if (table.indexed.erase(column) > 0) return say("DROP INDEX i" + number);
-        say("CREATE INDEX i" + number + " ON " + name + " (c" + number + ")");
+        static const char* const kKeys[] = {"c", "u, (abs(c", "(c"};
+        static const char* const kEnds[] = {"", "))", " * 2 + id)"};
+        const uint64_t kind = random_() % 3;
+        say("CREATE INDEX i" + number + " ON " + name + " (" + kKeys[kind] + number + kEnds[kind] +
+            ")");
         table.indexed.insert(column);
     }
 
