@@ -87,13 +87,27 @@ impl Encoder<'_> {
         if depth > DEPTH_MAX {
             return self.opaque(expr);
         }
-        // A boolean column by itself is what it is when it equals true.
-        if let Some(column) = self.table.find(expr) {
-            self.out.u8(COMPARE);
-            self.out.u8(0);
-            self.column(column);
-            return self.literal(&ScalarValue::Boolean(Some(true)));
+        let Some(column) = self.table.find(expr) else {
+            return self.parts(expr, depth);
+        };
+        // Of a condition that a hidden column holds, its parts say more to indexes.
+        if !matches!(expr, Expr::Column(_)) {
+            let (start, opaque) = (self.out.out.len(), std::mem::take(&mut self.opaque));
+            self.parts(expr, depth);
+            let understood = !std::mem::replace(&mut self.opaque, opaque);
+            if understood {
+                return;
+            }
+            self.out.out.truncate(start);
         }
+        // A boolean column by itself is what it is when it equals true.
+        self.out.u8(COMPARE);
+        self.out.u8(0);
+        self.column(column);
+        self.literal(&ScalarValue::Boolean(Some(true)));
+    }
+
+    fn parts(&mut self, expr: &Expr, depth: u32) {
         match expr {
             Expr::BinaryExpr(b) => self.binary(expr, b, depth),
             Expr::Not(inner) => {

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, Ident, ObjectNamePart, VisitMut, VisitorMut,
+    BinaryOperator, Expr as SqlExpr, Ident, ObjectNamePart, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -45,6 +45,16 @@ pub struct CreateIndex {
     pub concurrently: bool,
     pub table: Name,
     pub keys: Vec<Key>,
+    /// Of all keys.
+    pub order: Order,
+    /// Of WHERE: their texts, as those of expressions, and their places.
+    pub conditions: Vec<Name>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Order {
+    pub descending: bool,
+    pub nulls_first: bool,
 }
 
 /// A column of an index.
@@ -103,8 +113,8 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
                 .hint("indexes are ordered; leave USING away"));
         }
     }
-    let keys = keys(r, &bare_name(&table.text))?;
-    for clause in ["INCLUDE", "WHERE", "WITH", "TABLESPACE"] {
+    let (keys, order) = keys(r, &bare_name(&table.text))?;
+    for clause in ["INCLUDE", "WITH", "TABLESPACE"] {
         refuse(r, clause, &format!("{clause} of an index"))?;
     }
     if r.word_is("NULLS") {
@@ -115,6 +125,10 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         }
         word(r, "DISTINCT")?;
     }
+    let conditions = match take(r, "WHERE") {
+        true => predicate(r, &bare_name(&table.text))?,
+        false => Vec::new(),
+    };
     Ok(IndexCommand::Create(CreateIndex {
         name,
         if_not_exists,
@@ -122,23 +136,19 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         concurrently,
         table,
         keys,
+        order,
+        conditions,
     }))
 }
 
-fn keys(r: &mut Reader, table: &str) -> Res<Vec<Key>> {
+fn keys(r: &mut Reader, table: &str) -> Res<(Vec<Key>, Order)> {
     r.expect(Token::LParen, "an opening parenthesis")?;
     let mut keys = Vec::new();
+    let mut orders: Vec<(Order, Option<usize>)> = Vec::new();
     loop {
         keys.push(key(r, table)?);
-        let order = r.peek();
-        let at = r.offset(&order);
-        take(r, "ASC");
-        if take(r, "DESC") {
-            return Err(BridgeError::unsupported("DESC in an index").at(at));
-        }
-        if take(r, "NULLS") && !take(r, "LAST") {
-            return Err(BridgeError::unsupported("NULLS FIRST in an index").at(at));
-        }
+        let at = r.offset(&r.peek());
+        orders.push((order(r)?, at));
         match &r.peek().token {
             Token::Comma => {
                 r.parser.next_token();
@@ -155,7 +165,36 @@ fn keys(r: &mut Reader, table: &str) -> Res<Vec<Key>> {
         }
     }
     r.expect(Token::RParen, "a closing parenthesis")?;
-    Ok(keys)
+    let first = orders[0].0;
+    for (order, at) in &orders {
+        if *order != first {
+            let what = "an index whose columns have different orders";
+            return Err(BridgeError::unsupported(what).at(*at));
+        }
+        if orders.len() > 1 && order.nulls_first != order.descending {
+            let what = match order.nulls_first {
+                true => "NULLS FIRST in an ascending index of several columns",
+                false => "NULLS LAST in a descending index of several columns",
+            };
+            return Err(BridgeError::unsupported(what).at(*at));
+        }
+    }
+    Ok((keys, first))
+}
+
+fn order(r: &mut Reader) -> Res<Order> {
+    let descending = !take(r, "ASC") && take(r, "DESC");
+    let mut nulls_first = descending;
+    if take(r, "NULLS") {
+        nulls_first = take(r, "FIRST");
+        if !nulls_first {
+            word(r, "LAST")?;
+        }
+    }
+    Ok(Order {
+        descending,
+        nulls_first,
+    })
 }
 
 /// A column, a call, or an expression in parentheses.
@@ -181,15 +220,45 @@ fn key(r: &mut Reader, table: &str) -> Res<Key> {
         return Ok(Key::Column(r.ident(column)));
     }
     check::expression(r.text, &mut expr)?;
-    let _ = expr.visit(&mut OneSpelling { table });
-    let text = match &expr {
-        SqlExpr::Function(_) => expr.to_string(),
-        _ => format!("({expr})"),
-    };
     Ok(Key::Expression(Name {
-        text,
+        text: spelled(expr, table),
         position: r.offset(&start).unwrap_or(0) as u32,
     }))
+}
+
+/// The text of an expression, the same for all ways to write it, in parentheses unless it is a
+/// call.
+fn spelled(mut expr: SqlExpr, table: &str) -> String {
+    let _ = expr.visit(&mut OneSpelling { table });
+    match &expr {
+        SqlExpr::Function(_) => expr.to_string(),
+        _ => format!("({expr})"),
+    }
+}
+
+fn predicate(r: &mut Reader, table: &str) -> Res<Vec<Name>> {
+    let position = r.offset(&r.peek()).unwrap_or(0) as u32;
+    let mut expr = r.parser.parse_expr().map_err(|e| r.syntax(e))?;
+    check::expression(r.text, &mut expr)?;
+    let texts = conditions(expr, table).into_iter();
+    Ok(texts.map(|text| Name { text, position }).collect())
+}
+
+/// The conditions that AND connects, as CREATE INDEX and ON CONFLICT spell them.
+pub fn conditions(expr: SqlExpr, table: &str) -> Vec<String> {
+    let (mut waiting, mut texts) = (vec![expr], Vec::new());
+    while let Some(expr) = waiting.pop() {
+        match expr {
+            SqlExpr::BinaryOp {
+                left,
+                op: BinaryOperator::And,
+                right,
+            } => waiting.extend([*right, *left]),
+            SqlExpr::Nested(inner) => waiting.push(*inner),
+            other => texts.push(spelled(other, table)),
+        }
+    }
+    texts
 }
 
 /// Writes names as all queries may: without the table in front, and folded to lower case.
@@ -357,7 +426,6 @@ mod tests {
             ("CREATE INDEX ON t (LOWER(Name))", "lower(name)"),
             ("CREATE INDEX ON t (lower(t.name))", "lower(name)"),
             ("CREATE INDEX ON t ((a+b))", "(a + b)"),
-            ("CREATE INDEX ON t (((a))  DESC)", "DESC in an index"),
             ("CREATE INDEX ON t ((\"A\" || 'x'))", "(\"A\" || 'x')"),
             ("CREATE INDEX ON t (CAST(a AS TEXT))", "(CAST(a AS TEXT))"),
         ] {
@@ -382,12 +450,18 @@ mod tests {
         for (sql, what) in [
             ("DROP INDEX CONCURRENTLY i, j", "several indexes"),
             ("CREATE INDEX i ON t USING hash (a)", "USING hash"),
-            ("CREATE INDEX i ON t (a DESC)", "DESC"),
-            ("CREATE INDEX i ON t (a NULLS FIRST)", "NULLS FIRST"),
+            ("CREATE INDEX i ON t (a DESC, b)", "different orders"),
+            (
+                "CREATE INDEX i ON t (a NULLS FIRST, b NULLS FIRST)",
+                "NULLS FIRST",
+            ),
+            (
+                "CREATE INDEX i ON t (a DESC NULLS LAST, b DESC NULLS LAST)",
+                "NULLS LAST",
+            ),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),
             ("CREATE INDEX i ON t (a text_ops)", "operator class"),
             ("CREATE INDEX i ON t (a) INCLUDE (b)", "INCLUDE"),
-            ("CREATE INDEX i ON t (a) WHERE a > 1", "WHERE"),
             (
                 "CREATE UNIQUE INDEX i ON t (a) NULLS NOT DISTINCT",
                 "NULLS NOT",

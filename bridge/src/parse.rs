@@ -26,7 +26,9 @@ use crate::house::{self, House};
 use crate::index::{self, IndexCommand};
 use crate::merge;
 use crate::names;
-use crate::parse_change::{Conflict, Truncate, change, is_change, truncate as truncated};
+use crate::parse_change::{
+    Conflict, Truncate, change, cut_inference, is_change, truncate as truncated,
+};
 use crate::row_locks::{self, RowLocks};
 use crate::sequence::{self, SequenceCommand};
 use crate::suggest;
@@ -101,6 +103,7 @@ pub struct Statement {
 pub fn parse(sql: &str) -> Res<Statement> {
     let text = Text::new(sql)?;
     let tokens = merge::rewrite_tokens(text.tokens.clone());
+    let tokens = cut_inference(tokens);
     let (tokens, identities) = generated::cut(&text, tokens).map_err(|e| text.locate(e))?;
     let mut parser = parser_of(tokens);
     let mut reader = Reader::new(&text, &mut parser);

@@ -4,10 +4,12 @@
 use datafusion::sql::sqlparser::ast::{
     self, Ident, Insert, Query, SetExpr, Statement as Ast, With,
 };
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::check;
 use crate::error::{BridgeError, Res};
-use crate::parse::{Kind, Name, table_name};
+use crate::index;
+use crate::parse::{Kind, Name, Reader, bare_name, parser_of, table_name};
 use crate::text::{Text, ident_text};
 
 /// Which rows that are there stop a row from being inserted.
@@ -24,6 +26,8 @@ pub enum Target {
 pub struct Conflict {
     pub target: Target,
     pub names: Vec<Name>,
+    /// Of WHERE behind the columns, as CREATE INDEX spells them.
+    pub conditions: Vec<String>,
     pub update: bool,
 }
 
@@ -79,8 +83,74 @@ fn name_of(text: &Text, ident: &Ident) -> Name {
     }
 }
 
+/// The tokens of WHERE behind the columns of ON CONFLICT, without that word, and of the DO after
+/// it: as places among those that are no white space.
+fn inference(solid: &[&TokenWithSpan], conflict: usize) -> Option<std::ops::Range<usize>> {
+    let is = |n: usize, word: &str| {
+        let token = solid.get(n).map(|t| &t.token);
+        matches!(token, Some(Token::Word(w))
+            if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+    };
+    if !(is(conflict, "on") && is(conflict + 1, "conflict")) {
+        return None;
+    }
+    let closing = (conflict + 2..solid.len()).find(|n| solid[*n].token == Token::RParen)?;
+    let ends = |n: &usize| is(*n, "do") && (is(*n + 1, "nothing") || is(*n + 1, "update"));
+    let end = (closing + 1..solid.len()).find(ends)?;
+    is(closing + 1, "where").then_some(closing + 2..end)
+}
+
+/// Takes out of the tokens what sqlparser does not read: ON CONFLICT (columns) WHERE condition.
+pub fn cut_inference(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let solid: Vec<&TokenWithSpan> = solid(&tokens).collect();
+    let mut gone = std::collections::HashSet::new();
+    for range in (0..solid.len()).filter_map(|n| inference(&solid, n)) {
+        gone.extend(solid[range.start - 1..range.end].iter().map(|t| t.span));
+    }
+    if gone.is_empty() {
+        return tokens;
+    }
+    let kept =
+        |t: &TokenWithSpan| matches!(t.token, Token::Whitespace(_)) || !gone.contains(&t.span);
+    tokens.iter().filter(|t| kept(t)).cloned().collect()
+}
+
+fn solid(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &TokenWithSpan> {
+    let white = |t: &&TokenWithSpan| matches!(t.token, Token::Whitespace(_));
+    tokens.iter().filter(move |t| !white(t))
+}
+
+/// What was cut out behind these columns.
+fn inferred(text: &Text, names: &[Name], insert: &Insert) -> Res<Vec<String>> {
+    let Some(first) = names.first() else {
+        return Ok(Vec::new());
+    };
+    let solid: Vec<&TokenWithSpan> = solid(&text.tokens).collect();
+    let here = |t: &&TokenWithSpan| text.offset(t.span.start) == Some(first.position as usize);
+    let Some(at) = solid.iter().position(here) else {
+        return Ok(Vec::new());
+    };
+    let Some(range) = at.checked_sub(3).and_then(|n| inference(&solid, n)) else {
+        return Ok(Vec::new());
+    };
+    let mut parser = parser_of(solid[range].iter().map(|t| (*t).clone()).collect());
+    let mut reader = Reader::new(text, &mut parser);
+    let mut expr = reader.parser.parse_expr().map_err(|e| reader.syntax(e))?;
+    reader.expect(Token::EOF, "DO")?;
+    check::expression(text, &mut expr)?;
+    let table = match &insert.table_alias {
+        Some(alias) => ident_text(&alias.alias),
+        None => match &insert.table {
+            ast::TableObject::TableName(name) => bare_name(&table_name(text, name)?.text),
+            _ => String::new(),
+        },
+    };
+    Ok(index::conditions(expr, &table))
+}
+
 fn conflict(text: &Text, insert: &Insert) -> Res<Option<Conflict>> {
     let (mut target, mut names) = (Target::Any, Vec::new());
+    let mut conditions = Vec::new();
     let update = match (&insert.or, &insert.on) {
         (None, None) => return Ok(None),
         (Some(ast::SqliteOnConflict::Ignore), None) => false,
@@ -94,6 +164,7 @@ fn conflict(text: &Text, insert: &Insert) -> Res<Option<Conflict>> {
                 Some(ast::ConflictTarget::Columns(columns)) => {
                     target = Target::Columns;
                     names = columns.iter().map(|c| name_of(text, c)).collect();
+                    conditions = inferred(text, &names, insert)?;
                 }
                 Some(ast::ConflictTarget::OnConstraint(name)) => {
                     target = Target::Constraint;
@@ -115,6 +186,7 @@ fn conflict(text: &Text, insert: &Insert) -> Res<Option<Conflict>> {
     Ok(Some(Conflict {
         target,
         names,
+        conditions,
         update,
     }))
 }

@@ -207,6 +207,7 @@ fn modes(w: &mut Writer, modes: &Modes) {
 pub fn conflict(w: &mut Writer, conflict: &Conflict) {
     w.u8(conflict.target as u8);
     w.list(&conflict.names, name);
+    w.list(&conflict.conditions, |w, text| w.str(text));
     w.bool(conflict.update);
 }
 
@@ -347,6 +348,9 @@ fn index_command(w: &mut Writer, command: &IndexCommand) {
             w.bool(c.concurrently);
             name(w, &c.table);
             w.list(&c.keys, index::write_key);
+            w.bool(c.order.descending);
+            w.bool(c.order.nulls_first);
+            w.list(&c.conditions, name);
         }
         IndexCommand::Drop {
             names,

@@ -9,6 +9,7 @@
 #include "access/index_cost.h"
 #include "access/index_plan.h"
 #include "access/key_conditions.h"
+#include "access/partial_index.h"
 #include "access/selectivity.h"
 #include "access/stored_indexes.h"
 
@@ -307,9 +308,11 @@ std::optional<IndexOrder> choose_index_order(const TableVersion& table,
     const Matcher matcher(table, filters, order);
     const double passing = rows_passing(table, filters);
     std::optional<IndexOrder> best;
+    std::vector<Expr> plain;
+    for (const Expr& f : filters) plan::flatten_and(without_not(f), &plain);
     for (size_t i = 0; i < table.index_count(); i++) {
         auto match = matcher.match(i);
-        if (!match) continue;
+        if (!match || !holds_all(table.index_def(i), plain, table.def())) continue;
         IndexOrder plan = plan_of(table, *match, filters);
         weigh(table, passing, wanted, &plan);
         if (!best || plan.cost < best->cost) best = std::move(plan);

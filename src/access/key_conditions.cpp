@@ -450,6 +450,7 @@ KeyRange encode_range(const KeyEncoder& keys, const IndexRange& wanted) {
     const size_t columns = keys.types().size();
     const std::vector<Value>& prefix = wanted.equal;
     if (prefix.size() == columns) return KeyRange::exactly(keys.encode(prefix));
+    if (!wanted.bounded && prefix.empty()) return {};  // all
     if (!wanted.bounded) return keys_with_prefix(keys, prefix);
     KeyRange range;
     auto with = [&](const Value& v) {

@@ -7,6 +7,7 @@
 
 #include "access/index_cost.h"
 #include "access/key_conditions.h"
+#include "access/partial_index.h"
 #include "base/check.h"
 
 namespace trefoil::access {
@@ -80,6 +81,11 @@ bool shares_key_with_null(const index::KeyEncoder& keys, std::span<const index::
                        [&](const index::KeyRange& range) { return range.contains(null); });
 }
 
+// Of a partial index to which no condition on its columns is put.
+KeyConditions all_entries(size_t filters) {
+    return {{IndexRange()}, false, std::vector<bool>(filters), std::vector<bool>(filters)};
+}
+
 // Rows by their places: normalised, so in the order in which they are best fetched.
 struct PlaceSet {
     std::vector<RowSpan> spans;
@@ -121,11 +127,25 @@ double StoredIndexes::scan_cost(std::span<const Expr> filters) const {
     return cost * rows();
 }
 
+// What a partial index says of its rows need not be checked again.
+void StoredIndexes::mark_implied(const catalog::IndexDef& index, std::span<const Expr> filters,
+                                 PlannedIndexes* plan) const {
+    if (!index.is_partial()) return;
+    const auto conditions = conditions_of(table_.def(), index);
+    for (size_t i = 0; i < filters.size() && conditions.ok(); i++) {
+        if (plan->exact[i] || !implies(*conditions, filters[i], table_.def())) continue;
+        plan->used[i] = plan->exact[i] = true;
+    }
+}
+
 std::optional<PlannedIndexes> StoredIndexes::plan_scan(size_t index,
                                                        std::span<const Expr> filters) const {
     const index::KeyEncoder& keys = table_.encoder(index);
-    auto conditions = find_key_conditions(filters, table_.index_def(index).columns, keys);
-    if (!conditions) return std::nullopt;
+    const catalog::IndexDef& def = table_.index_def(index);
+    if (!holds_all(def, filters, table_.def())) return std::nullopt;
+    auto conditions = find_key_conditions(filters, def.columns, keys);
+    if (!conditions && !def.is_partial()) return std::nullopt;
+    if (!conditions) conditions = all_entries(filters.size());
     std::vector<index::KeyRange> ranges;
     for (const IndexRange& range : conditions->ranges) ranges.push_back(encode_range(keys, range));
     PlannedIndexes out{{}, std::move(conditions->used), std::move(conditions->exact)};
@@ -135,6 +155,7 @@ std::optional<PlannedIndexes> StoredIndexes::plan_scan(size_t index,
         out.exact.assign(out.exact.size(), false);
         out.plan.points = false;
     }
+    mark_implied(def, filters, &out);
     Entries entries;
     if (out.plan.points && table_.index_def(index).unique) {
         entries.all = static_cast<double>(ranges.size());

@@ -48,6 +48,9 @@ public:
                                                   IndexScanCounts* counts) const;
 
 private:
+    void mark_implied(const catalog::IndexDef& index, std::span<const plan::Expr> filters,
+                      PlannedIndexes* plan) const;
+
     const table::TableVersion& table_;
 };
 

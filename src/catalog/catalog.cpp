@@ -316,7 +316,12 @@ std::string TableDef::index_sql(const IndexDef& index) const {
         sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
               quoted(index.name) + " ON " + sql_name() + " (";
     }
-    return sql + columns_sql(index) + ")";
+    sql += columns_sql(index) + ")";
+    for (uint32_t position : index.filters) {
+        sql += (position == index.filters[0] ? " WHERE " : " AND ");
+        sql += columns[position].shown_name();
+    }
+    return sql;
 }
 
 std::string TableDef::sql_name() const {

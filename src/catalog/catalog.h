@@ -101,6 +101,11 @@ struct IndexDef {
     // Declared so. Keys ascend all the same, NULLs last, and are read backwards.
     bool descending = false;
     bool nulls_first = false;
+    // Of a partial index: positions of the hidden BOOLEAN columns that are all true in its rows, and
+    // the same as conditions (access/partial_index.h).
+    std::vector<uint32_t> filters = {};
+    std::string conditions = {};
+    bool is_partial() const { return !filters.empty(); }
 };
 
 // A CHECK constraint: what no row may make false.

@@ -75,13 +75,18 @@ void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
     out.u32(index.id);
     out.str(index.name);
     out.u8(static_cast<uint8_t>((index.unique ? kUnique : 0) | (index.is_primary ? kPrimary : 0) |
-                                (index.is_constraint ? kConstraint : 0)));
+                                (index.is_constraint ? kConstraint : 0) |
+                                (index.is_partial() ? kPartial : 0)));
     out.u32(static_cast<uint32_t>(index.columns.size()));
     for (uint32_t position : index.columns) {
         out.u32(table.columns[position].id);
         out.u8(static_cast<uint8_t>((index.descending ? kDescending : 0) |
                                     (index.nulls_first ? kNullsFirst : 0)));
     }
+    if (!index.is_partial()) return;
+    out.u32(static_cast<uint32_t>(index.filters.size()));
+    for (uint32_t position : index.filters) out.u32(table.columns[position].id);
+    out.str(index.conditions);
 }
 
 Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
@@ -104,13 +109,17 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
             ((index.descending ? kDescending : 0) | (index.nulls_first ? kNullsFirst : 0))) {
             return Status::corruption("an index has an unknown order");
         }
-        uint32_t position = 0;
-        while (position < table.columns.size() && table.columns[position].id != id) position++;
-        if (position == table.columns.size()) {
-            return Status::corruption("an index without its column");
-        }
-        index.columns.push_back(position);
+        auto position = table.find_column_id(id);
+        if (!position) return Status::corruption("an index without its column");
+        index.columns.push_back(*position);
     }
+    const uint32_t filters = flags & kPartial ? in.u32() : 0;
+    for (uint32_t i = 0; i < filters && in.ok(); i++) {
+        auto position = table.find_column_id(in.u32());
+        if (!position) return Status::corruption("an index without its condition");
+        index.filters.push_back(*position);
+    }
+    if (flags & kPartial) index.conditions = in.str();
     return index;
 }
 

@@ -27,10 +27,13 @@
 //   u32  number of indexes, the primary key first, then for each
 //        u32  index id
 //        str  name
-//        u8   flags: 1 unique, 2 primary key, 4 constraint
+//        u8   flags: 1 unique, 2 primary key, 4 constraint, 8 partial
 //        u32  number of columns, then for each
 //             u32  column id
 //             u8   order: 1 descending, 2 NULLs first; the same for all
+//        of a partial index (flag 8) only:
+//        u32  number of hidden columns that are all true in its rows, and the id of each (u32)
+//        str  the same as conditions: u32 n, n exprs (plan/expr_format.h) whose columns are ids
 //   u32  number of CHECK constraints, then for each
 //        str  name
 //        str  condition
@@ -86,6 +89,6 @@ enum ColumnFlags : uint8_t {
     kIsGenerated = 32
 };
 enum KeyOrder : uint8_t { kDescending = 1, kNullsFirst = 2 };
-enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4 };
+enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4, kPartial = 8 };
 
 }  // namespace trefoil::catalog

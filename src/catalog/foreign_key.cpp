@@ -33,7 +33,7 @@ std::optional<size_t> referenced_index(const TableDef& table, const ForeignKeyDe
     std::vector<uint32_t> wanted = key.referenced;
     std::sort(wanted.begin(), wanted.end());
     for (size_t i = 0; i < table.indexes.size(); i++) {
-        if (!table.indexes[i].unique) continue;
+        if (!table.indexes[i].unique || table.indexes[i].is_partial()) continue;
         std::vector<uint32_t> ids;
         for (uint32_t position : table.indexes[i].columns) {
             ids.push_back(table.columns[position].id);

@@ -178,9 +178,10 @@ private:
     // The index that a column is part of; null if it is in none.
     const catalog::IndexDef* index_of(uint32_t position) const {
         for (const catalog::IndexDef& index : def_.indexes) {
-            if (std::find(index.columns.begin(), index.columns.end(), position) !=
-                index.columns.end()) {
-                return &index;
+            for (const auto* positions : {&index.columns, &index.filters}) {
+                if (std::find(positions->begin(), positions->end(), position) != positions->end()) {
+                    return &index;
+                }
             }
         }
         return nullptr;

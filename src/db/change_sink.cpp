@@ -47,6 +47,15 @@ Result<std::vector<uint32_t>> positions_of(const catalog::TableDef& table,
     return positions;
 }
 
+// Whether ON CONFLICT ... WHERE repeats the conditions of the index, as far as it has some.
+bool names_conditions(const catalog::TableDef& table, const catalog::IndexDef& index,
+                      const std::vector<std::string>& given) {
+    return std::all_of(index.filters.begin(), index.filters.end(), [&](uint32_t position) {
+        const std::string_view wanted = table.columns[position].shown_name();
+        return std::find(given.begin(), given.end(), wanted) != given.end();
+    });
+}
+
 // The unique indexes whose keys stop an insertion.
 Result<std::vector<size_t>> arbiters_of(const catalog::TableDef& table,
                                         const engine::OnConflict& conflict) {
@@ -62,7 +71,8 @@ Result<std::vector<size_t>> arbiters_of(const catalog::TableDef& table,
         std::sort(columns.begin(), columns.end());
         const bool meant =
             conflict.target == Target::kAny ||
-            (conflict.target == Target::kColumns && columns == wanted) ||
+            (conflict.target == Target::kColumns && columns == wanted &&
+             names_conditions(table, index, conflict.conditions)) ||
             (conflict.target == Target::kPrimaryKey && index.is_primary) ||
             (conflict.target == Target::kConstraint && index.name == conflict.names[0].text);
         if (meant && index.unique) found.push_back(i);

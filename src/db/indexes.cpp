@@ -2,6 +2,11 @@
 // indexes; a new one is built over the rows that are there by Transaction::alter_table. One over an
 // expression has a hidden column for it, which is computed for all rows before.
 
+#include <utility>
+
+#include "access/key_conditions.h"
+#include "access/partial_index.h"
+#include "base/text_format.h"
 #include "db/constraints.h"
 #include "db/session_state.h"
 #include "db/stored_columns.h"
@@ -36,6 +41,18 @@ Result<Place> find_index(const catalog::Catalog& catalog, const engine::Name& na
         .with_position(name.position);
 }
 
+// What is wrong with an expression, said of WHERE.
+Status of_predicate(const Status& wrong) {
+    std::string message = wrong.message();
+    const std::string_view expression = "index expression";
+    if (const size_t at = message.find(expression); at != std::string::npos) {
+        message.replace(at, expression.size(), "index predicate");
+    }
+    return Status(wrong.code(), wrong.sqlstate(), message)
+        .with_detail(wrong.detail())
+        .with_position(wrong.position());
+}
+
 Status name_is_taken(const engine::Name& name) {
     return Status(Code::kInvalidInput, "42P07", "relation \"" + name.text + "\" already exists")
         .with_position(name.position);
@@ -58,6 +75,8 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
     catalog::IndexDef index;
     if (statement.name) index.name = statement.name->text;
     index.unique = statement.unique;
+    index.descending = statement.descending;
+    index.nulls_first = statement.nulls_first;
     for (const auto& [is_expression, name] : statement.keys) {
         if (is_expression) {
             ASSIGN_OR_RETURN(uint32_t column,
@@ -73,10 +92,49 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
         }
         index.columns.push_back(*position);
     }
+    for (const engine::Name& condition : statement.conditions) {
+        auto column = hidden_column(*engine, *catalog_of(version), condition, table);
+        if (!column.ok()) return of_predicate(column.status());
+        if (const arrow::Type& type = table->columns[*column].type; type != arrow::boolean()) {
+            return Status(Code::kInvalidInput, "42804",
+                          "argument of WHERE must be type boolean, not type " +
+                              lower_case(type.sql_name()))
+                .with_position(condition.position);
+        }
+        index.filters.push_back(*column);
+    }
     catalog::TableDef with = *table;
     with.indexes.push_back(index);
     RETURN_IF_ERROR(catalog::validate(with));
     return index;
+}
+
+// The conditions of a partial index as queries have them: its columns are there.
+Result<std::string> Session::State::conditions_of(const catalog::IndexDef& index,
+                                                  const catalog::TableDef& table,
+                                                  const table::VersionPtr& version) {
+    const bool kept = std::exchange(settings.use_indexes, true);
+    const auto now = catalog_of(version);
+    settings.use_indexes = kept;
+    std::vector<plan::Expr> conditions;
+    for (uint32_t position : index.filters) {
+        const std::string sql = "SELECT 1 FROM " + in_quotes(table.schema_name, '"') + "." +
+                                in_quotes(table.name, '"') + " WHERE " +
+                                std::string(table.columns[position].shown_name());
+        ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));
+        ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(query, *now));
+        if (!plan.access || plan.access->filters.empty()) {
+            // The column itself.
+            conditions.push_back(plan::Expr::compare(plan::CompareOp::kEqual,
+                                                     plan::Expr::column(position),
+                                                     plan::Expr::literal(Value(true))));
+            continue;
+        }
+        for (const plan::Expr& filter : plan.access->filters) {
+            plan::flatten_and(access::without_not(filter), &conditions);
+        }
+    }
+    return index.is_partial() ? access::encode_conditions(table, conditions) : std::string();
 }
 
 // The definition `after` with its new hidden columns, which the rows hold then.
@@ -111,6 +169,7 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
         if (def.columns.size() > table->columns.size()) {
             ASSIGN_OR_RETURN(def, with_hidden_columns(t, *table, std::move(def)));
         }
+        ASSIGN_OR_RETURN(index.conditions, conditions_of(index, def, t.view()));
         def.indexes.push_back(std::move(index));
         return t.alter_indexes(std::move(def));
     };

@@ -283,6 +283,9 @@ struct Session::State {
     Result<Answer> create_index(const engine::CreateIndex& statement);
     Result<catalog::IndexDef> index_of(const engine::CreateIndex& statement,
                                        const table::VersionPtr& version, catalog::TableDef* table);
+    Result<std::string> conditions_of(const catalog::IndexDef& index,
+                                      const catalog::TableDef& table,
+                                      const table::VersionPtr& version);
     Result<catalog::TableDef> with_hidden_columns(table::Transaction& t,
                                                   const catalog::TableDef& before,
                                                   catalog::TableDef after);

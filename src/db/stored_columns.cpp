@@ -78,7 +78,9 @@ void add_visible(ColumnDef column, TableDef* table) {
     const size_t at = table->visible_columns().size();
     table->columns.insert(table->columns.begin() + static_cast<ptrdiff_t>(at), std::move(column));
     for (catalog::IndexDef& index : table->indexes) {
-        for (uint32_t& key : index.columns) key += key >= at;
+        for (auto* positions : {&index.columns, &index.filters}) {
+            for (uint32_t& position : *positions) position += position >= at;
+        }
     }
 }
 
@@ -87,9 +89,14 @@ void erase_column(uint32_t at, TableDef* table) {
         return std::find(owner.columns.begin(), owner.columns.end(), at) != owner.columns.end();
     };
     table->columns.erase(table->columns.begin() + at);
-    std::erase_if(table->indexes, uses);
+    std::erase_if(table->indexes, [&](const catalog::IndexDef& index) {
+        const auto& filters = index.filters;
+        return uses(index) || std::find(filters.begin(), filters.end(), at) != filters.end();
+    });
     for (catalog::IndexDef& index : table->indexes) {
-        for (uint32_t& key : index.columns) key -= key > at;
+        for (auto* positions : {&index.columns, &index.filters}) {
+            for (uint32_t& position : *positions) position -= position > at;
+        }
     }
     column_goes(at, table);
     std::erase_if(table->checks, uses);
@@ -102,7 +109,8 @@ void drop_unused_columns(TableDef* table) {
     for (auto i = static_cast<uint32_t>(table->columns.size()); i-- > 0;) {
         if (!table->columns[i].is_hidden()) return;
         const bool used = std::any_of(table->indexes.begin(), table->indexes.end(), [&](auto& x) {
-            return std::find(x.columns.begin(), x.columns.end(), i) != x.columns.end();
+            return std::find(x.columns.begin(), x.columns.end(), i) != x.columns.end() ||
+                   std::find(x.filters.begin(), x.filters.end(), i) != x.filters.end();
         });
         if (!used) erase_column(i, table);
     }

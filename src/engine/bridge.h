@@ -324,7 +324,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *                          u8 kind (0 insert, 1 update, 2 delete, 3 merge), name table,
  *                          opt on conflict, str name under which its rows are read ("": none)
  *                  on conflict: u8 what conflicts (0 any unique key, 1 that of the columns, 2 the
- *                          constraint, 3 the primary key), list name, u8 update
+ *                          constraint, 3 the primary key), list name, list str conditions of
+ *                          WHERE, u8 update
  *                  direct: u8 kind (0 insert, 1 update, 2 delete),
  *                          list row        of INSERT; a row is a list of expr, all columns
  *                          list (u32 column, u8 (0 value, 1 from + value, 2 from - value),
@@ -386,7 +387,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *     50 merge         name table
  *     51 truncate      list name tables, u8 restart identity, u8 cascade
  *     60 index         u8 what, then
- *       0 create      opt name, u8 if_not_exists, u8 unique, name table, list key
+ *        0 create      opt name, u8 if_not_exists, u8 unique, name table, list key,
+ *                      u8 descending, u8 NULLs first, list name conditions of WHERE: their texts
  *                        key: u8 it is an expression; name: of the column, or its text
  *        1 drop        list name, u8 if_exists
  *        2 rename      name, name to, u8 if_exists

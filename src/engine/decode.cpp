@@ -327,6 +327,7 @@ Result<StatementKind> read_index(Reader& in) {
             create.keys = read_list<CreateIndex::Key>(in, read_index_key);
             create.descending = in.u8() != 0;
             create.nulls_first = in.u8() != 0;
+            create.conditions = read_list<Name>(in, read_name);
             return StatementKind(std::move(create));
         }
         case 1: {
@@ -551,6 +552,7 @@ Result<OnConflict> read_conflict(Reader& in) {
     if (target > static_cast<uint8_t>(OnConflict::Target::kPrimaryKey)) return malformed("change");
     conflict.target = static_cast<OnConflict::Target>(target);
     conflict.names = read_list<Name>(in, read_name);
+    conflict.conditions = read_list<std::string>(in, read_string);
     conflict.update = in.u8() != 0;
     return conflict;
 }

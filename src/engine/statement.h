@@ -143,6 +143,7 @@ struct CreateIndex {
     };
     std::vector<Key> keys;
     bool descending = false, nulls_first = false;
+    std::vector<Name> conditions;  // of WHERE: texts and places, as those of expressions
 };
 struct DropIndex {
     std::vector<Name> indexes;
@@ -263,7 +264,8 @@ struct OnConflict {
     };
     Target target = Target::kAny;
     std::vector<Name> names;
-    bool update = false;  // the row that is there; else nothing is done
+    std::vector<std::string> conditions;  // of WHERE behind the columns, spelled as in CREATE INDEX
+    bool update = false;                  // the row that is there; else nothing is done
 };
 struct Insert {
     Name table;

@@ -77,6 +77,9 @@ std::string to_string(const Expr& expr, const arrow::Schema& schema);
 // loss becomes opaque. Errors: kInvalidInput if the bytes are malformed.
 Result<Expr> decode_expr(Reader& reader);
 
+// Writes an expression in the form of expr_format.h.
+void encode_expr(const Expr& expr, Writer* out);
+
 // Writes a value in the form of expr_format.h: as `type` if it holds the value as it is (NULL in
 // any type), else in the value's own type. A list is written as str "+l", u8 is_null, u32 n, n
 // values.

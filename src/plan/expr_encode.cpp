@@ -1,9 +1,11 @@
-// encode_value: writes values in the form of expr_format.h, for parameters and statistics.
+// Writes values in the form of expr_format.h, for parameters and statistics, and expressions, for
+// the conditions of partial indexes.
 
 #include <utility>
 
 #include "base/check.h"
 #include "plan/expr.h"
+#include "plan/expr_format.h"
 
 namespace trefoil::plan {
 namespace {
@@ -81,6 +83,27 @@ void write_content(const Value& value, const Type& type, Writer* out) {
 }
 
 }  // namespace
+
+void encode_expr(const Expr& e, Writer* out) {
+    using Kind = Expr::Kind;
+    // Kinds are in the order of their tags.
+    out->u8(static_cast<uint8_t>(e.kind));
+    if (e.kind == Kind::kColumn || e.kind == Kind::kParameter) out->u32(e.index);
+    if (e.kind == Kind::kParameter) out->str(e.type.id == TypeId::kNull ? "" : e.type.format());
+    if (e.kind == Kind::kLiteral) encode_value(e.value, e.type, out);
+    if (e.kind == Kind::kCompare) out->u8(static_cast<uint8_t>(e.op));
+    if (e.kind == Kind::kInList || e.kind == Kind::kLike) out->u8(e.negated);
+    if (e.kind == Kind::kLike) out->u8(e.ignore_case);
+    if (e.kind == Kind::kOpaque) out->str(e.text);
+    const bool many = e.kind == Kind::kAnd || e.kind == Kind::kOr;
+    if (many) out->u32(static_cast<uint32_t>(e.children.size()));
+    for (size_t i = 0; i < e.children.size(); i++) {
+        if (e.kind == Kind::kInList && i == 1) {
+            out->u32(static_cast<uint32_t>(e.children.size() - 1));
+        }
+        encode_expr(e.children[i], out);
+    }
+}
 
 void encode_value(const Value& value, const Type& type, Writer* out) {
     const bool as_asked = value.is_null() || fits(value, type);

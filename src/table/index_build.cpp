@@ -105,6 +105,7 @@ void RunBuild::run_thread() {
 // The keys of the part's live rows -> their ids.
 Status RunBuild::collect(const Part& part, std::unique_ptr<index::KeyRunBuilder>& piece) {
     ASSIGN_OR_RETURN(auto columns, key_columns(*part.chunk, table_.index_def(index_)));
+    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(table_.index_def(index_), *part.chunk));
     const index::KeyEncoder& encoder = table_.encoder(index_);
     const RowIds& ids = part.chunk->row_ids();
     index::Key key;
@@ -112,7 +113,7 @@ Status RunBuild::collect(const Part& part, std::unique_ptr<index::KeyRunBuilder>
         const uint64_t end = std::min<uint64_t>(begin + kRowsPerStep, ids.count());
         if (!piece) piece = std::make_unique<index::KeyRunBuilder>(encoder.shape());
         for (uint64_t row = begin; row < end; row++) {
-            if (part.is_dead(row)) continue;
+            if (part.is_dead(row) || !filter.takes(static_cast<int64_t>(row))) continue;
             encoder.encode(columns, static_cast<int64_t>(row), &key);
             piece->add(key, ids.at(row));
         }

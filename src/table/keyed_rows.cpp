@@ -10,6 +10,25 @@
 
 namespace trefoil::table {
 
+RowFilter::RowFilter(const catalog::IndexDef& index, const std::vector<arrow::Array>& columns) {
+    for (uint32_t position : index.filters) columns_.push_back(&columns[position]);
+}
+
+Result<RowFilter> RowFilter::make(const catalog::IndexDef& index, const Chunk& chunk) {
+    RowFilter filter;
+    for (uint32_t position : index.filters) {
+        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
+        filter.columns_.push_back(column);
+    }
+    return filter;
+}
+
+bool RowFilter::takes(int64_t row) const {
+    return std::all_of(columns_.begin(), columns_.end(), [&](const arrow::Array* column) {
+        return column->is_valid(row) && column->bool_at(row);
+    });
+}
+
 std::vector<LiveRow> live_rows(std::span<const Part> parts) {
     std::vector<LiveRow> rows;
     uint64_t total = 0;
@@ -54,12 +73,13 @@ Result<std::vector<arrow::Array>> gather_columns(std::span<const Part> parts,
 namespace {
 
 index::KeyRunPtr build_run(std::span<const arrow::Array* const> columns,
-                           const index::KeyEncoder& encoder) {
+                           const index::KeyEncoder& encoder, const RowFilter& filter) {
     const int64_t rows = columns[0]->length;
     index::KeyRunBuilder builder(encoder.shape());
     builder.reserve(static_cast<uint64_t>(rows));
     index::Key key;
     for (int64_t row = 0; row < rows; row++) {
+        if (!filter.takes(row)) continue;
         encoder.encode(columns, row, &key);
         builder.add(key, static_cast<uint64_t>(row));
     }
@@ -76,7 +96,7 @@ ChunkKeys build_keys(const std::vector<arrow::Array>& columns, const TableVersio
         for (uint32_t position : table.index_def(i).columns) {
             key_columns.push_back(&columns[position]);
         }
-        keys.push_back(build_run(key_columns, table.encoder(i)));
+        keys.push_back(build_run(key_columns, table.encoder(i), {table.index_def(i), columns}));
     }
     return keys;
 }
@@ -87,7 +107,8 @@ Result<index::KeyRunPtr> keys_of(const Chunk& chunk, const TableVersion& table, 
         ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
         key_columns.push_back(column);
     }
-    return build_run(key_columns, table.encoder(index));
+    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(table.index_def(index), chunk));
+    return build_run(key_columns, table.encoder(index), filter);
 }
 
 Result<std::string> key_text(const catalog::TableDef& table, std::span<const uint32_t> positions,

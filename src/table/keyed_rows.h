@@ -18,6 +18,21 @@
 
 namespace trefoil::table {
 
+// Which rows are in an index: all, unless it is partial.
+class RowFilter {
+public:
+    // Of rows with these columns, all of the table's, which must outlive this.
+    RowFilter(const catalog::IndexDef& index, const std::vector<arrow::Array>& columns);
+    // Of the rows of a chunk. Errors: kCorruption.
+    static Result<RowFilter> make(const catalog::IndexDef& index, const Chunk& chunk);
+
+    bool takes(int64_t row) const;
+
+private:
+    RowFilter() = default;
+    std::vector<const arrow::Array*> columns_;  // all true
+};
+
 // A live row of a list of parts.
 struct LiveRow {
     uint64_t row_id;

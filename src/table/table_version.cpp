@@ -144,7 +144,8 @@ Result<bool> TableVersion::has_key(size_t index, Location at, const index::Key& 
         if (!or_null && !column->is_valid(at.row)) return false;
         columns.push_back(column);
     }
-    return indexes_[index].keys->encode(columns, at.row) == key;
+    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(def_->indexes[index], *part(at.part).chunk));
+    return filter.takes(at.row) && indexes_[index].keys->encode(columns, at.row) == key;
 }
 
 Result<std::optional<Location>> TableVersion::find_key(size_t index, const index::Key& key,

@@ -183,6 +183,7 @@ Status TableWriter::note_moved_keys(size_t index, const Killed& killed,
     if (next_->keys_moved(index)) return {};
     const std::vector<uint32_t>& positions = next_->index_def(index).columns;
     const index::KeyEncoder& encoder = next_->encoder(index);
+    const RowFilter now(next_->index_def(index), columns);
     std::vector<const arrow::Array*> before(positions.size()), after;
     for (uint32_t position : positions) after.push_back(&columns[position]);
     index::Key old_key, new_key;
@@ -191,9 +192,11 @@ Status TableWriter::note_moved_keys(size_t index, const Killed& killed,
         for (size_t k = 0; k < before.size(); k++) {
             ASSIGN_OR_RETURN(before[k], chunk.column(positions[k]));
         }
+        ASSIGN_OR_RETURN(RowFilter then, RowFilter::make(next_->index_def(index), chunk));
+        if (!then.takes(killed.locations[i].row)) continue;
         encoder.encode(before, killed.locations[i].row, &old_key);
         encoder.encode(after, killed.at[i], &new_key);
-        if (old_key != new_key) {
+        if (old_key != new_key || !now.takes(killed.at[i])) {
             next_->set_keys_moved(index);
             return {};
         }
@@ -251,6 +254,7 @@ std::optional<index::Key> TableWriter::key_of(size_t index,
         if (!columns[position].is_valid(row)) return std::nullopt;
         key.push_back(&columns[position]);
     }
+    if (!RowFilter(next_->index_def(index), columns).takes(row)) return std::nullopt;
     return next_->encoder(index).encode(key, row);
 }
 
