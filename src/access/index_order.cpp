@@ -293,6 +293,13 @@ double cost_of_sort(const TableVersion& table, std::span<const Expr> filters, do
     return cost + kSortStart + passing * step;
 }
 
+// The conditions one by one, without NOT.
+std::vector<Expr> flattened(std::span<const Expr> filters) {
+    std::vector<Expr> conditions;
+    for (const Expr& f : filters) plan::flatten_and(without_not(f), &conditions);
+    return conditions;
+}
+
 // How many rows pass the conditions.
 double rows_passing(const TableVersion& table, std::span<const Expr> filters) {
     const auto rows = static_cast<double>(table.live_rows());
@@ -307,12 +314,11 @@ std::optional<IndexOrder> choose_index_order(const TableVersion& table,
                                              std::optional<uint64_t> wanted) {
     const Matcher matcher(table, filters, order);
     const double passing = rows_passing(table, filters);
+    const std::vector<Expr> conditions = flattened(filters);
     std::optional<IndexOrder> best;
-    std::vector<Expr> plain;
-    for (const Expr& f : filters) plan::flatten_and(without_not(f), &plain);
     for (size_t i = 0; i < table.index_count(); i++) {
         auto match = matcher.match(i);
-        if (!match || !holds_all(table.index_def(i), plain, table.def())) continue;
+        if (!match || !holds_all(table.index_def(i), conditions, table.def())) continue;
         IndexOrder plan = plan_of(table, *match, filters);
         weigh(table, passing, wanted, &plan);
         if (!best || plan.cost < best->cost) best = std::move(plan);
@@ -327,6 +333,7 @@ std::vector<std::string> rejected_orders(const TableVersion& table, std::span<co
                                          std::span<const OrderColumn> order,
                                          std::optional<uint64_t> wanted, const IndexOrder& taken) {
     const Matcher matcher(table, filters, order);
+    const std::vector<Expr> conditions = flattened(filters);
     const double passing = rows_passing(table, filters);
     std::vector<std::string> lines;
     for (size_t i = 0; i < table.index_count(); i++) {
@@ -335,6 +342,10 @@ std::vector<std::string> rejected_orders(const TableVersion& table, std::span<co
         auto match = matcher.match(i);
         if (!match) {
             lines.push_back(name + ": does not have the order");
+            continue;
+        }
+        if (!holds_all(table.index_def(i), conditions, table.def())) {
+            lines.push_back(name + ": does not hold all rows");
             continue;
         }
         IndexOrder plan = plan_of(table, *match, filters);

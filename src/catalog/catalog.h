@@ -101,7 +101,7 @@ struct IndexDef {
     // Declared so. Keys ascend all the same, NULLs last, and are read backwards.
     bool descending = false;
     bool nulls_first = false;
-    // Of a partial index: positions of the hidden BOOLEAN columns that are all true in its rows, and
+    // Of a partial index: positions of the hidden BOOLEAN columns that are true in its rows, and
     // the same as conditions (access/partial_index.h).
     std::vector<uint32_t> filters = {};
     std::string conditions = {};

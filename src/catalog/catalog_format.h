@@ -58,9 +58,9 @@
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 5 had no foreign keys, no stored columns and no orders of indexes but 0, and only the first
-// line of a sequence. Format
-// 4 ended with the CHECK constraints and had no flags 16 and 32; formats 2 and 3 ended with the
+// Format 5 had no foreign keys, stored columns, partial indexes or orders of indexes but 0, and
+// only the first line of a sequence. Format 4 ended with the CHECK constraints and had no flags 16
+// and 32; formats 2 and 3 ended with the
 // indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)

@@ -6,6 +6,7 @@
 
 #include "access/key_conditions.h"
 #include "access/partial_index.h"
+#include "base/text_cursor.h"
 #include "base/text_format.h"
 #include "db/constraints.h"
 #include "db/session_state.h"
@@ -50,7 +51,7 @@ Status of_predicate(const Status& wrong) {
     }
     return Status(wrong.code(), wrong.sqlstate(), message)
         .with_detail(wrong.detail())
-        .with_position(wrong.position());
+        .with_position(wrong.position().value_or(0));
 }
 
 Status name_is_taken(const engine::Name& name) {
@@ -95,10 +96,12 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
     for (const engine::Name& condition : statement.conditions) {
         auto column = hidden_column(*engine, *catalog_of(version), condition, table);
         if (!column.ok()) return of_predicate(column.status());
-        if (const arrow::Type& type = table->columns[*column].type; type != arrow::boolean()) {
+        const arrow::Type& type = table->columns[*column].type;
+        if (type != arrow::boolean()) {
+            std::string name = type.sql_name();
+            for (char& c : name) c = to_lower(c);
             return Status(Code::kInvalidInput, "42804",
-                          "argument of WHERE must be type boolean, not type " +
-                              lower_case(type.sql_name()))
+                          "argument of WHERE must be type boolean, not type " + name)
                 .with_position(condition.position);
         }
         index.filters.push_back(*column);

@@ -150,6 +150,15 @@ private:
         return shown.size() < name.size() ? std::string(shown) : catalog::quoted(name);
     }
 
+    // A condition that the table keeps as a column.
+    bool is_hidden_condition(const Expr& e) const {
+        const Expr &left = e.children[0], &right = e.children[1];
+        return e.op == CompareOp::kEqual && left.kind == Expr::Kind::kColumn &&
+               left.index < schema_.fields.size() &&
+               schema_.fields[left.index].name.starts_with(catalog::kHiddenPrefix) &&
+               right.kind == Expr::Kind::kLiteral && right.value == Value(true);
+    }
+
     void print_plain(const Expr& e) {
         switch (e.kind) {
             case Expr::Kind::kColumn:
@@ -177,6 +186,10 @@ private:
                 print_operand(e, " IS NULL");
                 return;
             case Expr::Kind::kCompare:
+                if (is_hidden_condition(e)) {
+                    out_ += column(e.children[0].index);
+                    return;
+                }
                 print_operand(e, std::string(" ") + symbol(e.op) + " ");
                 print(e.children[1], kTermBinding);
                 return;

@@ -255,7 +255,15 @@ void TableCheck::check_entry(size_t index, const index::Key& key, uint64_t row_i
     auto at = table_.locate(row_id);
     if (!at) return;  // a row that is dead: its entry goes with the next merge
     index::Key actual;
-    if (!key_of(index, *at, &actual)) return;
+    if (!key_of(index, *at, &actual)) {
+        if (table_.index_def(index).is_partial() && !columns_[at->part].empty() &&
+            !table_.keys_moved(index)) {
+            tally.add("entry", [&] {
+                return "it names " + describe(index, row_id, at) + ", which is not of its rows";
+            });
+        }
+        return;
+    }
     if (actual == key) {
         seen_[at->part][at->row] = true;
         check_found(index, key, *at, tally);

@@ -23,7 +23,12 @@ struct Row {
     bool operator==(const Row&) const = default;
 };
 
-enum Index : size_t { kById, kByAge, kByName, kByNameAndAge };
+enum Index : size_t { kById, kByAge, kByName, kByNameAndAge, kYoungByName };
+
+// The rows of the partial index.
+bool is_young(const Row& row) {
+    return row.age && *row.age < 20;
+}
 
 void create(TableStore& store) {
     catalog::TableDef t;
@@ -31,10 +36,18 @@ void create(TableStore& store) {
     t.columns.push_back({0, "id", arrow::int64(), {}, false, {}});
     t.columns.push_back({0, "age", arrow::int64(), {}, false, {}});
     t.columns.push_back({0, "name", arrow::utf8_view(), {}, false, {}});
+    catalog::ColumnDef young;
+    young.name = "\1(age < 20)";
+    young.type = arrow::boolean();
+    young.generated = catalog::ColumnDef::Generated::kStored;
+    young.default_sql = "(age < 20)";
+    t.columns.push_back(young);
     t.indexes.push_back({0, "", {0}, true, true, true});
     t.indexes.push_back({0, "", {1}, false, false, false});
     t.indexes.push_back({0, "", {2}, true, false, true});
     t.indexes.push_back({0, "", {2, 1}, false, false, false});
+    t.indexes.push_back({0, "", {2}, false, false, false});
+    t.indexes.back().filters = {3};
     auto txn = store.begin();
     REQUIRE_OK(txn.status());
     REQUIRE_OK(txn->create_table(t));
@@ -42,15 +55,17 @@ void create(TableStore& store) {
 }
 
 arrow::Batch batch_of(const catalog::TablePtr& table, const std::vector<Row>& rows) {
-    arrow::ColumnBuilder id(arrow::int64()), age(arrow::int64()), name(arrow::utf8_view());
+    arrow::ColumnBuilder id(arrow::int64()), age(arrow::int64()), name(arrow::utf8_view()),
+        young(arrow::boolean());
     for (const Row& row : rows) {
         id.append_int64(row.id);
         row.age ? age.append_int64(*row.age) : age.append_null();
         row.name ? name.append_bytes(*row.name) : name.append_null();
+        row.age ? young.append_bool(is_young(row)) : young.append_null();
     }
     return {table->schema(),
             static_cast<int64_t>(rows.size()),
-            {id.finish(), age.finish(), name.finish()}};
+            {id.finish(), age.finish(), name.finish(), young.finish()}};
 }
 
 Row row_at(const TableVersion& table, uint32_t part, uint64_t row) {
@@ -100,7 +115,8 @@ using Model = std::map<int64_t, Row>;
 std::vector<int64_t> expected(const Model& model, size_t index, const Row& like) {
     std::vector<int64_t> ids;
     for (const auto& [id, row] : model) {
-        const bool age = index == kByName || row.age == like.age;
+        const bool age =
+            index == kByName || (index == kYoungByName ? is_young(row) : row.age == like.age);
         const bool name = index == kByAge || row.name == like.name;
         if (age && name) ids.push_back(id);
     }
@@ -114,7 +130,10 @@ void compare(const TableVersion& table, const Model& model, const std::vector<Ro
         CAPTURE(row.id);
         const Value age = value(row.age), name = value(row.name);
         const std::vector<std::pair<Index, std::vector<Value>>> keys = {
-            {kByAge, {age}}, {kByName, {name}}, {kByNameAndAge, {name, age}}};
+            {kByAge, {age}},
+            {kByName, {name}},
+            {kByNameAndAge, {name, age}},
+            {kYoungByName, {name}}};
         for (const auto& [index, values] : keys) {
             CAPTURE(index);
             const index::Key key = table.encoder(index).encode(values);

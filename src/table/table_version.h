@@ -124,7 +124,7 @@ public:
     Result<std::optional<Location>> find_key(size_t index, const index::Key& key,
                                              index::IndexCounters& counters) const;
 
-    // Whether the row is in the index and has this key now; if not `or_null`, also whether no part of it is NULL.
+    // Whether the row is in the index, under this key; if not `or_null`, also without a NULL in it.
     Result<bool> has_key(size_t index, Location at, const index::Key& key, bool or_null) const;
 
     // Appends the live rows with keys in the range. The spans come in no order, and a row may be in

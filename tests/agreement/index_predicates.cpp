@@ -95,6 +95,9 @@ struct Town {
         run(*session, "CREATE INDEX ON t (score)");
         run(*session, "CREATE INDEX ON t (big)");
         run(*session, "CREATE INDEX ON t (upper(city))");
+        run(*session, "CREATE INDEX ON t (plain) WHERE age > 20");
+        run(*session, "CREATE INDEX ON t (score, age) WHERE city IS NOT NULL AND plain < 15");
+        run(*session, "CREATE UNIQUE INDEX ON t (id) WHERE upper(city) <> 'C3'");
         add(3000, 3500);
     }
 
