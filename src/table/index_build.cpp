@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "table/keyed_rows.h"
 
 namespace trefoil::table {
 namespace {
