@@ -79,8 +79,9 @@ Result<Answer> Session::State::create_table(const engine::CreateTable& statement
         def.checks.push_back(check_of(spec, def));
     RETURN_IF_ERROR(catalog::name_constraints(def));
     auto work = [&](table::Transaction& t) -> Status {
-        ASSIGN_OR_RETURN(catalog::Reference place,
-                         place_of(*t.view(), statement.table, statement.temporary));
+        auto found = place_of(*t.view(), statement.table, statement.temporary);
+        if (statement.if_not_exists && found.status().sqlstate() == "42P07") return Status();
+        ASSIGN_OR_RETURN(catalog::Reference place, std::move(found));
         def.schema_name = place.schema;
         catalog::TablePtr existing = t.view()->catalog->find(place.schema, place.name);
         if (existing && statement.if_not_exists) return Status();

@@ -324,8 +324,10 @@ Status Session::State::begin_statement() {
         deadline = db.alarms.set(std::chrono::milliseconds(settings.statement_timeout.count),
                                  std::move(ring));
     }
-    if (txn && !txn_failed && has_statement_snapshots()) return txn->renew_snapshot();
-    return {};
+    if (!txn || txn_failed || !has_statement_snapshots()) return {};
+    Status renewed = txn->renew_snapshot();
+    if (!renewed.ok()) fail_block();
+    return renewed;
 }
 
 void Session::State::note_reads(const CachedStatement& statement, const table::Version& version) {

@@ -152,8 +152,10 @@ Result<Answer> Session::State::create_table_as(CachedStatement& statement,
                                                const engine::CreateTableAs& create) {
     bool exists = false;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        ASSIGN_OR_RETURN(catalog::Reference place,
-                         place_of(*t.view(), create.table, create.temporary));
+        auto found = place_of(*t.view(), create.table, create.temporary);
+        exists = create.if_not_exists && found.status().sqlstate() == "42P07";
+        if (exists) return uint64_t{0};
+        ASSIGN_OR_RETURN(catalog::Reference place, std::move(found));
         catalog::TablePtr existing = t.view()->catalog->find(place.schema, place.name);
         exists = existing && create.if_not_exists;
         if (exists) return uint64_t{0};

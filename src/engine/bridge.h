@@ -211,8 +211,8 @@ uint64_t tf_engine_memory_used(const tf_engine* engine);
  * run already, too. */
 int tf_engine_set_limits(tf_engine* engine, uint64_t memory_bytes, uint64_t temp_bytes,
                          tf_error* error);
-/* Takes memory out of the pool for work on this side: 1, or 0 if so much is not free. What was taken
- * is given back. */
+/* Takes memory out of the pool for work on this side: 1, or 0 if so much is not free. What was
+ * taken is given back. */
 int tf_engine_take_memory(tf_engine* engine, uint64_t bytes);
 void tf_engine_give_memory_back(tf_engine* engine, uint64_t bytes);
 void tf_engine_release(tf_engine* engine); /* this and the other releases accept null */

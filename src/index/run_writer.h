@@ -2,8 +2,8 @@
 //
 // Integer keys are not even stored as long as they are dense (each key and each row id one more
 // than the last): only at the first that is not, the entries so far are written after all. The
-// model is fitted as entries pass. Of byte keys the keys go out at once; entries and codes wait in a
-// Spool, because sections are written one after the other. Private to this room.
+// model is fitted as entries pass. Of byte keys the keys go out at once; entries and codes wait in
+// a Spool, because sections are written one after the other. Private to this room.
 
 #pragma once
 

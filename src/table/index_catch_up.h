@@ -7,8 +7,8 @@
 //     up.follow(tip), publish up.result()
 //
 // Between two versions of a table most parts are the same. Those that are not, fresh ones, hold
-// every row whose key may be another now: chunks in memory get keys of their own, segments a run. So
-// each round takes as long as what was committed, or moved by a flush, during the one before it.
+// every row whose key may be another now: chunks in memory get keys of their own, segments a run.
+// So each round takes as long as what was committed, or moved by a flush, during the one before.
 //
 // Internal to the room.
 

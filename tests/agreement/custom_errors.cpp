@@ -280,6 +280,9 @@ TEST_CASE("names are taken by tables, views and indexes of the database and of t
         CAPTURE(sql);
         CHECK(ask(world.session, sql).status.sqlstate() == "42P07");
     }
+    run(world.session, "CREATE TABLE IF NOT EXISTS employees (id INT)");
+    run(world.session, "CREATE TABLE IF NOT EXISTS employees AS SELECT 1 AS one");
+    CHECK(run(world.session, "SELECT * FROM employees").rows.size() == 5);
     // In other schemas names are others.
     run(world.session, "CREATE SCHEMA other");
     run(world.session, "CREATE TABLE other.employees (id INT)");
