@@ -205,6 +205,10 @@ fn key(r: &mut Reader, table: &str) -> Res<Key> {
         return Ok(Key::Column(name(r)?));
     }
     let in_parentheses = r.parser.consume_token(&Token::LParen);
+    if in_parentheses && (r.word_is("SELECT") || r.word_is("WITH")) {
+        let what = "cannot use subquery in index expression";
+        return Err(BridgeError::new("0A000", what).at(r.offset(&start)));
+    }
     let mut expr = match in_parentheses {
         true => r.parser.parse_expr(),
         false => r.parser.parse_prefix(),

@@ -545,9 +545,10 @@ Status validate(const TableDef& table) {
                 "table \"" + table.name + "\" needs at least one column"};
     }
     std::set<std::string_view> names;
-    for (const ColumnDef& c : table.columns) {
-        const bool in_place = &c >= &table.columns[table.visible_columns().size()] &&
-                              c.generated == ColumnDef::Generated::kStored;
+    for (size_t i = 0; i < table.columns.size(); i++) {
+        const ColumnDef& c = table.columns[i];
+        const bool in_place =
+            i >= table.visible_columns().size() && c.generated == ColumnDef::Generated::kStored;
         if (!c.is_hidden() || in_place) continue;
         return {Code::kInvalidInput, "42602",
                 "the name of a column of table \"" + table.name +

@@ -121,7 +121,8 @@ Result<std::string> Session::State::conditions_of(const catalog::IndexDef& index
     settings.use_indexes = kept;
     std::vector<plan::Expr> conditions;
     for (uint32_t position : index.filters) {
-        const std::string sql = "SELECT 1 FROM " + in_quotes(table.schema_name, '"') + "." +
+        const std::string sql = "SELECT " + in_quotes(table.columns[0].name, '"') + " FROM " +
+                                in_quotes(table.schema_name, '"') + "." +
                                 in_quotes(table.name, '"') + " WHERE " +
                                 std::string(table.columns[position].shown_name());
         ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));

@@ -205,8 +205,8 @@ void TableCheck::check_zones(size_t p) {
         }
         if (good) continue;
         tally.add("zone map", [&] {
-            return "the bounds of column " + table_.def().columns[c].name + " of table " +
-                   table_.def().name + " do not hold its values";
+            return "the bounds of column " + std::string(table_.def().columns[c].shown_name()) +
+                   " of table " + table_.def().name + " do not hold its values";
         });
     }
 }
