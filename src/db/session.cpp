@@ -68,7 +68,7 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
     const uint64_t generation = catalog.custom_tables()->generation;
     if (statement.plan && statement.planned_for == version.catalog &&
         statement.custom_generation == generation &&
-        statement.with_indexes == settings.use_indexes &&
+        statement.with_indexes.value_or(settings.use_indexes) == settings.use_indexes &&
         statement.search_path == catalog.search_path()) {
         return {};
     }
@@ -86,10 +86,15 @@ Status Session::State::plan(CachedStatement& statement, const access::SnapshotCa
                                          db.table_counters.of(table->id));
         }
     }
+    statement.with_indexes.reset();
+    for (const std::string& name : made.tables) {
+        catalog::TablePtr table = catalog.resolve(name);
+        const bool hidden = table && table->visible_columns().size() < table->columns.size();
+        if (hidden) statement.with_indexes = settings.use_indexes;
+    }
     statement.plan = std::move(made);
     statement.planned_for = version.catalog;
     statement.custom_generation = generation;
-    statement.with_indexes = settings.use_indexes;
     statement.search_path = catalog.search_path();
     statement.direct = direct_form(statement);
     return {};
@@ -131,9 +136,10 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
     CachedStatementPtr statement = cache.find(lifted->text);
     ASSIGN_OR_RETURN(auto now, catalog());
     const uint64_t generation = now->custom_tables()->generation;
-    if (statement && (statement->planned_for != now->version()->catalog ||
-                      statement->custom_generation != generation ||
-                      statement->with_indexes != settings.use_indexes)) {
+    if (statement &&
+        (statement->planned_for != now->version()->catalog ||
+         statement->custom_generation != generation ||
+         statement->with_indexes.value_or(settings.use_indexes) != settings.use_indexes)) {
         statement.reset();
     }
     if (!statement) {
@@ -141,7 +147,6 @@ Result<Session::State::Answer> Session::State::try_lifted(std::string_view sql, 
         statement->text = lifted->text;
         statement->planned_for = now->version()->catalog;
         statement->custom_generation = generation;
-        statement->with_indexes = settings.use_indexes;
         auto parsed = engine->parse(lifted->text);
         if (parsed.ok()) {
             statement->statement = std::move(*parsed);

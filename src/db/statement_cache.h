@@ -24,10 +24,11 @@ namespace trefoil {
 struct CachedStatement {
     std::string text;
     engine::Statement statement;
-    std::optional<engine::QueryPlan> plan;            // queries, DML, COPY TO
-    catalog::CatalogPtr planned_for;                  // the catalog of the plan
-    uint64_t custom_generation = 0;                   // and the program's tables then
-    bool with_indexes = true;                         // and whether indexes were to be used
+    std::optional<engine::QueryPlan> plan;  // queries, DML, COPY TO
+    catalog::CatalogPtr planned_for;        // the catalog of the plan
+    uint64_t custom_generation = 0;         // and the program's tables then
+    // And whether indexes were to be used; unset if that makes no difference to the plan.
+    std::optional<bool> with_indexes;
     catalog::SearchPath search_path;                  // and where names were looked up
     std::shared_ptr<const access::PointQuery> point;  // set if it is a lookup of whole keys
     std::shared_ptr<const access::DirectChange>
