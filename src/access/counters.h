@@ -29,6 +29,7 @@ struct TableCounters {
     std::atomic<uint64_t> model_searches{0};   // of these, through a learned model
     std::atomic<uint64_t> last_mile_steps{0};  // comparisons after the model's prediction
     std::atomic<uint64_t> rows_fetched{0};     // rows that lookups read
+    std::atomic<uint64_t> rows_covered{0};     // rows that keys of an index answered, not read
 
     void add(const index::IndexCounters& c) {
         searches.fetch_add(c.searches, std::memory_order_relaxed);

@@ -49,6 +49,7 @@ private:
     Status search();
     Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
     Result<arrow::Batch> read_rows(bool* empty);
+    std::optional<arrow::Batch> count_rows();
     void count(uint64_t fetched, uint64_t passed);
 
     std::shared_ptr<const IndexLookup> lookup_;
@@ -184,6 +185,18 @@ void IndexLookupStream::count(uint64_t fetched, uint64_t passed) {
     lookup_->spec().counters->rows_fetched.fetch_add(fetched, std::memory_order_relaxed);
 }
 
+// All rows at once, where none of their columns is wanted.
+std::optional<arrow::Batch> IndexLookupStream::count_rows() {
+    uint64_t rows = 0;
+    for (const table::RowSpan& span : found_) rows += span.size();
+    at_ = found_.size();
+    count(rows, rows);
+    rows = std::min(rows, lookup_->spec().limit.value_or(UINT64_MAX));
+    lookup_->counts().rows_out += rows;
+    if (rows == 0) return std::nullopt;
+    return arrow::Batch{lookup_->spec().output, static_cast<int64_t>(rows), {}};
+}
+
 // A long span: slices where every row passes the residual filter.
 Result<arrow::Batch> IndexLookupStream::read_span(table::RowSpan span, bool* empty) {
     const table::Part& part = lookup_->spec().table->part(span.part);
@@ -227,6 +240,9 @@ Result<std::optional<arrow::Batch>> IndexLookupStream::next() {
     }
     const Stopwatch watch(lookup_->counts().fetch_ns);
     const auto& limit = lookup_->spec().limit;
+    const bool counts_only =
+        lookup_->spec().projection.empty() && lookup_->spec().choice.residual.empty();
+    if (counts_only && at_ < found_.size()) return count_rows();
     while (at_ < found_.size() && !(limit && rows_out_ >= *limit)) {
         if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();
         bool empty = false;

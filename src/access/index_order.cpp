@@ -168,35 +168,12 @@ std::vector<OrderedRange> pieces_of(const Match& match, const KeyEncoder& keys,
     return std::move(first);
 }
 
-bool begins_before(const KeyRange& a, const KeyRange& b) {
-    if (!a.low || !b.low) return !a.low && b.low;
-    return *a.low < *b.low;
-}
-
 // Whether rows with NULL may be among those with these keys, though they were not asked for.
 bool hold_null(const KeyEncoder& keys, const std::vector<KeyRange>& ranges) {
     if (!keys.nullable() || keys.null_is_distinct()) return false;
     const Key null{KeyEncoder::kNullKey, {}};
     return std::any_of(ranges.begin(), ranges.end(),
                        [&](const KeyRange& range) { return range.contains(null); });
-}
-
-// In ascending order, without overlaps: ranges that are disjoint in values may share NULL's key.
-std::vector<KeyRange> in_order(std::vector<KeyRange> ranges) {
-    std::sort(ranges.begin(), ranges.end(), begins_before);
-    std::vector<KeyRange> out;
-    for (KeyRange& next : ranges) {
-        const bool meets = !out.empty() && next.low &&
-                           (!out.back().high || *next.low < *out.back().high ||
-                            (*next.low == *out.back().high && out.back().high_inclusive));
-        if (!meets) {
-            out.push_back(std::move(next));
-        } else if (out.back().high && (!next.high || *out.back().high < *next.high)) {
-            out.back().high = std::move(next.high);
-            out.back().high_inclusive = next.high_inclusive;
-        }
-    }
-    return out;
 }
 
 // What the conditions say of an index, and the rest.

@@ -198,7 +198,11 @@ std::string rejection(const std::string& name, double rows, double cost,
 std::vector<std::string> rejected_indexes(const IndexSource& source, std::span<const Expr> filters,
                                           const IndexPlan* taken) {
     PlanLog log;
-    choose(source, filters, &log);
+    // Not taken after all if its rows are answered without being read.
+    if (const auto choice = choose(source, filters, &log)) {
+        log.add(choice->plan, choice->plan.finding + choice->plan.fetching,
+                "costs more than the index-only scan");
+    }
     std::vector<std::string> lines;
     for (size_t i = 0; i < source.index_count(); i++) {
         if (taken && uses(*taken, i)) continue;

@@ -393,7 +393,30 @@ Expr push_not(const Expr& e, bool negate) {
     return no;
 }
 
+bool begins_before(const KeyRange& a, const KeyRange& b) {
+    if (!a.low || !b.low) return !a.low && b.low;
+    return *a.low < *b.low;
+}
+
 }  // namespace
+
+std::vector<KeyRange> in_order(std::vector<KeyRange> ranges) {
+    std::sort(ranges.begin(), ranges.end(),
+              [](const KeyRange& a, const KeyRange& b) { return begins_before(a, b); });
+    std::vector<KeyRange> out;
+    for (KeyRange& next : ranges) {
+        const bool meets = !out.empty() && next.low &&
+                           (!out.back().high || *next.low < *out.back().high ||
+                            (*next.low == *out.back().high && out.back().high_inclusive));
+        if (!meets) {
+            out.push_back(std::move(next));
+        } else if (out.back().high && (!next.high || *out.back().high < *next.high)) {
+            out.back().high = std::move(next.high);
+            out.back().high_inclusive = next.high_inclusive;
+        }
+    }
+    return out;
+}
 
 Expr without_not(const Expr& filter) {
     return push_not(filter, false);

@@ -38,6 +38,10 @@ std::optional<KeyConditions> find_key_conditions(std::span<const plan::Expr> fil
 // The same range in the order of encoded keys.
 index::KeyRange encode_range(const index::KeyEncoder& keys, const IndexRange& range);
 
+// Ranges in ascending order, without overlaps: those that are disjoint in values may share a key
+// (NULL's, or that of two zeros).
+std::vector<index::KeyRange> in_order(std::vector<index::KeyRange> ranges);
+
 // The same condition with NOT only before what has no opposite: NOT (a < 1 OR b = 2) becomes
 // a >= 1 AND b <> 2. In three-valued logic, too, both are true for the same rows.
 plan::Expr without_not(const plan::Expr& filter);

@@ -9,6 +9,7 @@
 #include "access/custom_source.h"
 #include "access/filter.h"
 #include "access/index_lookup.h"
+#include "access/index_only_scan.h"
 #include "access/node_scan.h"
 #include "access/ordered_scan.h"
 #include "access/row_fetch.h"
@@ -91,7 +92,13 @@ public:
             }
         }
         if (options_.use_indexes) {
-            if (auto choice = choose_indexes(StoredIndexes(*table_), filters)) {
+            auto choice = choose_indexes(StoredIndexes(*table_), filters);
+            if (auto covering = cheaper_covering(request.projection, filters, choice)) {
+                return make_index_only_scan({table_, request.projection, std::move(output),
+                                             std::move(filters), std::move(*covering),
+                                             request.limit, options_.partitions_max, counters_});
+            }
+            if (choice) {
                 return make_index_lookup({table_, request.projection, std::move(output),
                                           std::move(filters), std::move(*choice), request.limit,
                                           counters_});
@@ -135,6 +142,21 @@ private:
 
     static std::optional<uint64_t> wanted(const ScanRequest& request) {
         return request.wanted ? request.wanted : request.limit;
+    }
+
+    // A covering scan, if it costs less than `choice`, or than a scan if that is none.
+    std::optional<CoveringPlan> cheaper_covering(const std::vector<uint32_t>& projection,
+                                                 const std::vector<plan::Expr>& filters,
+                                                 const std::optional<IndexChoice>& choice) const {
+        if (!options_.covering_scans || filters.empty()) return std::nullopt;
+        const StoredIndexes indexes(*table_);
+        if (choice && indexes.is_lookup(choice->plan)) return std::nullopt;
+        auto covering = choose_covering(*table_, filters, projection);
+        if (!covering) return std::nullopt;
+        const double other =
+            choice ? choice->plan.finding + choice->plan.fetching : indexes.scan_cost(filters);
+        const double cost = covering->plan.finding + covering->plan.fetching;
+        return cost < other ? std::move(covering) : std::nullopt;
     }
 
     // Of the rows of `columns` that satisfy `filters`.

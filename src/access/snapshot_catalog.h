@@ -31,6 +31,7 @@ struct AccessOptions {
     bool use_indexes = true;
     bool index_order = true;      // an index may answer ORDER BY
     bool index_joins = true;      // a scan may look the keys of a join up
+    bool covering_scans = true;   // keys of an index may answer instead of the rows
     uint32_t partitions_max = 1;  // of a scan
     catalog::SearchPath search_path{std::string(catalog::kPublicSchema)};
     SequenceUser* sequences = nullptr;  // if there are any

@@ -49,6 +49,17 @@ std::string KeyReader::text() {
     return {};
 }
 
+Bytes KeyReader::text_view(std::string* memory) {
+    const size_t zero = key_.find('\0', at_);
+    if (!ok_ || zero == Bytes::npos || zero + 1 >= key_.size() || key_[zero + 1] != '\0') {
+        *memory = text();
+        return *memory;
+    }
+    const Bytes v = key_.substr(at_, zero - at_);
+    at_ = zero + 2;
+    return v;
+}
+
 bool prefix_successor(std::string* prefix) {
     while (!prefix->empty() && prefix->back() == '\xff') prefix->pop_back();
     if (prefix->empty()) return false;

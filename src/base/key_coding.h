@@ -130,6 +130,8 @@ public:
         return static_cast<__int128>(static_cast<unsigned __int128>(high) << 64 | big_endian<8>());
     }
     std::string text();
+    // The same without copying it, where it holds no 00; else it is put into `memory`.
+    Bytes text_view(std::string* memory);
     // A view into the key.
     Bytes fixed(size_t n);
 

@@ -35,6 +35,7 @@ std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::Versi
     options.use_indexes = settings.use_indexes;
     options.index_order = settings.index_order;
     options.index_joins = settings.index_joins;
+    options.covering_scans = settings.covering_scans;
     options.partitions_max = db.threads;
     options.search_path = path();
     options.sequences = &sequences;

@@ -28,6 +28,8 @@ constexpr std::array kSettings = {
             "answer ORDER BY by reading an index in its order where that is cheaper than a sort"},
     Setting{"trefoil.index_joins", &Settings::index_joins,
             "look the keys of a join up in an index where that is cheaper than a scan"},
+    Setting{"trefoil.covering_scans", &Settings::covering_scans,
+            "answer queries that need no more than the columns of an index from its keys alone"},
     Setting{"trefoil.fast_path", &Settings::fast_path,
             "run statements that need no relational algebra without the engine"},
     Setting{"default_transaction_isolation", &Settings::default_isolation,

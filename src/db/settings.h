@@ -18,10 +18,11 @@ struct Milliseconds {
 };
 
 struct Settings {
-    bool use_indexes = true;  // trefoil.use_indexes
-    bool index_order = true;  // trefoil.index_order
-    bool index_joins = true;  // trefoil.index_joins
-    bool fast_path = true;    // trefoil.fast_path
+    bool use_indexes = true;     // trefoil.use_indexes
+    bool index_order = true;     // trefoil.index_order
+    bool index_joins = true;     // trefoil.index_joins
+    bool covering_scans = true;  // trefoil.covering_scans
+    bool fast_path = true;       // trefoil.fast_path
 
     // What a transaction is when it does not say it.
     engine::Isolation default_isolation = engine::Isolation::kRepeatableRead;
