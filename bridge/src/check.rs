@@ -11,8 +11,9 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Delete, ExactNumberInfo, Expr, FromTable, Function, Insert,
     LimitClause, Merge, MergeAction, ObjectName, OnInsert, OutputClause, Query, Select, SelectItem,
-    SetExpr, Spanned, SqliteOnConflict, TableFactor, TableObject, TableWithJoins, UnaryOperator,
-    Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut, VisitorMut, With,
+    SetExpr, Spanned, SqliteOnConflict, TableAliasColumnDef, TableFactor, TableObject,
+    TableWithJoins, UnaryOperator, Update, UpdateTableFromKind, Value, ValueWithSpan, VisitMut,
+    VisitorMut, With,
 };
 
 use crate::dialect;
@@ -23,6 +24,32 @@ use crate::sequence_functions::strip_regclass;
 use crate::text::Text;
 
 type Flow = ControlFlow<Box<BridgeError>>;
+
+/// The column of `generate_series(1, 3) AS n` is called n.
+fn name_only_column(factor: &mut TableFactor) {
+    let alias = match factor {
+        TableFactor::Table {
+            name,
+            args: Some(_),
+            alias: Some(alias),
+            ..
+        } if ["generate_series", "range"].contains(&name.to_string().to_lowercase().as_str()) => {
+            alias
+        }
+        TableFactor::UNNEST {
+            alias: Some(alias),
+            array_exprs,
+            ..
+        } if array_exprs.len() == 1 => alias,
+        _ => return,
+    };
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef {
+            name: alias.name.clone(),
+            data_type: None,
+        });
+    }
+}
 
 /// Checks and rewrites a query and all that it contains.
 pub fn query(text: &Text, query: &mut Query) -> Res<()> {
@@ -219,6 +246,7 @@ impl VisitorMut for Checker<'_> {
                 return self.refuse(what, factor);
             }
         }
+        name_only_column(factor);
         ControlFlow::Continue(())
     }
 

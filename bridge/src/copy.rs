@@ -6,15 +6,17 @@
 //! and the older form without parentheses (CSV HEADER DELIMITER ';'). Which options there are is
 //! for the reader or writer of the file to say; here they only become pairs of text.
 
-use datafusion::sql::sqlparser::ast::{ObjectName, Query};
+use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::check;
 use crate::error::{BridgeError, Res};
+use crate::generated::Generated;
 use crate::names;
 use crate::parse::{Kind, Name, Reader};
+use crate::planner::Planner;
 use crate::text::DIALECT;
 
 pub type Options = Vec<(String, String)>;
@@ -30,6 +32,8 @@ pub struct CopyFrom {
 #[derive(Debug)]
 pub struct CopyTo {
     pub query: Box<Query>,
+    /// COPY t [(columns)]: `query` reads them.
+    pub table: Option<(Name, Vec<Name>)>,
     pub file: String,
     pub options: Options,
 }
@@ -45,13 +49,14 @@ pub fn read(r: &mut Reader) -> Res<Kind> {
         if !r.parser.parse_keyword(Keyword::TO) {
             return Err(r.unexpected("TO"));
         }
-        return to(r, query);
+        return to(r, query, None);
     }
     let name = r.object_name()?;
     let columns = columns(r)?;
     if r.parser.parse_keyword(Keyword::TO) {
-        let query = table_query(r, &name, &columns)?;
-        return to(r, query);
+        let query = table_query(&name.to_string(), &columns).map_err(|e| r.syntax(e))?;
+        let table = r.table_name(&name)?;
+        return to(r, query, Some((table, columns)));
     }
     if !r.parser.parse_keyword(Keyword::FROM) {
         return Err(r.unexpected("FROM or TO"));
@@ -70,11 +75,12 @@ pub fn read(r: &mut Reader) -> Res<Kind> {
     }))
 }
 
-fn to(r: &mut Reader, query: Box<Query>) -> Res<Kind> {
+fn to(r: &mut Reader, query: Box<Query>, table: Option<(Name, Vec<Name>)>) -> Res<Kind> {
     let file = file(r, "TO")?;
     let options = options(r)?;
     Ok(Kind::CopyTo(CopyTo {
         query,
+        table,
         file,
         options,
     }))
@@ -96,21 +102,51 @@ fn columns(r: &mut Reader) -> Res<Vec<Name>> {
     Ok(columns)
 }
 
-fn table_query(r: &Reader, name: &ObjectName, columns: &[Name]) -> Res<Box<Query>> {
+fn table_query(table: &str, columns: &[Name]) -> Result<Box<Query>, ParserError> {
+    let quoted = |c: &Name| format!("\"{}\"", c.text.replace('"', "\"\""));
     let list = match columns {
         [] => "*".to_string(),
-        some => {
-            let quoted = some
-                .iter()
-                .map(|c| format!("\"{}\"", c.text.replace('"', "\"\"")));
-            quoted.collect::<Vec<_>>().join(", ")
-        }
+        some => some.iter().map(quoted).collect::<Vec<_>>().join(", "),
     };
-    let sql = format!("SELECT {list} FROM {name}");
-    let mut parser = Parser::new(&DIALECT)
-        .try_with_sql(&sql)
-        .map_err(|e| r.syntax(e))?;
-    parser.parse_query().map_err(|e| r.syntax(e))
+    let sql = format!("SELECT {list} FROM {table}");
+    Parser::new(&DIALECT).try_with_sql(&sql)?.parse_query()
+}
+
+/// What COPY TO reads. Of a table without a list of columns that is all but the stored ones, which
+/// COPY FROM would not take. Errors: 42P10 if one of the list is stored.
+pub fn source(planner: &Planner, copy: &CopyTo) -> Res<Box<Query>> {
+    let Some((name, columns)) = &copy.table else {
+        return Ok(copy.query.clone());
+    };
+    // A view has none.
+    let Ok(table) = planner.table(&name.text) else {
+        return Ok(copy.query.clone());
+    };
+    let (mut given, mut stored) = (Vec::new(), Vec::new());
+    for (i, field) in table.schema.fields().iter().enumerate() {
+        let column = |list: &mut Vec<Name>| {
+            list.push(Name {
+                text: field.name().clone(),
+                position: name.position,
+            });
+        };
+        match table.generated(i as u32)? {
+            Generated::Stored => column(&mut stored),
+            _ => column(&mut given),
+        }
+    }
+    for column in columns {
+        if stored.iter().any(|s| s.text == column.text) {
+            let message = format!("column \"{}\" is a generated column", column.text);
+            return Err(BridgeError::new("42P10", message)
+                .detail("Generated columns cannot be used in COPY.")
+                .at(Some(column.position as usize)));
+        }
+    }
+    if !columns.is_empty() || stored.is_empty() {
+        return Ok(copy.query.clone());
+    }
+    table_query(&name.text, &given).map_err(|e| BridgeError::internal(&e.to_string()))
 }
 
 fn file(r: &mut Reader, direction: &str) -> Res<String> {

@@ -7,6 +7,7 @@
 //!     to_char(x, 'YYYY-MM-DD') ...    DataFusion's, which wants '%Y-%m-%d'
 //!     extract(second FROM x)          with its fraction
 //!     CAST(x AS VARCHAR(3))           cut off after three characters
+//!     x AT TIME ZONE 'Europe/Berlin'  timezone('Europe/Berlin', x)
 //!     mod(a, b), every(x), ...        functions by the names that DataFusion has for them
 //!
 //! A new expression is written as text and parsed, which is shorter than building it, and as easy
@@ -20,6 +21,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{BridgeError, Res};
 use crate::text::DIALECT;
+use crate::timezone;
 use crate::types::char_length;
 
 /// Rewrites this node; the walk goes on inside what it became.
@@ -56,17 +58,7 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
             Expr::Tuple(row) => Some(row_in_query(row, &subquery.to_string(), *negated)),
             _ => None,
         },
-        Expr::SimilarTo {
-            negated,
-            expr,
-            pattern,
-            escape_char,
-        } => {
-            let op = if *negated { "!~" } else { "~" };
-            let pattern = literal(pattern, "SIMILAR TO with a pattern that is no literal")?;
-            let pattern = similar_to(&pattern, escape_of(escape_char)?);
-            Some(format!("({expr}) {op} {}", quoted(&pattern)))
-        }
+        Expr::SimilarTo { .. } => similar(expr)?,
         Expr::Like { .. } | Expr::ILike { .. } => return like(expr),
         Expr::Extract {
             field: DateTimeField::Second | DateTimeField::Seconds,
@@ -81,6 +73,10 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
             Some(n) => Some(format!("left(CAST({expr} AS TEXT), {n})")),
             None => None,
         },
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => Some(format!("\"{}\"({time_zone}, {timestamp})", timezone::NAME)),
         Expr::Function(function) => call(function)?,
         Expr::UnaryOp {
             op: UnaryOperator::BitwiseNot,
@@ -92,6 +88,22 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
         *expr = parsed(&new)?;
     }
     Ok(())
+}
+
+fn similar(expr: &Expr) -> Res<Option<String>> {
+    let Expr::SimilarTo {
+        negated,
+        expr,
+        pattern,
+        escape_char,
+    } = expr
+    else {
+        return Ok(None);
+    };
+    let op = if *negated { "!~" } else { "~" };
+    let pattern = literal(pattern, "SIMILAR TO with a pattern that is no literal")?;
+    let pattern = similar_to(&pattern, escape_of(escape_char)?);
+    Ok(Some(format!("({expr}) {op} {}", quoted(&pattern))))
 }
 
 /// The expression, in parentheses.

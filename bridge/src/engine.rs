@@ -28,6 +28,7 @@ use crate::pool::{Limit, SharedPool};
 use crate::probe::LIST_MAX;
 use crate::rules;
 use crate::sequence_functions;
+use crate::timezone;
 
 /// Plans are trees that are walked recursively, and the workers run them.
 const STACK_BYTES: usize = 8 << 20;
@@ -187,7 +188,8 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .get_or_insert_default()
         .insert(0, Arc::new(rules::Comparisons));
     let mut state = builder.build();
-    for function in sequence_functions::functions() {
+    let functions = sequence_functions::functions().chain([timezone::function()]);
+    for function in functions {
         // Registering cannot fail.
         let _ = state.register_udf(Arc::new(function));
     }

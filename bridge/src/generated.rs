@@ -293,7 +293,8 @@ pub enum Overriding {
     User,
 }
 
-/// Of the INSERT into the table whose name stands at `position`.
+/// Of the INSERT into the table whose name stands at `position`, or of the INSERT of MERGE that
+/// stands there itself.
 pub fn overriding(text: &Text, position: u32) -> Overriding {
     let mut depth = 0;
     let mut last = Overriding::Nothing;

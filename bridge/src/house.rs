@@ -1,9 +1,10 @@
 //! Keeping house: statements about the database as a whole.
 //!
 //!     CHECKPOINT                      CHECK DATABASE, PRAGMA integrity_check
-//!     VACUUM [t]                      BACKUP [DATABASE] TO 'directory'
+//!     VACUUM [ANALYZE] [t]            BACKUP [DATABASE] TO 'directory'
 //!     EXPORT DATABASE 'directory'     IMPORT DATABASE 'directory'
-//!     ANALYZE [t [, ...]]
+//!     ANALYZE [t [, ...]]             DISCARD ALL
+//!     SET CONSTRAINTS ALL {IMMEDIATE | DEFERRED}
 //!
 //! What they do is written in C++ (`src/db/maintenance.cpp`); here they are only read.
 
@@ -24,6 +25,8 @@ pub enum Action {
     Backup = 4,
     Export = 5,
     Import = 6,
+    Discard = 7,
+    SetConstraints = 8,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,16 @@ pub fn read(r: &mut Reader) -> Res<Kind> {
             expect_word(r, "TO")?;
             house.directory = directory(r)?;
         }
+        "DISCARD" => {
+            house.action = Action::Discard;
+            let next = r.peek();
+            if !r.word_is("ALL") {
+                let what = format!("DISCARD {}", next.token.to_string().to_uppercase());
+                return Err(BridgeError::unsupported(what).at(r.offset(&next)));
+            }
+            r.parser.next_token();
+        }
+        "SET" => set_constraints(r, &mut house)?,
         "EXPORT" => {
             house.action = Action::Export;
             expect_word(r, "DATABASE")?;
@@ -95,8 +108,13 @@ fn directory(r: &mut Reader) -> Res<String> {
 }
 
 fn vacuum(r: &mut Reader, house: &mut House) -> Res<()> {
+    if r.word_is("ANALYZE") || r.word_is("ANALYSE") {
+        r.parser.next_token();
+        let analyze = ("analyze".to_string(), String::new());
+        house.options.push(analyze);
+    }
     let next = r.peek();
-    let is_option = ["FULL", "FREEZE", "VERBOSE", "ANALYZE"]
+    let is_option = ["FULL", "FREEZE", "VERBOSE"]
         .iter()
         .find(|word| r.word_is(word));
     if let Some(word) = is_option {
@@ -112,6 +130,25 @@ fn vacuum(r: &mut Reader, house: &mut House) -> Res<()> {
         }
         Token::LParen => Err(BridgeError::unsupported("VACUUM with options").at(r.offset(&next))),
         _ => Ok(()),
+    }
+}
+
+/// There are no deferrable constraints, so for all of them there is nothing to do.
+fn set_constraints(r: &mut Reader, house: &mut House) -> Res<()> {
+    house.action = Action::SetConstraints;
+    expect_word(r, "CONSTRAINTS")?;
+    let next = r.peek();
+    if !r.word_is("ALL") {
+        return Err(
+            BridgeError::unsupported("SET CONSTRAINTS of single constraints")
+                .at(r.offset(&next))
+                .hint("constraints hold at the end of each statement"),
+        );
+    }
+    r.parser.next_token();
+    match r.word_is("DEFERRED") {
+        true => expect_word(r, "DEFERRED"),
+        false => expect_word(r, "IMMEDIATE"),
     }
 }
 

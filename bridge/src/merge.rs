@@ -25,7 +25,7 @@ use crate::computed::is_hidden;
 use crate::convert::assignment;
 use crate::dml::{Dml, ROW_ID, Target, is_default, parse_query, select_all};
 use crate::error::{BridgeError, Res};
-use crate::generated::{Overriding, refuse_value};
+use crate::generated::{self, is_overridden, refuse_value};
 use crate::parse::Name;
 
 /// What the first column says is done with a row; 0 is never seen.
@@ -163,6 +163,8 @@ impl Dml<'_> {
                 ),
             ));
         }
+        let place = self.text.offset(ast.insert_token.0.span.start);
+        let overriding = generated::overriding(self.text, place.unwrap_or(0) as u32);
         let mut all: Vec<Value> = table
             .schema
             .fields()
@@ -170,8 +172,8 @@ impl Dml<'_> {
             .map(|_| Value::Default)
             .collect();
         for (value, column) in row.content.iter().zip(listed) {
-            if !is_default(value) {
-                refuse_value(table, column, Overriding::Nothing, false)?;
+            if !is_default(value) && !is_overridden(table, column, overriding)? {
+                refuse_value(table, column, overriding, false)?;
                 all[column] = Value::Sql(value.clone());
             }
         }

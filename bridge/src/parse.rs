@@ -192,9 +192,9 @@ impl<'a> Reader<'a> {
         }
         match word.value.to_uppercase().as_str() {
             "COPY" => copy::read(self),
-            "CHECKPOINT" | "CHECK" | "VACUUM" | "BACKUP" | "EXPORT" | "IMPORT" | "PRAGMA" => {
-                house::read(self)
-            }
+            "CHECKPOINT" | "CHECK" | "VACUUM" | "BACKUP" | "EXPORT" | "IMPORT" | "PRAGMA"
+            | "DISCARD" => house::read(self),
+            "SET" if self.second_is("CONSTRAINTS") => house::read(self),
             "ANALYZE" | "ANALYSE" => house::analyze(self),
             "DESCRIBE" | "DESC" => {
                 self.parser.next_token();
@@ -535,6 +535,10 @@ impl<'a> Reader<'a> {
     }
     pub fn word_is(&self, word: &str) -> bool {
         matches!(self.peek().token, Token::Word(w)
+            if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+    }
+    fn second_is(&self, word: &str) -> bool {
+        matches!(self.parser.peek_nth_token(1).token, Token::Word(w)
             if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
     }
     pub fn expect(&mut self, token: Token, what: &str) -> Res<()> {

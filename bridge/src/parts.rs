@@ -65,6 +65,8 @@ impl Dml<'_> {
             let source = provider_as_source(Arc::new(rows));
             let plan = LogicalPlanBuilder::scan(bare(&name), source, None)?;
             context.insert_cte(name, plan.build()?);
+        } else {
+            self.planner.add_silent(&name);
         }
         self.parts.borrow_mut().push(part);
         Ok(())

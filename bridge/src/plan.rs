@@ -25,6 +25,7 @@ use crate::bytes::{Reader, Writer};
 use crate::catalog::Run;
 use crate::change::{Change, Ready};
 use crate::convert::{assign_scalar, assignment, is_ours};
+use crate::copy;
 use crate::dependent;
 use crate::dml::{Dml, parse_expression};
 use crate::error::{BridgeError, Res};
@@ -95,7 +96,7 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
             Plan::new(state, logical, None, statement.names.clone())?
         }
         Kind::CopyTo(copy) => {
-            let logical = plan_query(planner, copy.query.clone())?;
+            let logical = plan_query(planner, copy::source(planner, copy)?)?;
             Plan::new(state, logical, None, statement.names.clone())?
         }
         Kind::Insert(_, with, ..)

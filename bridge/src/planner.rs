@@ -8,11 +8,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::catalog::{TableFunctionArgs, default_table_source::provider_as_source};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{Column, DFSchema, TableReference};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionState;
@@ -20,7 +20,7 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanne
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
-    WindowUDF,
+    WindowUDF, cast, ident,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
@@ -53,6 +53,8 @@ pub struct Planner<'a> {
     /// Where the views whose queries are being planned look names up, the innermost last.
     inside: Mutex<Vec<Vec<String>>>,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
+    /// The data-changing parts of WITH that give no rows.
+    silent: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Planner<'a> {
@@ -64,11 +66,17 @@ impl<'a> Planner<'a> {
             views: Mutex::new(BTreeSet::new()),
             inside: Mutex::new(Vec::new()),
             expr_planners: state.expr_planners().to_vec(),
+            silent: Mutex::new(BTreeSet::new()),
         }
     }
 
     pub fn state(&self) -> &SessionState {
         self.state
+    }
+
+    /// WITH `name` AS (a change without RETURNING): the rest of the statement cannot read it.
+    pub fn add_silent(&self, name: &str) {
+        self.silent.lock().expect("silent").insert(name.to_string());
     }
 
     /// The plan with all its expressions in their final types. REQUIRES: it has no subqueries.
@@ -144,6 +152,11 @@ impl<'a> Planner<'a> {
     /// A table or a view by its reference.
     fn relation(&self, schema: Option<&str>, table: &str) -> Res<Arc<dyn TableSource>> {
         let own = self.inside.lock().expect("inside").last().cloned();
+        if own.is_none() && schema.is_none() && self.silent.lock().expect("silent").contains(table)
+        {
+            let message = format!("WITH query \"{table}\" does not have a RETURNING clause");
+            return Err(BridgeError::new("0A000", message).subject(table));
+        }
         let candidates: Vec<String> = match (schema, &own) {
             (None, Some(path)) => path.iter().map(|s| reference(Some(s), table)).collect(),
             _ => vec![reference(schema, table)],
@@ -220,6 +233,46 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// generate_series knows moments in nanoseconds only; tables have them in microseconds.
+fn in_nanoseconds(arg: Expr) -> DfResult<Expr> {
+    match arg {
+        Expr::Literal(value @ ScalarValue::TimestampMicrosecond(..), metadata) => {
+            let DataType::Timestamp(_, zone) = value.data_type() else {
+                return Ok(Expr::Literal(value, metadata));
+            };
+            let value = value.cast_to(&DataType::Timestamp(TimeUnit::Nanosecond, zone))?;
+            Ok(Expr::Literal(value, metadata))
+        }
+        other => Ok(other),
+    }
+}
+
+fn in_microseconds(name: &str, source: Arc<dyn TableSource>) -> DfResult<Arc<dyn TableSource>> {
+    let schema = source.schema();
+    let is_fine = |field: &FieldRef| {
+        matches!(
+            field.data_type(),
+            DataType::Timestamp(TimeUnit::Nanosecond, _)
+        )
+    };
+    if !schema.fields().iter().any(is_fine) {
+        return Ok(source);
+    }
+    let columns = schema.fields().iter().map(|field| {
+        let column = ident(field.name());
+        match field.data_type() {
+            DataType::Timestamp(_, zone) => {
+                let coarse = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+                cast(column, coarse).alias(field.name())
+            }
+            _ => column,
+        }
+    });
+    let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?;
+    let plan = plan.project(columns)?.build()?;
+    Ok(provider_as_source(Arc::new(ViewTable::new(plan, None))))
+}
+
 impl ContextProvider for Planner<'_> {
     fn get_table_source(&self, name: TableReference) -> DfResult<Arc<dyn TableSource>> {
         self.find(&name).map_err(DataFusionError::from)
@@ -244,11 +297,11 @@ impl ContextProvider for Planner<'_> {
         let args = args
             .into_iter()
             .map(|arg| simplifier.simplify(simplifier.coerce(arg, &schema)?))
+            .map(|arg| in_nanoseconds(arg?))
             .collect::<DfResult<Vec<_>>>()?;
         let args = TableFunctionArgs::new(&args, self.state);
-        Ok(provider_as_source(
-            function.create_table_provider_with_args(args)?,
-        ))
+        let source = provider_as_source(function.create_table_provider_with_args(args)?);
+        in_microseconds(name, source)
     }
 
     fn create_cte_work_table(

@@ -25,6 +25,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::catalog::Run;
 use crate::error::{BridgeError, Res};
+use crate::serial;
 
 /// The numbers cross the border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +98,7 @@ pub fn functions() -> impl Iterator<Item = ScalarUDF> {
     KINDS
         .iter()
         .map(|(_, kind)| ScalarUDF::new_from_impl(Function::new(*kind, Of::Plan)))
+        .chain([serial::function()])
 }
 
 impl std::fmt::Debug for Function {
@@ -193,7 +195,8 @@ fn text_of(value: &ScalarValue) -> Option<String> {
 }
 
 pub fn is_one(function: &ScalarUDF) -> bool {
-    function.inner().downcast_ref::<Function>().is_some()
+    let asks = function.inner().downcast_ref::<Function>().is_some();
+    asks || serial::is_one(function)
 }
 
 fn unbound(expr: &Expr) -> Option<Kind> {
@@ -208,11 +211,17 @@ pub fn bind(plan: LogicalPlan, run: Option<&Arc<Run>>) -> Res<LogicalPlan> {
     let bound = plan.transform_up_with_subqueries(|node| {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
-            if !expr.exists(|e| Ok(unbound(e).is_some()))? {
+            let asks = |e: &Expr| matches!(e, Expr::ScalarFunction(f) if is_one(&f.func));
+            if !expr.exists(|e| Ok(asks(e)))? {
                 return Ok(Transformed::no(expr));
             }
             let name = names.save(&expr);
             let bound = expr.transform_up(|mut e| {
+                if let Some(run) = run
+                    && let Some(name) = serial::bound(&e, run)?
+                {
+                    return Ok(Transformed::yes(name));
+                }
                 let Some(kind) = unbound(&e) else {
                     return Ok(Transformed::no(e));
                 };

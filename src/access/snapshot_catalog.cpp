@@ -298,6 +298,14 @@ Result<std::shared_ptr<TableSource>> SnapshotCatalog::custom_source(
     return make_custom_source(snapshot, options_.use_indexes);
 }
 
+const VirtualTables::value_type* SnapshotCatalog::find_virtual(std::string_view name) const {
+    for (const VirtualTables* tables : {options_.session_tables, &virtual_tables_}) {
+        if (!tables) continue;
+        if (auto it = tables->find(name); it != tables->end()) return &*it;
+    }
+    return nullptr;
+}
+
 Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name,
                                                            bool row_ids) const {
     catalog::TablePtr def = resolve(name);
@@ -315,8 +323,8 @@ Result<std::shared_ptr<TableSource>> SnapshotCatalog::find(std::string_view name
             Code::kInvalidInput, "42809",
             "\"" + custom->name + "\" is a table of the program, which cannot be changed with SQL");
     }
-    auto it = virtual_tables_.find(name);
-    if (def || it == virtual_tables_.end()) return std::shared_ptr<TableSource>();
+    const auto* it = def ? nullptr : find_virtual(name);
+    if (!it) return std::shared_ptr<TableSource>();
     if (row_ids) {
         return Status(Code::kInvalidInput, "42809",
                       "\"" + it->first + "\" is a system table and cannot be changed");

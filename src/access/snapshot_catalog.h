@@ -27,6 +27,14 @@ public:
                         std::span<int64_t> out) = 0;
 };
 
+// A table that is not stored: made anew for each statement that reads it.
+struct VirtualTable {
+    arrow::SchemaPtr schema;
+    // As the transaction sees it that reads.
+    std::function<Result<arrow::Batch>(const table::Version& version)> rows;
+};
+using VirtualTables = std::map<std::string, VirtualTable, std::less<>>;
+
 struct AccessOptions {
     bool use_indexes = true;
     bool index_order = true;      // an index may answer ORDER BY
@@ -36,15 +44,9 @@ struct AccessOptions {
     catalog::SearchPath search_path{std::string(catalog::kPublicSchema)};
     SequenceUser* sequences = nullptr;  // if there are any
     bool read_only = false;             // sequences must stay where they are
+    // Virtual tables that only the session that reads can fill; they hide others of their names.
+    const VirtualTables* session_tables = nullptr;
 };
-
-// A table that is not stored: made anew for each statement that reads it.
-struct VirtualTable {
-    arrow::SchemaPtr schema;
-    // As the transaction sees it that reads.
-    std::function<Result<arrow::Batch>(const table::Version& version)> rows;
-};
-using VirtualTables = std::map<std::string, VirtualTable, std::less<>>;
 
 class SnapshotCatalog final : public SourceCatalog {
 public:
@@ -74,6 +76,8 @@ public:
 
 private:
     Result<std::shared_ptr<TableSource>> custom_source(const CustomTableDefPtr& def) const;
+    // Its name and itself; null if there is none.
+    const VirtualTables::value_type* find_virtual(std::string_view name) const;
 
     table::VersionPtr version_;
     AccessOptions options_;

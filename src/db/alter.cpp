@@ -191,7 +191,7 @@ private:
         const catalog::IndexDef* index = index_of(position);
         if (!index) return {};
         return Status::unsupported(std::string(what) + " that is part of index \"" + index->name +
-                                   "\"")
+                                   "\" is not supported")
             .with_position(name.position);
     }
 
@@ -205,7 +205,7 @@ private:
         for (const catalog::CheckDef& check : def_.checks) {
             if (!uses(check, position)) continue;
             return Status::unsupported(std::string(what) + " that CHECK constraint \"" +
-                                       check.name + "\" uses")
+                                       check.name + "\" uses is not supported")
                 .with_position(name.position);
         }
         return {};
@@ -319,7 +319,7 @@ private:
         for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
             if (!key.uses(at)) continue;
             return Status::unsupported("changing the type of a column that foreign key \"" +
-                                       key.name + "\" uses")
+                                       key.name + "\" uses is not supported")
                 .with_position(action.name.position);
         }
         const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();

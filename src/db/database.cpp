@@ -25,7 +25,10 @@ Result<std::unique_ptr<Store>> open_store(Database::State& db) {
 // Temporary tables of sessions that did not end as they should.
 Status drop_leftovers(table::TableStore& tables) {
     ASSIGN_OR_RETURN(table::Transaction txn, tables.begin());
-    RETURN_IF_ERROR(drop_schema_members(txn, catalog::kTemporaryPrefix));
+    auto is_temporary = [](std::string_view schema) {
+        return schema.starts_with(catalog::kTemporaryPrefix);
+    };
+    RETURN_IF_ERROR(drop_schema_members(txn, is_temporary));
     return tables.commit(txn);
 }
 

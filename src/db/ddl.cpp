@@ -291,17 +291,23 @@ Result<Answer> Session::State::drop(const engine::Drop& statement) {
 // Temporary tables go with their session; whatever a crash left goes at the next open.
 Session::State::~State() {
     idle_alarm.reset();
-    if (has_temporary) {
-        txn.reset();
-        (void)define(
-            [&](table::Transaction& t) { return drop_schema_members(t, temporary_schema); }, "");
-    }
+    txn.reset();
+    (void)drop_temporary();
     db.activities.remove(*activity);
 }
 
-Status drop_schema_members(table::Transaction& t, std::string_view prefix) {
+// REQUIRES: no block is open.
+Status Session::State::drop_temporary() {
+    if (!std::exchange(has_temporary, false)) return {};
+    auto is_own = [&](std::string_view schema) { return schema == temporary_schema; };
+    auto work = [&](table::Transaction& t) { return drop_schema_members(t, is_own); };
+    return define(work, "").status();
+}
+
+Status drop_schema_members(table::Transaction& t,
+                           const std::function<bool(std::string_view)>& which) {
     for (const catalog::TablePtr& r : t.view()->catalog->relations()) {
-        if (r->schema_name.starts_with(prefix)) RETURN_IF_ERROR(t.drop_table(r->id));
+        if (which(r->schema_name)) RETURN_IF_ERROR(t.drop_table(r->id));
     }
     return {};
 }

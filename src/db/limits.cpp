@@ -114,6 +114,12 @@ std::string limit_text(const Database::State& db, std::string_view name) {
     return size_text(db.limits.*find_limit(name)->member);
 }
 
+std::string default_limit_text(const Database::State& db, std::string_view name) {
+    Limits defaults;
+    set_default_limits(db.options, &defaults);
+    return size_text(defaults.*find_limit(name)->member);
+}
+
 std::vector<std::vector<Value>> all_limits(const Database::State& db) {
     std::vector<std::vector<Value>> rows;
     for (const Limit& limit : kLimits) {

@@ -37,6 +37,7 @@ bool is_limit(std::string_view name);
 Status set_limit(Database::State& db, std::string_view name,
                  const std::optional<std::string>& value);
 std::string limit_text(const Database::State& db, std::string_view name);
+std::string default_limit_text(const Database::State& db, std::string_view name);
 // Name, value, description of each.
 std::vector<std::vector<Value>> all_limits(const Database::State& db);
 

@@ -26,13 +26,18 @@ const char* name_of(Action action) {
             return "EXPORT DATABASE";
         case Action::kImport:
             return "IMPORT DATABASE";
+        case Action::kDiscard:
+            return "DISCARD ALL";
+        case Action::kSetConstraints:
+            return "SET CONSTRAINTS";
     }
     CHECK(false);
 }
 
 // What works on the newest committed state cannot be part of a transaction.
 bool needs_no_block(Action action) {
-    return action == Action::kCheckpoint || action == Action::kVacuum || action == Action::kBackup;
+    return action == Action::kCheckpoint || action == Action::kVacuum ||
+           action == Action::kBackup || action == Action::kDiscard;
 }
 
 std::string summary(const table::CheckReport& report) {
@@ -58,7 +63,7 @@ Result<Answer> Session::State::keep_house(const engine::House& statement) {
         case Action::kIntegrityCheck:
             return check_database(/*as_pragma=*/true);
         case Action::kVacuum:
-            return vacuum(statement.table);
+            return vacuum(statement);
         case Action::kBackup:
             RETURN_IF_ERROR(db.tables->backup(db.vfs, statement.directory).status());
             return done("BACKUP");
@@ -66,19 +71,35 @@ Result<Answer> Session::State::keep_house(const engine::House& statement) {
             return export_database(statement);
         case Action::kImport:
             return import_database(statement.directory);
+        case Action::kDiscard:
+            return discard_all();
+        case Action::kSetConstraints:
+            return done("SET CONSTRAINTS");
     }
     CHECK(false);
 }
 
-Result<Answer> Session::State::vacuum(const std::optional<engine::Name>& name) {
+Result<Answer> Session::State::vacuum(const engine::House& statement) {
     std::optional<uint32_t> table;
-    if (name) {
+    engine::Analyze whose;
+    if (statement.table) {
         ASSIGN_OR_RETURN(table::VersionPtr version, db.tables->current());
-        ASSIGN_OR_RETURN(catalog::TablePtr def, table_to_change(*version, *name));
+        ASSIGN_OR_RETURN(catalog::TablePtr def, table_to_change(*version, *statement.table));
         table = def->id;
+        whose.tables = {*statement.table};
     }
     RETURN_IF_ERROR(db.tables->vacuum(table));
+    if (!statement.options.empty()) RETURN_IF_ERROR(analyze(whose).status());
     return done("VACUUM");
+}
+
+// The session is as it was when it was opened.
+Result<Answer> Session::State::discard_all() {
+    RETURN_IF_ERROR(apply_variable({.name = "all", .value = {}}));
+    RETURN_IF_ERROR(drop_temporary());
+    named.clear();
+    sequences.forget();
+    return done("DISCARD ALL");
 }
 
 // Rows that a CHECK or a foreign key does not allow. A table that cannot be read has been found

@@ -39,6 +39,7 @@ std::shared_ptr<access::SnapshotCatalog> Session::State::catalog_of(table::Versi
     options.partitions_max = db.threads;
     options.search_path = path();
     options.sequences = &sequences;
+    options.session_tables = &session_tables;
     options.read_only =
         db.tables->store().read_only() || (txn ? txn->read_only() : settings.default_read_only);
     return std::make_shared<access::SnapshotCatalog>(std::move(version), options, db.table_counters,

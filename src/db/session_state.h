@@ -46,12 +46,15 @@ struct Session::State {
           activity(db.activities.add(cancel)),
           sequences(db.tables->sequences(), db.activities),
           temporary_schema(std::string(catalog::kTemporaryPrefix) +
-                           std::to_string(database.sessions_opened++)) {}
+                           std::to_string(database.sessions_opened++)) {
+        add_session_settings();
+    }
     ~State();  // drops temporary tables
 
     Database::State& db;
     std::shared_ptr<Activity> activity;
     SessionSequences sequences;
+    access::VirtualTables session_tables;
     std::unique_ptr<engine::EngineSession> engine;
     Settings settings;
     std::string application_name;  // what the program called itself; nothing depends on it
@@ -210,6 +213,7 @@ struct Session::State {
     Result<Answer> create_table(const engine::CreateTable& statement);
     Result<Answer> drop(const engine::Drop& statement);
     Status drop_in(table::Transaction& t, const engine::Drop& statement);
+    Status drop_temporary();
     // Where something of this name is created. Errors: 3F000, 42939.
     Result<catalog::Reference> place_of(const table::Version& version, const engine::Name& name,
                                         bool temporary);
@@ -320,7 +324,8 @@ struct Session::State {
 
     // maintenance.cpp
     Result<Answer> keep_house(const engine::House& statement);
-    Result<Answer> vacuum(const std::optional<engine::Name>& table);
+    Result<Answer> vacuum(const engine::House& statement);
+    Result<Answer> discard_all();
     Result<Answer> check_database(bool as_pragma);
     Status check_constraints(const table::VersionPtr& version, table::CheckReport* report);
 
@@ -342,6 +347,9 @@ struct Session::State {
     // nullopt if there is no such setting.
     Result<std::optional<std::string>> setting_text(const std::string& name);
     Result<Answer> show_variable(const engine::ShowVariable& statement);
+    // Every setting: name, value, what it is about.
+    std::vector<Settings::Description> all_settings() const;
+    void add_session_settings();
     Result<Answer> show_all();
     // 42704, with the name that was perhaps meant.
     Status unknown_setting(std::string_view name);
@@ -361,7 +369,8 @@ Status check_parameter_count(const engine::QueryPlan& plan, std::span<const Valu
 // Statements that need the engine's plan.
 bool wants_plan(const engine::StatementKind& kind);
 
-// Drops everything in the schemas whose names begin so.
-Status drop_schema_members(table::Transaction& t, std::string_view prefix);
+// Drops everything in the schemas of which `which` says so.
+Status drop_schema_members(table::Transaction& t,
+                           const std::function<bool(std::string_view)>& which);
 
 }  // namespace trefoil

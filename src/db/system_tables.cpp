@@ -4,7 +4,9 @@
 //     trefoil_indexes    each index with its columns, its size and its models
 //     trefoil_statistics what the planner knows of each column (analyze.cpp)
 //     trefoil_stats      each table with what its scans and its index did since the database was
-//     opened trefoil_counters   statements by tier, plans, commits, flushes
+//                        opened
+//     trefoil_counters   statements by tier, plans, commits, flushes
+//     trefoil_settings   each setting with its value in the session that asks (variables.cpp)
 
 #include <array>
 
@@ -205,6 +207,7 @@ access::VirtualTables make_system_tables(Database::State& db) {
               {}, comments_rows);
     add_statistics_table(all);
     add_session_tables(db, all);
+    add_settings_table(all, [] { return TableRows(); });  // the name; a session has the rows
     add_information_schema(all);
     add_sequence_tables(db, all);
     return all;

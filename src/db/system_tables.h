@@ -41,6 +41,8 @@ void add_information_schema(access::VirtualTables& all);
 void add_statistics_table(access::VirtualTables& all);
 // trefoil_sequences, information_schema.sequences.
 void add_sequence_tables(Database::State& db, access::VirtualTables& all);
+// trefoil_settings (variables.cpp): each session has its own, with these rows.
+void add_settings_table(access::VirtualTables& all, std::function<TableRows()> rows);
 // trefoil_sessions, trefoil_locks.
 void add_session_tables(Database::State& db, access::VirtualTables& all);
 

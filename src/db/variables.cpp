@@ -1,11 +1,13 @@
 // SET, SHOW, RESET, SHOW TABLES, DESCRIBE.
 
+#include <map>
 #include <set>
 
 #include "base/check.h"
 #include "base/edit_distance.h"
 #include "db/client_settings.h"
 #include "db/session_state.h"
+#include "db/system_tables.h"
 
 namespace trefoil {
 namespace {
@@ -160,21 +162,71 @@ Status Session::State::unknown_setting(std::string_view name) {
     return std::move(status).with_hint("SHOW ALL lists all settings.");
 }
 
-Result<Answer> Session::State::show_all() {
-    std::vector<std::vector<Value>> rows;
-    for (const Settings::Description& d : settings.all()) {
-        rows.push_back({d.name, d.value, d.about});
+namespace {
+
+void add_engine_settings(engine::EngineSession& engine, std::vector<Settings::Description>* all) {
+    auto settings = engine.settings();
+    if (!settings.ok()) return;
+    for (const engine::Setting& s : *settings) all->push_back({s.name, s.value, s.about});
+}
+
+// What each setting is in a session that has set nothing, in a database that is opened as this one
+// was.
+std::map<std::string, std::string> default_settings(const Database::State& db) {
+    std::vector<Settings::Description> all = Settings().all();
+    if (auto fresh = db.engine->open_session(); fresh.ok()) add_engine_settings(**fresh, &all);
+    std::map<std::string, std::string> defaults;
+    for (const Settings::Description& d : all) defaults[d.name] = d.value;
+    for (const auto& limit : all_limits(db)) {
+        const std::string name = limit[0].to_string();
+        defaults[name] = default_limit_text(db, name);
     }
-    for (auto& limit : all_limits(db)) rows.push_back(std::move(limit));
-    rows.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
-    rows.push_back({"application_name", application_name, "what the program calls itself"});
-    rows.push_back(
+    defaults["application_name"] = "";
+    defaults["search_path"] = search_path_text({std::string(catalog::kPublicSchema)});
+    return defaults;
+}
+
+}  // namespace
+
+std::vector<Settings::Description> Session::State::all_settings() const {
+    std::vector<Settings::Description> all = settings.all();
+    for (const auto& limit : all_limits(db)) {
+        all.push_back({limit[0].to_string(), limit[1].to_string(), limit[2].to_string()});
+    }
+    all.push_back({"threads", *fixed_setting(db, "threads"), "threads of a query"});
+    all.push_back({"application_name", application_name, "what the program calls itself"});
+    all.push_back(
         {"search_path", search_path_text(search_path), "schemas in which names are looked up"});
     for (const ClientSetting& s : client_settings()) {
-        rows.push_back({std::string(s.name), std::string(s.value), std::string(s.about)});
+        all.push_back({std::string(s.name), std::string(s.value), std::string(s.about)});
     }
-    ASSIGN_OR_RETURN(auto engines, engine->settings());
-    for (const engine::Setting& s : engines) rows.push_back({s.name, s.value, s.about});
+    add_engine_settings(*engine, &all);
+    return all;
+}
+
+void add_settings_table(access::VirtualTables& all, std::function<TableRows()> rows) {
+    add_table(all, "trefoil_settings", {"name", "value", "default_value", "description"}, {},
+              [rows = std::move(rows)](const table::Version&) { return rows(); });
+}
+
+void Session::State::add_session_settings() {
+    add_settings_table(session_tables, [this] {
+        const std::map<std::string, std::string> defaults = default_settings(db);
+        TableRows rows;
+        for (const Settings::Description& d : all_settings()) {
+            // What cannot be set is always its default.
+            const auto known = defaults.find(d.name);
+            const std::string& otherwise = known == defaults.end() ? d.value : known->second;
+            rows.push_back({d.name, d.value, otherwise, d.about});
+        }
+        return rows;
+    });
+}
+
+Result<Answer> Session::State::show_all() {
+    std::vector<std::vector<Value>> rows;
+    for (const Settings::Description& d : all_settings())
+        rows.push_back({d.name, d.value, d.about});
     return text_answer({"name", "setting", "description"}, rows, "SHOW");
 }
 

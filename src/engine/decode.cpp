@@ -300,7 +300,8 @@ StatementKind read_set_transaction(Reader& in) {
 Result<StatementKind> read_house(Reader& in) {
     House house;
     const uint8_t action = in.u8();
-    if (action > static_cast<uint8_t>(House::Action::kImport)) return malformed("statement");
+    if (action > static_cast<uint8_t>(House::Action::kSetConstraints))
+        return malformed("statement");
     house.action = static_cast<House::Action>(action);
     house.table = read_optional(in, read_name);
     house.directory = read_string(in);

@@ -227,11 +227,13 @@ struct House {
         kBackup,
         kExport,
         kImport,
+        kDiscard,         // DISCARD ALL
+        kSetConstraints,  // SET CONSTRAINTS ALL
     };
     Action action = Action::kCheckpoint;
     std::optional<Name> table;  // VACUUM t
     std::string directory;      // of BACKUP, EXPORT, IMPORT
-    CopyOptions options;        // of EXPORT
+    CopyOptions options;        // of EXPORT; "analyze" of VACUUM
 };
 struct Analyze {
     std::vector<Name> tables;  // none: all

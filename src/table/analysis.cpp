@@ -227,13 +227,28 @@ Result<Analysis> analyse(const TableVersion& table) {
     return analysis;
 }
 
+namespace {
+
+// `rows_min` and a fifth of the table came or went.
+bool is_outdated(const Analysis* last, uint64_t rows, uint64_t rows_min) {
+    const uint64_t before = last ? last->rows : 0;
+    const uint64_t changed = std::max(rows, before) - std::min(rows, before);
+    return changed >= rows_min && changed > before / 5;
+}
+
+}  // namespace
+
+bool wants_analysis_at_once(const Analysis* last, uint64_t rows) {
+    constexpr uint64_t kRowsMin = 50;
+    return rows < kSmallTableRows && is_outdated(last, rows, kRowsMin);
+}
+
 bool wants_analysis(const TableVersion& table) {
-    constexpr uint64_t kRowsMin = 10000;
     const uint64_t rows = table.live_rows();
     const AnalysisPtr last = table.statistics_cache().analysis();
-    if (!last) return rows >= kRowsMin;
-    const uint64_t changed = std::max(rows, last->rows) - std::min(rows, last->rows);
-    return changed >= kRowsMin && changed > last->rows / 5;
+    if (rows < kSmallTableRows) return false;
+    const bool was_small = !last || last->rows < kSmallTableRows;
+    return is_outdated(last.get(), rows, was_small ? 1 : kSmallTableRows);
 }
 
 Status put_analysis(WriteTransaction& root, const catalog::TableDef& table,

@@ -21,7 +21,11 @@ inline constexpr size_t kQuantiles = 64;
 // Errors: kCorruption.
 Result<Analysis> analyse(const TableVersion& table);
 
-// Whether so much has changed since the last one that another is worth while.
+// Whether so much has changed since the last one that another is worth while. A table of fewer than
+// kSmallTableRows is looked at as a whole when a plan asks what is known of it, so that it is known
+// at once; a larger one by the background thread, a moment after it grew.
+inline constexpr uint64_t kSmallTableRows = 10000;
+bool wants_analysis_at_once(const Analysis* last, uint64_t rows);
 bool wants_analysis(const TableVersion& table);
 
 Status put_analysis(WriteTransaction& root, const catalog::TableDef& table,

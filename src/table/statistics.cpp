@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "table/analysis.h"
 #include "table/table_version.h"
 
 namespace trefoil::table {
@@ -48,7 +49,22 @@ bool is(const std::weak_ptr<const Chunk>& known, const ChunkPtr& chunk) {
 }  // namespace
 
 TableStatisticsPtr StatisticsCache::of(const TableVersion& table) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (analysing_ || !wants_analysis_at_once(analysis_.get(), table.live_rows())) {
+        return up_to_date(table);
+    }
+    analysing_ = true;
+    lock.unlock();
+    auto found = analyse(table);
+    lock.lock();
+    analysing_ = false;
+    // What cannot be read is for whoever reads the rows to say.
+    if (!found.ok()) found = Analysis{table.live_rows(), 0, {}};
+    analysis_ = std::make_shared<const Analysis>(std::move(*found));
+    return up_to_date(table);
+}
+
+const TableStatisticsPtr& StatisticsCache::up_to_date(const TableVersion& table) {
     bool same = made_ && chunks_.size() == table.part_count() && made_->analysis == analysis_ &&
                 made_->columns.size() == table.def().columns.size();
     for (size_t i = 0; same && i < chunks_.size(); i++) same = is(chunks_[i], table.part(i).chunk);

@@ -2,7 +2,9 @@
 //
 //     segments   from their zone maps, made when they were written
 //     memory     a sample of the first rows of each chunk, taken once
-//     ANALYZE    common values and quantiles, of a sample of the whole table; kept in the root
+//     ANALYZE    common values and quantiles, of a sample of the whole table; kept in the root.
+//                A small table is analysed when it is first asked about, and not kept: it costs
+//                less than a plan
 //
 // All of it is an estimate and changes only how a query runs. It is put together once per set of
 // chunks: a StatisticsCache is shared by all versions of a table, so that a commit of a few rows
@@ -68,6 +70,8 @@ public:
     void set_analysis(AnalysisPtr analysis);
 
 private:
+    // REQUIRES of both: mutex_ is held.
+    const TableStatisticsPtr& up_to_date(const TableVersion& table);
     TableStatisticsPtr put_together(const TableVersion& table);
 
     mutable std::mutex mutex_;
@@ -79,6 +83,7 @@ private:
     TableStatisticsPtr made_;
     Samples samples_;  // of chunks in memory
     AnalysisPtr analysis_;
+    bool analysing_ = false;  // a small table, by one who asked; others take what is known
 };
 
 }  // namespace trefoil::table
