@@ -110,7 +110,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         if method != "ordered" && method != "btree" {
             return Err(BridgeError::unsupported(format!("USING {method}"))
                 .at(r.offset(&kind))
-                .hint("indexes are ordered; leave USING away"));
+                .hint("indexes are ordered, and answer = and IN, too; leave USING away"));
         }
     }
     let (keys, order) = keys(r, &bare_name(&table.text))?;
@@ -377,10 +377,14 @@ pub fn word(r: &mut Reader, word: &str) -> Res<()> {
 }
 
 fn refuse(r: &mut Reader, word: &str, what: &str) -> Res<()> {
-    match r.word_is(word) {
-        true => Err(BridgeError::unsupported(what).at(r.offset(&r.peek()))),
-        false => Ok(()),
+    if !r.word_is(word) {
+        return Ok(());
     }
+    let error = BridgeError::unsupported(what).at(r.offset(&r.peek()));
+    Err(match word {
+        "INCLUDE" => error.hint("put the columns at the end of the index: its keys answer alone"),
+        _ => error,
+    })
 }
 
 pub fn if_exists(r: &mut Reader) -> Res<bool> {

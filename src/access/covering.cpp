@@ -42,14 +42,18 @@ bool all_entries_live(const TableVersion& table, size_t index) {
     return rows == entries;
 }
 
-double entry_cost(const TableVersion& table, size_t index, const CoveringPlan& plan,
-                  size_t columns) {
-    // Entries of one row in several runs must be told apart.
-    const double live = plan.all_live ? 0 : table.runs(index).size() > 1 ? kEntryCost : kLiveCost;
-    if (columns == 0) return live;
-    const bool integers = table.encoder(index).shape() == index::KeyShape::kInteger;
-    return live + (integers ? kIntegerKeyCost
-                            : kBytesKeyCost + kKeyPartCost * static_cast<double>(columns));
+double entry_cost(const TableVersion& table, const CoveringPlan& plan,
+                  const std::set<uint32_t>& columns) {
+    const size_t index = plan.plan.index;
+    double cost = 0;
+    if (!plan.all_live) cost = kLiveCost + (table.runs(index).size() > 1 ? kSeenCost : 0);
+    if (columns.empty()) return cost;
+    if (table.encoder(index).shape() == index::KeyShape::kInteger) return cost + kIntegerKeyCost;
+    cost += kBytesKeyCost;
+    for (uint32_t c : columns) {
+        cost += table.def().columns[c].type.is_view() ? kKeyTextCost : kKeyPartCost;
+    }
+    return cost;
 }
 
 }  // namespace
@@ -81,7 +85,7 @@ std::optional<CoveringPlan> choose_covering(const TableVersion& table,
         if (!std::all_of(columns.begin(), columns.end(), has)) continue;
         const auto ranges = static_cast<double>(one.plan.request.ranges.size());
         one.plan.finding = ranges * kRangeCost;
-        one.plan.fetching = one.plan.rows * entry_cost(table, i, one, columns.size());
+        one.plan.fetching = one.plan.rows * entry_cost(table, one, columns);
         const double cost = one.plan.finding + one.plan.fetching;
         if (best && best->plan.finding + best->plan.fetching <= cost) continue;
         best = std::move(one);

@@ -13,11 +13,14 @@ inline constexpr double kClusteredCost = 6;  // each of the two, where rows lie 
 inline constexpr double kDenseCost = 1;      // reading a row where that is known without looking
 inline constexpr double kRangeCost = 200;    // searching the runs once
 // A row that is answered from its key alone: looking whether it lives, where that is not known of
-// all; then reading a key that is one number, or bytes, and each column that is wanted of these.
-inline constexpr double kLiveCost = 8;
-inline constexpr double kIntegerKeyCost = 2;
-inline constexpr double kBytesKeyCost = 20;
-inline constexpr double kKeyPartCost = 10;
+// all, and whether it came already, where there are several runs; then reading a key that is one
+// number, or one of bytes, and each column that is wanted of these.
+inline constexpr double kLiveCost = 16;
+inline constexpr double kSeenCost = 24;
+inline constexpr double kIntegerKeyCost = 3;
+inline constexpr double kBytesKeyCost = 30;
+inline constexpr double kKeyPartCost = 14;
+inline constexpr double kKeyTextCost = 32;
 // Up to so many rows nothing takes time, and an index is always used: plans are then what they will
 // be when the table has grown.
 inline constexpr uint64_t kSmallTableRows = 1000;

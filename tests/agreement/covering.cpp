@@ -230,10 +230,10 @@ TEST_CASE("what is covered is answered without rows, and what is not is read") {
     CHECK(number(session, "SELECT count(*) FROM t WHERE a BETWEEN 5 AND 9") == 100);
     CHECK(rows_covered() == 120);
     CHECK(rows_fetched() == 0);
-    CHECK(has(plan_of(session, "SELECT a FROM t WHERE a < 20 AND b <> 3"),
-              "IndexOnlyScan t_ab: a < 20, filter=[b <> 3]"));
-    CHECK(has(plan_of(session, "SELECT count(*) FROM t WHERE a < 20 AND b <> 3"),
-              "IndexOnlyScan t_ab: a < 20, filter=[b <> 3]"));
+    CHECK(has(plan_of(session, "SELECT a FROM t WHERE a < 5 AND b <> 3"),
+              "IndexOnlyScan t_ab: a < 5, filter=[b <> 3]"));
+    CHECK(has(plan_of(session, "SELECT count(*) FROM t WHERE a < 5 AND b <> 3"),
+              "IndexOnlyScan t_ab: a < 5, filter=[b <> 3]"));
     CHECK(has(plan_of(session, "SELECT s FROM t WHERE a = 5"), "IndexScan t_ab"));
     CHECK(has(plan_of(session, "SELECT x FROM t WHERE x > 19990.0"), "IndexScan t_x"));
     CHECK(has(plan_of(session, "SELECT a FROM t WHERE id = 7"), "PointLookup t_pkey"));
