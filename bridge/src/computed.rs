@@ -30,6 +30,11 @@ pub fn is_hidden(name: &str) -> bool {
     name.starts_with(HIDDEN)
 }
 
+/// The column that an index over an expression has, by its text.
+pub fn hidden_name(text: &str) -> String {
+    format!("{HIDDEN}{text}")
+}
+
 /// The columns that statements see.
 pub fn visible(schema: &SchemaRef) -> SchemaRef {
     let hidden = |field: &Arc<Field>| is_hidden(field.name());
@@ -43,8 +48,8 @@ pub fn visible(schema: &SchemaRef) -> SchemaRef {
 /// What a hidden column holds.
 #[derive(Debug)]
 pub struct Computed {
-    column: u32,
-    expr: Expr,
+    pub column: u32,
+    pub expr: Expr,
     data_type: DataType,
 }
 

@@ -263,6 +263,7 @@ impl Split {
             ..leaf.request().clone()
         };
         let with_ids = Scanned {
+            computed: Vec::new(),
             name: scanned.name.clone(),
             schema: self.table.schema.clone(),
             table: self.table.clone(),

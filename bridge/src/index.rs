@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::bytes::Writer;
 use crate::check;
+use crate::computed::hidden_name;
 use crate::error::{BridgeError, Res};
 use crate::parse::{Kind, Name, Reader, bare_name};
 use crate::statement_format;
@@ -228,6 +229,18 @@ fn key(r: &mut Reader, table: &str) -> Res<Key> {
         text: spelled(expr, table),
         position: r.offset(&start).unwrap_or(0) as u32,
     }))
+}
+
+/// What ON CONFLICT names where an index has this: a column, or the hidden one of an expression.
+pub fn column_of_key(r: &mut Reader) -> Res<String> {
+    let key = key(r, "")?;
+    if r.peek().token != Token::EOF {
+        return Err(r.unexpected("a comma or a closing parenthesis"));
+    }
+    Ok(match key {
+        Key::Column(name) => name.text,
+        Key::Expression(name) => hidden_name(&name.text),
+    })
 }
 
 /// The text of an expression, the same for all ways to write it, in parentheses unless it is a

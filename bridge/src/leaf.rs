@@ -51,6 +51,8 @@ const NO_FILTERS: [u8; 4] = [0; 4];
 
 /// The table of a leaf: what makes it again in another way.
 pub struct Scanned {
+    /// Expressions over the leaf's columns, and the hidden columns that hold them.
+    pub computed: Vec<(Arc<dyn PhysicalExpr>, u32)>,
     pub name: String,
     pub schema: SchemaRef,
     pub table: Arc<CppTable>,
@@ -147,10 +149,10 @@ impl LeafExec {
         let mut bytes = Writer::default();
         bytes.u32(order.len() as u32);
         for sort in order {
-            let Some(column) = sort.expr.downcast_ref::<Column>() else {
+            let Some(column) = self.place_of(&sort.expr) else {
                 return Ok(None);
             };
-            bytes.u32(self.request.projection[column.index()]);
+            bytes.u32(column);
             bytes.u8(sort.options.descending as u8 + 2 * sort.options.nulls_first as u8);
         }
         let request = ScanRequest {
@@ -167,6 +169,15 @@ impl LeafExec {
         let equivalences = EquivalenceProperties::new_with_orderings(schema, [order.to_vec()]);
         leaf.properties = properties(equivalences, leaf.leaf.partitions);
         Ok(Some(leaf))
+    }
+
+    /// The table's column that holds this value.
+    fn place_of(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<u32> {
+        if let Some(column) = expr.downcast_ref::<Column>() {
+            return Some(self.request.projection[column.index()]);
+        }
+        let mut computed = self.scanned.computed.iter();
+        computed.find(|(held, _)| held == expr).map(|(_, c)| *c)
     }
 
     /// The same with `filters` besides.

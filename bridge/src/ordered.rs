@@ -4,8 +4,9 @@
 //!
 //! If an index of the table has the order, and C++ says that reading it so is cheaper, the scan
 //! reads in that order and the sort goes; where all conditions are the scan's own, it stops by
-//! itself after so many rows. Else, if only the first rows are wanted, the sort may do with the
-//! columns that it compares, and the others are fetched for the winners (`fetch.rs`).
+//! itself after so many rows. The order may be that of an expression which an index is over. Else,
+//! if only the first rows are wanted, the sort may do with the columns that it compares, and the
+//! others are fetched for the winners (`fetch.rs`).
 //!
 //! Runs late, when it is settled which sorts run in parallel.
 
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
-use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::filter::FilterExec;
@@ -131,10 +132,7 @@ fn in_order(
         return in_order(child, order, limit, wanted);
     }
     if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
-        let place = |i: usize| {
-            let below = projection.expr().get(i)?.expr.downcast_ref::<Column>()?;
-            Some(below.clone())
-        };
+        let place = |i: usize| Some(projection.expr().get(i)?.expr.clone());
         let Some(order) = moved(order, place) else {
             return Ok(None);
         };
@@ -147,7 +145,8 @@ fn in_order(
         let schema = filter.input().schema();
         let place = |i: usize| {
             let below = filter.projection().as_ref().map_or(i, |p| p[i]);
-            Some(Column::new(schema.field(below).name(), below))
+            let column = Column::new(schema.field(below).name(), below);
+            Some(Arc::new(column) as Arc<dyn PhysicalExpr>)
         };
         let (Some(order), None) = (moved(order, place), filter.fetch()) else {
             return Ok(None);
@@ -179,14 +178,27 @@ fn with_child(
     node.clone().replace_children(vec![child], recompute)
 }
 
-/// The order in terms of the columns below; None if it is not one of plain columns.
+/// The order in terms of the columns below, of which `place` says what stands for each.
 fn moved(
     order: &[PhysicalSortExpr],
-    place: impl Fn(usize) -> Option<Column>,
+    place: impl Fn(usize) -> Option<Arc<dyn PhysicalExpr>>,
 ) -> Option<Vec<PhysicalSortExpr>> {
     let one = |sort: &PhysicalSortExpr| {
-        let column = place(sort.expr.downcast_ref::<Column>()?.index())?;
-        Some(PhysicalSortExpr::new(Arc::new(column), sort.options))
+        let mut known = true;
+        let expr = sort.expr.clone().transform_down(|e| {
+            let Some(column) = e.downcast_ref::<Column>() else {
+                return Ok(Transformed::no(e));
+            };
+            let below = place(column.index());
+            known &= below.is_some();
+            Ok(Transformed::new(
+                below.unwrap_or(e),
+                true,
+                TreeNodeRecursion::Jump,
+            ))
+        });
+        let expr = expr.ok()?.data;
+        known.then(|| PhysicalSortExpr::new(expr, sort.options))
     };
     order.iter().map(one).collect()
 }

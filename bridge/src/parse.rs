@@ -27,7 +27,7 @@ use crate::index::{self, IndexCommand};
 use crate::merge;
 use crate::names;
 use crate::parse_change::{
-    Conflict, Truncate, change, cut_inference, is_change, truncate as truncated,
+    Conflict, Truncate, change, is_change, rewrite_inference, truncate as truncated,
 };
 use crate::row_locks::{self, RowLocks};
 use crate::sequence::{self, SequenceCommand};
@@ -103,7 +103,7 @@ pub struct Statement {
 pub fn parse(sql: &str) -> Res<Statement> {
     let text = Text::new(sql)?;
     let tokens = merge::rewrite_tokens(text.tokens.clone());
-    let tokens = cut_inference(tokens);
+    let tokens = rewrite_inference(&text, tokens).map_err(|e| text.locate(e))?;
     let (tokens, identities) = generated::cut(&text, tokens).map_err(|e| text.locate(e))?;
     let mut parser = parser_of(tokens);
     let mut reader = Reader::new(&text, &mut parser);

@@ -1,10 +1,14 @@
 //! INSERT, UPDATE, DELETE and MERGE, as statements and as parts of WITH: checked, with the name of
 //! the table and what is done about conflicts as plain values. Also TRUNCATE.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use datafusion::sql::sqlparser::ast::{
     self, Ident, Insert, Query, SetExpr, Statement as Ast, With,
 };
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::check;
 use crate::error::{BridgeError, Res};
@@ -83,41 +87,93 @@ fn name_of(text: &Text, ident: &Ident) -> Name {
     }
 }
 
-/// The tokens of WHERE behind the columns of ON CONFLICT, without that word, and of the DO after
-/// it: as places among those that are no white space.
-fn inference(solid: &[&TokenWithSpan], conflict: usize) -> Option<std::ops::Range<usize>> {
+/// What ON CONFLICT (...) says in tokens, as places among those that are no white space.
+struct Inference {
+    /// The columns and expressions, between commas.
+    keys: Vec<Range<usize>>,
+    /// The condition of WHERE behind them, without that word.
+    condition: Option<Range<usize>>,
+}
+
+fn inference(solid: &[&TokenWithSpan], conflict: usize) -> Option<Inference> {
     let is = |n: usize, word: &str| {
         let token = solid.get(n).map(|t| &t.token);
         matches!(token, Some(Token::Word(w))
             if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
     };
-    if !(is(conflict, "on") && is(conflict + 1, "conflict")) {
+    let opens = |n: usize| solid.get(n).is_some_and(|t| t.token == Token::LParen);
+    if !(is(conflict, "on") && is(conflict + 1, "conflict") && opens(conflict + 2)) {
         return None;
     }
-    let closing = (conflict + 2..solid.len()).find(|n| solid[*n].token == Token::RParen)?;
+    let (mut depth, mut keys, mut start) = (1, Vec::new(), conflict + 3);
+    let mut n = start;
+    while depth > 0 {
+        match solid.get(n)?.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && solid[n].token == Token::Comma) {
+            keys.push(start..n);
+            start = n + 1;
+        }
+        n += 1;
+    }
     let ends = |n: &usize| is(*n, "do") && (is(*n + 1, "nothing") || is(*n + 1, "update"));
-    let end = (closing + 1..solid.len()).find(ends)?;
-    is(closing + 1, "where").then_some(closing + 2..end)
+    let condition = match is(n, "where") {
+        true => Some(n + 1..(n + 1..solid.len()).find(ends)?),
+        false => None,
+    };
+    Some(Inference { keys, condition })
 }
 
-/// Takes out of the tokens what sqlparser does not read: ON CONFLICT (columns) WHERE condition.
-pub fn cut_inference(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let solid: Vec<&TokenWithSpan> = solid(&tokens).collect();
-    let mut gone = std::collections::HashSet::new();
-    for range in (0..solid.len()).filter_map(|n| inference(&solid, n)) {
-        gone.extend(solid[range.start - 1..range.end].iter().map(|t| t.span));
+/// Takes out of the tokens what sqlparser does not read of ON CONFLICT (...): the condition goes,
+/// an expression becomes the name of the hidden column that an index over it has.
+pub fn rewrite_inference(text: &Text, tokens: Vec<TokenWithSpan>) -> Res<Vec<TokenWithSpan>> {
+    let says = |word: &str| {
+        tokens.iter().any(|t| {
+            matches!(&t.token, Token::Word(w)
+                if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+        })
+    };
+    if !says("insert") || !says("conflict") {
+        return Ok(tokens);
     }
-    if gone.is_empty() {
-        return tokens;
+    let places: Vec<usize> = (0..tokens.len())
+        .filter(|i| !matches!(tokens[*i].token, Token::Whitespace(_)))
+        .collect();
+    let solid: Vec<&TokenWithSpan> = places.iter().map(|i| &tokens[*i]).collect();
+    let mut gone = vec![false; tokens.len()];
+    let mut named: HashMap<usize, String> = HashMap::new();
+    for found in (0..solid.len()).filter_map(|n| inference(&solid, n)) {
+        for key in found.keys.into_iter().filter(|key| key.len() > 1) {
+            let key_tokens = solid[key.clone()].iter().map(|t| (*t).clone()).collect();
+            let mut parser = parser_of(key_tokens);
+            let mut reader = Reader::new(text, &mut parser);
+            named.insert(places[key.start], index::column_of_key(&mut reader)?);
+            places[key].iter().for_each(|i| gone[*i] = true);
+        }
+        let condition = found.condition.into_iter();
+        for n in condition.flat_map(|range| range.start - 1..range.end) {
+            gone[places[n]] = true;
+        }
     }
-    let kept =
-        |t: &TokenWithSpan| matches!(t.token, Token::Whitespace(_)) || !gone.contains(&t.span);
-    tokens.iter().filter(|t| kept(t)).cloned().collect()
-}
-
-fn solid(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &TokenWithSpan> {
-    let white = |t: &&TokenWithSpan| matches!(t.token, Token::Whitespace(_));
-    tokens.iter().filter(move |t| !white(t))
+    let mut out = Vec::with_capacity(tokens.len());
+    for (i, token) in tokens.into_iter().enumerate() {
+        match named.remove(&i) {
+            Some(value) => out.push(TokenWithSpan {
+                token: Token::Word(Word {
+                    value,
+                    quote_style: Some('"'),
+                    keyword: Keyword::NoKeyword,
+                }),
+                span: token.span,
+            }),
+            None if gone[i] => {}
+            None => out.push(token),
+        }
+    }
+    Ok(out)
 }
 
 /// What was cut out behind these columns.
@@ -125,12 +181,14 @@ fn inferred(text: &Text, names: &[Name], insert: &Insert) -> Res<Vec<String>> {
     let Some(first) = names.first() else {
         return Ok(Vec::new());
     };
-    let solid: Vec<&TokenWithSpan> = solid(&text.tokens).collect();
+    let white = |t: &&TokenWithSpan| matches!(t.token, Token::Whitespace(_));
+    let solid: Vec<&TokenWithSpan> = text.tokens.iter().filter(|t| !white(t)).collect();
     let here = |t: &&TokenWithSpan| text.offset(t.span.start) == Some(first.position as usize);
     let Some(at) = solid.iter().position(here) else {
         return Ok(Vec::new());
     };
-    let Some(range) = at.checked_sub(3).and_then(|n| inference(&solid, n)) else {
+    let found = at.checked_sub(3).and_then(|n| inference(&solid, n));
+    let Some(range) = found.and_then(|found| found.condition) else {
         return Ok(Vec::new());
     };
     let mut parser = parser_of(solid[range].iter().map(|t| (*t).clone()).collect());

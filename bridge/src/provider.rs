@@ -10,13 +10,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
@@ -211,6 +212,7 @@ impl Provider {
     /// others.
     fn open_leaf(
         &self,
+        state: &dyn Session,
         run: &Arc<Run>,
         columns: &[usize],
         filters: &[Expr],
@@ -220,6 +222,7 @@ impl Provider {
         let table = Arc::new(self.table_of(run)?);
         let (understood, left) = self.divide(&table, filters)?;
         let columns = with_columns_of(&left, columns, &self.schema);
+        let places: Vec<usize> = columns.iter().map(|c| self.place(*c)).collect();
         let limit = if left.is_empty() { limit } else { None };
         let mut request = Writer::default();
         request.u32(understood.len() as u32);
@@ -227,18 +230,32 @@ impl Provider {
             request.out.extend_from_slice(bytes);
         }
         let request = ScanRequest {
-            projection: columns.iter().map(|c| self.place(*c) as u32).collect(),
+            projection: places.iter().map(|c| *c as u32).collect(),
             filters: request.out,
             limit: limit.map(|n| n as u64),
             ..ScanRequest::default()
         };
+        let computed = self.physical(state, &self.whole.project(&places)?);
         let scanned = Scanned {
+            computed,
             name: self.name.clone(),
             schema: self.whole.clone(),
             table,
             run: run.clone(),
         };
         Ok((LeafExec::new(Arc::new(scanned), request, answers)?, left))
+    }
+
+    /// What hidden columns hold, over the columns of a scan that has what they are made of.
+    fn physical(&self, state: &dyn Session, schema: &Schema) -> Vec<(Arc<dyn PhysicalExpr>, u32)> {
+        let Ok(schema) = DFSchema::try_from(schema.clone()) else {
+            return Vec::new();
+        };
+        let over = |c: &Computed| state.create_physical_expr(c.expr.clone(), &schema).ok();
+        let computed = self.computed.iter();
+        computed
+            .filter_map(|c| Some((over(c)?, c.column)))
+            .collect()
     }
 
     // A parameter's value may be one that the table cannot use where it could have used another:
@@ -338,7 +355,7 @@ impl TableProvider for Provider {
             None => (0..self.schema.fields().len()).collect(),
         };
         let answers = is_on(state.config_options(), Switch::MetadataAggregates);
-        let (leaf, left) = self.open_leaf(&run, &columns, filters, limit, answers)?;
+        let (leaf, left) = self.open_leaf(state, &run, &columns, filters, limit, answers)?;
         filtered(leaf, left, columns.len(), state)
     }
 }

@@ -65,6 +65,46 @@ TEST_CASE("a definition of the first format is read, its primary key as the firs
     CHECK(encode(*decode(encode(*table))) == encode(*table));
 }
 
+TEST_CASE("indexes over expressions and parts of the rows are stored, and shown as SQL") {
+    TableDef table = person();
+    ColumnDef lower;
+    lower.id = table.next_column_id++;
+    lower.name = kHiddenPrefix + std::string("lower(name)");
+    lower.type = arrow::utf8_view();
+    lower.generated = ColumnDef::Generated::kStored;
+    lower.default_sql = "lower(name)";
+    lower.uses = {table.columns[1].id};
+    ColumnDef early = lower;
+    early.id = table.next_column_id++;
+    early.name = kHiddenPrefix + std::string("(id < 9)");
+    early.type = arrow::boolean();
+    const auto position = static_cast<uint32_t>(table.columns.size());
+    table.columns.push_back(lower);
+    table.columns.push_back(early);
+    IndexDef index;
+    index.columns = {position, 0};
+    index.descending = index.nulls_first = true;
+    index.filters = {position + 1};
+    index.conditions = "bytes";
+    table.indexes.push_back(index);
+    REQUIRE(validate(table).ok());
+    REQUIRE(name_indexes(table, Catalog()).ok());
+    table.finish();
+    auto back = decode(encode(table));
+    REQUIRE(back.ok());
+    CHECK(encode(*back) == encode(table));
+    const IndexDef& stored = back->indexes.back();
+    CHECK(stored.filters == index.filters);
+    CHECK(stored.conditions == "bytes");
+    CHECK(back->index_sql(stored) ==
+          "CREATE INDEX person_lower_id_idx ON person (lower(name) DESC, id DESC) WHERE (id < 9)");
+    CHECK(back->create_sql().find("lower") == std::string::npos);
+    CHECK(back->visible_columns().size() == position);
+    CHECK(!back->find_column(lower.name));
+    std::swap(back->columns[0], back->columns.back());
+    CHECK(validate(*back).sqlstate() == "42602");
+}
+
 TEST_CASE("a definition from before foreign keys, views or CHECK constraints is read") {
     TableDef plain = person();
     plain.checks.clear();

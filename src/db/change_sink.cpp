@@ -29,18 +29,27 @@ Status twice() {
             "constrained values.");
 }
 
+// A column by its name, which may be that of a hidden one.
+std::optional<uint32_t> any_column(const catalog::TableDef& table, std::string_view name) {
+    for (uint32_t i = 0; i < table.columns.size(); i++) {
+        if (table.columns[i].name == name) return i;
+    }
+    return std::nullopt;
+}
+
 // The places of the columns with these names, sorted. Errors: 42703.
 Result<std::vector<uint32_t>> positions_of(const catalog::TableDef& table,
                                            const std::vector<engine::Name>& names) {
     std::vector<uint32_t> positions;
     for (const engine::Name& name : names) {
-        auto position = table.find_column(name.text);
-        if (!position) {
+        auto position = any_column(table, name.text);
+        if (!position && !name.text.starts_with(catalog::kHiddenPrefix)) {
             return Status(Code::kInvalidInput, "42703",
                           "column \"" + name.text + "\" does not exist")
                 .with_position(name.position);
         }
-        positions.push_back(*position);
+        // Of an expression that no index has, there is none.
+        positions.push_back(position.value_or(UINT32_MAX));
     }
     std::sort(positions.begin(), positions.end());
     positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
