@@ -162,7 +162,9 @@ impl Dml<'_> {
         for (prefix, qualifier) in [("e", EXCLUDED), ("t", target.alias.as_str())] {
             for (i, field) in table.schema.fields().iter().enumerate() {
                 let given = format!("{prefix}{i}");
-                exprs.push(ident(&given).alias_qualified(Some(bare(qualifier)), field.name()));
+                if !is_hidden(field.name()) {
+                    exprs.push(ident(&given).alias_qualified(Some(bare(qualifier)), field.name()));
+                }
                 fields.push(Field::new(given, field.data_type().clone(), true));
             }
         }

@@ -40,6 +40,9 @@ public:
             run(*session_, std::string("CREATE INDEX ON t (") + columns + ")");
         }
         run(*session_, "CREATE UNIQUE INDEX ON t (d, id)");
+        run(*session_, "CREATE INDEX ON t (upper(b), e)");
+        run(*session_, "CREATE INDEX ON t ((a + e) DESC)");
+        run(*session_, "CREATE INDEX ON t (d, a) WHERE e < 7");
     }
 
     void run_all() {
@@ -113,9 +116,24 @@ private:
     }
 
     std::string order(std::string* columns) {
-        static const std::vector<std::vector<const char*>> kOrders = {
-            {"id"},      {"a"},       {"a", "b"}, {"b"}, {"b", "e"},      {"c"},       {"d"},
-            {"d", "id"}, {"e", "id"}, {"e", "a"}, {"e"}, {"e", "a", "d"}, {"c", "id"}, {"a", "id"}};
+        static const std::vector<std::vector<const char*>> kOrders = {{"id"},
+                                                                      {"a"},
+                                                                      {"a", "b"},
+                                                                      {"b"},
+                                                                      {"b", "e"},
+                                                                      {"c"},
+                                                                      {"d"},
+                                                                      {"d", "id"},
+                                                                      {"e", "id"},
+                                                                      {"e", "a"},
+                                                                      {"e"},
+                                                                      {"e", "a", "d"},
+                                                                      {"c", "id"},
+                                                                      {"a", "id"},
+                                                                      {"upper(b)"},
+                                                                      {"a + e"},
+                                                                      {"upper(b)", "e"},
+                                                                      {"d", "a"}};
         const auto& keys = kOrders[below(static_cast<uint32_t>(kOrders.size()))];
         const bool descending = below(2);
         const uint32_t nulls = below(4);
