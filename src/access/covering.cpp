@@ -32,7 +32,7 @@ void add_columns(const Expr& e, std::set<uint32_t>* columns) {
 // The segments hold no dead row, and the runs as many entries as these have rows: since each row
 // has an entry, each has one, and there are no others.
 bool all_entries_live(const TableVersion& table, size_t index) {
-    if (!table.patches().empty()) return false;
+    if (!table.patches().empty() || table.index_def(index).is_partial()) return false;
     uint64_t rows = 0, entries = 0;
     for (const table::Part& p : table.base()) {
         if (p.dead) return false;

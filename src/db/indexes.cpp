@@ -2,6 +2,7 @@
 // indexes; a new one is built over the rows that are there by Transaction::alter_table. One over an
 // expression has a hidden column for it, which is computed for all rows before.
 
+#include <algorithm>
 #include <utility>
 
 #include "access/key_conditions.h"
@@ -57,6 +58,18 @@ Status of_predicate(const Status& wrong) {
 Status name_is_taken(const engine::Name& name) {
     return Status(Code::kInvalidInput, "42P07", "relation \"" + name.text + "\" already exists")
         .with_position(name.position);
+}
+
+// Another list of indexes, and the hidden columns that they have. Entries of a partial index cannot
+// follow what others do meanwhile: of a row that leaves it, there is no new one.
+Status set_indexes(table::Transaction& t, const catalog::TableDef& before, catalog::TableDef def) {
+    const bool partial = std::any_of(
+        def.indexes.begin(), def.indexes.end(),
+        [](const catalog::IndexDef& index) { return index.id == 0 && index.is_partial(); });
+    if (partial) return t.alter_table(std::move(def), /*rows_matter=*/true);
+    const bool hidden = def.columns.size() != before.columns.size();
+    if (hidden) return t.alter_table(std::move(def), /*rows_matter=*/false);
+    return t.alter_indexes(std::move(def));
 }
 
 // Every index is built, and dropped, while others write. CONCURRENTLY says no more than that no
@@ -175,7 +188,7 @@ Result<Answer> Session::State::create_index(const engine::CreateIndex& statement
         }
         ASSIGN_OR_RETURN(index.conditions, conditions_of(index, def, t.view()));
         def.indexes.push_back(std::move(index));
-        return t.alter_indexes(std::move(def));
+        return set_indexes(t, *table, std::move(def));
     };
     return define(work, "CREATE INDEX");
 }
@@ -206,7 +219,7 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
                 return still_needed(what, what, lost, *t.view()->catalog)
                     .with_position(name.position);
             }
-            RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
+            RETURN_IF_ERROR(set_indexes(t, *place->table, std::move(def)));
         }
         return {};
     };
@@ -246,8 +259,8 @@ Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
             def = *place.table;
             def.indexes[place.index].id = 0;
         }
-        RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
-        return {};
+        const catalog::TableDef before = def;
+        return set_indexes(t, before, std::move(def));
     };
     return define(work, "REINDEX");
 }
