@@ -2,54 +2,12 @@
 // script tests/golden/indexes/employees.golden with its answers, and what such tables and indexes
 // may do wrong. The employees of that script are rows in a vector here, see plain_table.h.
 
-#include <fstream>
-
 #include "answers.h"
 #include "plain_table.h"
+#include "recorded.h"
 
 namespace trefoil {
 namespace {
-
-struct Recorded {
-    std::string sql;
-    std::vector<std::string> rows;  // as Answer::rows
-};
-
-std::string trimmed(std::string text) {
-    text.erase(0, text.find_first_not_of(' '));
-    text.erase(text.find_last_not_of(' ') + 1);
-    return text;
-}
-
-// "1  | Alice | 25" as Answer has it; NULL is an empty field there.
-std::string fields_of(const std::string& line) {
-    std::string out;
-    for (size_t at = 0; at <= line.size();) {
-        size_t end = std::min(line.find('|', at), line.size());
-        out += trimmed(line.substr(at, end - at)) + "|";
-        at = end + 1;
-    }
-    return out;
-}
-
-// The statements of a golden script, with their answers if they are rows.
-std::vector<Recorded> read_script(const std::string& path) {
-    std::vector<Recorded> script;
-    std::ifstream file(path);
-    REQUIRE_MESSAGE(file, path);
-    for (std::string line; std::getline(file, line);) {
-        if (!line.starts_with("> ")) continue;
-        Recorded one{line.substr(2), {}};
-        while (std::getline(file, line) && line != "---") one.sql += " " + line;
-        std::getline(file, line);  // names of columns, or a tag
-        while (std::getline(file, line) && !line.empty() && !line.starts_with("(")) {
-            one.rows.push_back(fields_of(line));
-        }
-        std::sort(one.rows.begin(), one.rows.end());
-        script.push_back(std::move(one));
-    }
-    return script;
-}
 
 struct World {
     World() : db(must(Database::open(""))), session(must(db.connect())) {}
