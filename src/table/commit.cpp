@@ -427,6 +427,9 @@ Status TableStore::commit(Transaction& txn) {
         queue_changed_.notify_all();
     }
     lock.unlock();
+    // The files of what was dropped; if a flush is busy, it does so at its end.
+    const bool dropped = request.result.ok() && txn.state_.changed_catalog && has_garbage();
+    if (dropped && (flushing.owns_lock() || flushing.try_lock())) (void)remove_garbage();
     if (flushing.owns_lock()) flushing.unlock();
     if (request.result.ok()) {
         txn.keep_named_files();

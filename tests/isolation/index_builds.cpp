@@ -173,6 +173,38 @@ TEST_CASE("rows that become equal while a unique index is made undo it") {
     }
 }
 
+TEST_CASE("the files of a dropped index go at once, or with the last who may read them") {
+    Two two;
+    auto& [folder, db, a, b] = two;
+    fill(a, 1000);
+    CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+    two.checkpoint();
+    // The background thread may look at the version before for a moment: it is waited for.
+    auto has_runs = [&, &folder = folder](int64_t wanted) {
+        for (int attempt = 0;; attempt++) {
+            const std::filesystem::directory_iterator files(folder / "db/idx");
+            const bool found = std::distance(begin(files), end(files)) == wanted;
+            if (found || attempt == 1000) return found;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    };
+    CHECK(has_runs(2));
+    CHECK(ask(a, "DROP INDEX t_a") == "DROP INDEX");
+    CHECK(has_runs(1));
+    CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
+    CHECK(ask(b, "BEGIN") == "BEGIN");
+    CHECK(ask(b, "SELECT count(*) FROM t WHERE a = 7") == "10");
+    CHECK(ask(a, "REINDEX INDEX t_a") == "REINDEX");
+    CHECK(has_runs(3));
+    CHECK(ask(a, "DROP INDEX t_a") == "DROP INDEX");
+    CHECK(ask(b, "SELECT count(*) FROM t WHERE a = 7") == "10");
+    CHECK(has_runs(2));
+    CHECK(ask(b, "COMMIT") == "COMMIT");
+    CHECK(has_runs(1));
+    CHECK(ask(a, "DROP TABLE t") == "DROP TABLE");
+    CHECK(has_runs(0));
+}
+
 TEST_CASE("who wrote before something else was altered is still told") {
     Two two;
     auto& [folder, db, a, b] = two;
