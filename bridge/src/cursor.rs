@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::Future;
 
@@ -72,6 +72,15 @@ pub fn physical_plan(
         .get_extension::<RunSlot>()
         .ok_or_else(|| BridgeError::internal("a session without a run slot"))?;
     let logical = fence::hide_terms(logical.clone())?;
+    let exact;
+    let mut state = state;
+    if joins_floats(&logical)? {
+        let mut without = state.clone();
+        let options = without.config_mut().options_mut();
+        options.optimizer.enable_join_dynamic_filter_pushdown = false;
+        exact = without;
+        state = &exact;
+    }
     slot.set(Some(run.clone()));
     let planner = state.query_planner();
     let plan = engine
@@ -79,6 +88,19 @@ pub fn physical_plan(
         .block_on(planner.create_physical_plan(&logical, state));
     slot.set(None);
     plan.map_err(Box::<BridgeError>::from)
+}
+
+/// Whether a join compares floating point. What such a join tells its other side (bounds, lists)
+/// takes -0.0 and 0.0 for different, which the join itself takes for equal.
+fn joins_floats(plan: &LogicalPlan) -> Res<bool> {
+    let compares = |node: &LogicalPlan| match node {
+        LogicalPlan::Join(join) => join.on.iter().any(|(left, _)| {
+            let compared = left.get_type(join.left.schema());
+            compared.is_ok_and(|t| t.is_floating())
+        }),
+        _ => false,
+    };
+    Ok(plan.exists(|node| Ok(compares(node)))?)
 }
 
 /// Execution needs the settings and the environment; the functions are in the plan already.
