@@ -4,6 +4,7 @@
 #
 #     tools/bridge.sh                   builds if needed; prints where the library is
 #     tools/bridge.sh --output FILE     ... and copies it to FILE, if FILE is not the same already
+#     tools/bridge.sh --test            runs the unit tests of bridge/
 #     TREFOIL_BRIDGE=FILE tools/bridge.sh ...    takes FILE instead of building anything
 #
 # A cold build compiles Apache DataFusion and takes long, so its results are kept outside the clone
@@ -19,18 +20,20 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-output=""
+output="" only_test=no
 if [ "${1:-}" = --output ] && [ $# -eq 2 ]; then
     output=$2
+elif [ "$*" = --test ]; then
+    only_test=yes
 elif [ $# -ne 0 ]; then
-    echo "usage: tools/bridge.sh [--output FILE]" >&2
+    echo "usage: tools/bridge.sh [--output FILE | --test]" >&2
     exit 2
 fi
 
 say() { echo "bridge: $*" >&2; }
 
 # A library that was built by hand is taken as it is.
-if [ -n "${TREFOIL_BRIDGE:-}" ]; then
+if [ -n "${TREFOIL_BRIDGE:-}" ] && [ $only_test = no ]; then
     if [ -n "$output" ]; then
         mkdir -p "$(dirname "$output")"
         cmp -s "$TREFOIL_BRIDGE" "$output" || cp "$TREFOIL_BRIDGE" "$output"
@@ -104,6 +107,21 @@ build() {
     # The eight newest states stay; each is some tens of megabytes.
     ls -td "$target"/out/*/ | tail -n +9 | xargs -r rm -rf
 }
+
+# The tests need no optimisation, and what they compile is apart from the library.
+run_tests() {
+    mkdir -p "$target"
+    CARGO_TARGET_DIR="$target" cargo test --quiet --release --locked --lib \
+        --manifest-path bridge/Cargo.toml \
+        --config 'profile.release.package.trefoil-bridge.opt-level=0' \
+        --config 'profile.release.package.trefoil-bridge.codegen-units=32' 2>&1 |
+        sed -E 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed;.*/\1 passed, \2 failed/'
+}
+
+if [ $only_test = yes ]; then
+    run_tests
+    exit
+fi
 
 if ! [ -f "$library" ]; then
     mkdir -p "$cache"
