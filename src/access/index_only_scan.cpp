@@ -199,15 +199,14 @@ void IndexOnlyScan::gather() const {
     if (sizes.size() < 2) return;
     auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
     const index::KeyRun* most = std::max_element(sizes.begin(), sizes.end(), less)->first;
-    auto others = std::stable_partition(entries_.pieces.begin(), entries_.pieces.end(),
-                                        [&](const Piece& p) { return p.run == most; });
     std::vector<Entry>& gathered = entries_.gathered;
-    for (auto p = others; p != entries_.pieces.end(); ++p) {
-        for (uint64_t at = p->entries.begin; at < p->entries.end; at++) {
-            gathered.push_back({p->row_id_base + p->run->row_id(at), p->run, at});
+    std::erase_if(entries_.pieces, [&](const Piece& p) {
+        if (p.run == most) return false;
+        for (uint64_t at = p.entries.begin; at < p.entries.end; at++) {
+            gathered.push_back({p.row_id_base + p.run->row_id(at), p.run, at});
         }
-    }
-    entries_.pieces.erase(others, entries_.pieces.end());
+        return true;
+    });
     std::sort(gathered.begin(), gathered.end(),
               [](const Entry& a, const Entry& b) { return a.row_id < b.row_id; });
     auto same = [](const Entry& a, const Entry& b) { return a.row_id == b.row_id; };
