@@ -505,5 +505,52 @@ TEST_CASE("a full disk refuses what does not fit and keeps what was acknowledged
     CHECK(must_run(session, "SELECT text FROM t WHERE id = -1") == "there is room again|");
 }
 
+TEST_CASE("EXPORT, BACKUP and IMPORT without room say so, and nothing is lost") {
+    SmallDisk disk;
+    if (!disk.mounted()) {
+        MESSAGE("mounting is not allowed here");
+        return;
+    }
+    TestDirectory directory;
+    Database db = must(Database::open(directory / "db"));
+    Session session = must(db.connect());
+    must_run(session, "CREATE TABLE t (id BIGINT PRIMARY KEY, text TEXT)");
+    must_run(session,
+             "INSERT INTO t SELECT i, md5(CAST(i AS TEXT)) || md5(CAST(-i AS TEXT)) "
+             "FROM generate_series(1, 100000) n(i)");
+    must(db.checkpoint());
+    const std::string count = "SELECT count(*), max(text) FROM t";
+    const std::string answer = must_run(session, count);
+    must_run(session, "EXPORT DATABASE '" + directory / "out" + "'");
+    write_file(disk / "ballast", std::string(8 << 20, 'b'));
+
+    for (const char* statement : {"EXPORT DATABASE", "EXPORT CSV", "BACKUP TO"}) {
+        CAPTURE(statement);
+        const bool csv = std::string(statement) == "EXPORT CSV";
+        const std::string sql = (csv ? "EXPORT DATABASE" : std::string(statement)) + " '" +
+                                disk / "copy" + "'" + (csv ? " (FORMAT csv)" : "");
+        const Status full = session.execute(sql).status();
+        CHECK_MESSAGE(full.sqlstate() == "53100", full.to_string());
+        CHECK(must_run(session, count) == answer);
+        fs::remove_all(disk / "copy");
+    }
+    {
+        Database small = must(Database::open(disk / "db"));
+        Session there = must(small.connect());
+        must_run(there, "CREATE TABLE mine (id INT)");
+        const std::string import = "IMPORT DATABASE '" + directory / "out" + "'";
+        const Status full = there.execute(import).status();
+        CHECK_MESSAGE(full.sqlstate() == "53100", full.to_string());
+        CHECK(must_run(there,
+                       "SELECT table_name FROM information_schema.tables WHERE "
+                       "table_schema = 'public'") == "mine|");
+    }
+    fs::remove(disk / "ballast");
+    Database small = must(Database::open(disk / "db"));
+    Session there = must(small.connect());
+    CHECK(must_run(there, "SELECT count(*) FROM mine") == "0|");
+    must_run(there, "CREATE TABLE room (id INT)");
+}
+
 }  // namespace
 }  // namespace trefoil
