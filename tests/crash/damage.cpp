@@ -522,7 +522,7 @@ TEST_CASE("EXPORT, BACKUP and IMPORT without room say so, and nothing is lost") 
     const std::string count = "SELECT count(*), max(text) FROM t";
     const std::string answer = must_run(session, count);
     must_run(session, "EXPORT DATABASE '" + directory / "out" + "'");
-    write_file(disk / "ballast", std::string(8 << 20, 'b'));
+    write_file(disk / "ballast", std::string(10 << 20, 'b'));
 
     for (const char* statement : {"EXPORT DATABASE", "EXPORT CSV", "BACKUP TO"}) {
         CAPTURE(statement);
