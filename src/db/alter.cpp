@@ -5,7 +5,7 @@
 //                       is now; only a default that may differ from row to row is written into them
 //     DROP COLUMN       no rewrite: the column leaves the definition, its bytes go with compaction
 //     TYPE, USING       the column becomes a new one in its place, whose values are computed from
-//                       the rows as they were
+//                       the rows as they were; its indexes are built, and its CHECKs checked, anew
 //
 // Expressions are evaluated by the engine over the table as it was before the statement.
 
@@ -107,6 +107,8 @@ public:
     const std::map<uint32_t, std::string>& computed() const { return computed_; }
     // Columns, by id, in which there must be no NULL.
     const std::vector<uint32_t>& checked() const { return checked_; }
+    // The names of CHECKs that rows which are there must pass once more.
+    const std::vector<std::string>& rechecked() const { return rechecked_; }
     // Foreign keys of other tables that go with what was dropped.
     const std::vector<Referrer>& orphaned() const { return orphaned_; }
     bool rows_matter() const { return !computed_.empty() || !checked_.empty() || new_constraints_; }
@@ -187,12 +189,41 @@ private:
         return nullptr;
     }
 
-    Status refuse_in_index(uint32_t position, const char* what, const engine::Name& name) const {
-        const catalog::IndexDef* index = index_of(position);
-        if (!index) return {};
-        return Status::unsupported(std::string(what) + " that is part of index \"" + index->name +
-                                   "\" is not supported")
-            .with_position(name.position);
+    // Foreign keys compare values of one type.
+    Status refuse_in_references(uint32_t position, const char* what,
+                                const engine::Name& name) const {
+        auto refuse = [&](const std::string& key, const char* how) {
+            return Status::unsupported(std::string(what) + " that foreign key \"" + key + "\" " +
+                                       how + " is not supported")
+                .with_position(name.position);
+        };
+        for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
+            if (key.uses(position)) return refuse(key.name, "uses");
+        }
+        const uint32_t id = def_.columns[position].id;
+        for (const catalog::TablePtr& child : catalog_.referencing(def_.id)) {
+            for (const catalog::ForeignKeyDef& key : child->foreign_keys) {
+                const auto& ids = key.referenced;
+                const bool refers =
+                    key.table == def_.id && std::find(ids.begin(), ids.end(), id) != ids.end();
+                if (refers) return refuse(key.name, "refers to");
+            }
+        }
+        return {};
+    }
+
+    // The CHECKs that use the column must be true of its new type, and then of all rows.
+    Status retype_checks(uint32_t position, const engine::Name& name) {
+        for (const catalog::CheckDef& check : def_.checks) {
+            if (!uses(check, position)) continue;
+            TableDef trial = def_;
+            engine::CheckSpec spec;
+            spec.condition = check.condition;
+            spec.position = name.position;
+            RETURN_IF_ERROR(add_check(spec, engine_, &trial));
+            rechecked_.push_back(check.name);
+        }
+        return {};
     }
 
     static bool uses(const catalog::CheckDef& check, uint32_t position) {
@@ -309,17 +340,10 @@ private:
             column.char_length = spec.char_length;
             return {};
         }
-        RETURN_IF_ERROR(refuse_in_index(at, "changing the type of a column", action.name));
-        RETURN_IF_ERROR(refuse_in_check(at, "changing the type of a column", action.name));
+        RETURN_IF_ERROR(refuse_in_references(at, "changing the type of a column", action.name));
         RETURN_IF_ERROR(refuse_in_stored(at, "changing the type of a column", action.name));
         if (column.generated == Generated::kStored) {
             return Status::unsupported("changing the type of a generated column is not supported")
-                .with_position(action.name.position);
-        }
-        for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
-            if (!key.uses(at)) continue;
-            return Status::unsupported("changing the type of a column that foreign key \"" +
-                                       key.name + "\" uses is not supported")
                 .with_position(action.name.position);
         }
         const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();
@@ -344,7 +368,7 @@ private:
         column.char_length = spec.char_length;
         column.missing = Value();
         computed_[column.id] = action.text.value_or(in_quotes(column.name, '"'));
-        return {};
+        return retype_checks(at, action.name);
     }
 
     // --- Generated columns ---
@@ -460,6 +484,7 @@ private:
     engine::EngineSession& engine_;
     std::map<uint32_t, std::string> computed_;
     std::vector<uint32_t> checked_;
+    std::vector<std::string> rechecked_;
     std::vector<Referrer> orphaned_;
     bool new_constraints_ = false;
     bool column_known_ = false;  // that the last ADD COLUMN was to add
@@ -507,6 +532,36 @@ Status check_no_nulls(const table::TableVersion& table, const std::vector<uint32
 
 }  // namespace
 
+// Takes the definition, and writes what it computes into the rows. Indexes over such columns are
+// made when the rows hold them.
+Status Session::State::take_definition(table::Transaction& t, const TableDef& before,
+                                       TableDef after,
+                                       const std::map<uint32_t, std::string>& computed,
+                                       bool rows_matter) {
+    if (computed.empty()) return t.alter_table(std::move(after), rows_matter);
+    const table::VersionPtr then = t.view();
+    const std::vector<catalog::IndexDef> wanted = after.indexes;
+    auto is_late = [&](const catalog::IndexDef& index) {
+        return std::any_of(index.columns.begin(), index.columns.end(), [&](uint32_t position) {
+            return computed.contains(after.columns[position].id);
+        });
+    };
+    std::vector<bool> late(wanted.size());
+    std::transform(wanted.begin(), wanted.end(), late.begin(), is_late);
+    std::erase_if(after.indexes, is_late);
+    RETURN_IF_ERROR(t.alter_table(std::move(after), rows_matter));
+    const catalog::TablePtr altered = t.view()->catalog->find(before.id);
+    RETURN_IF_ERROR(rewrite_rows(t, then, rewriting_query(before, *altered, computed), altered));
+    if (altered->indexes.size() == wanted.size()) return {};
+    TableDef whole = *altered;
+    whole.indexes.clear();
+    for (size_t i = 0, kept = 0; i < wanted.size(); i++) {
+        whole.indexes.push_back(late[i] ? wanted[i] : altered->indexes[kept++]);
+        if (late[i]) whole.indexes.back().id = 0;
+    }
+    return t.alter_table(std::move(whole), rows_matter);
+}
+
 Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable& statement) {
     auto found = table_to_change(*t.view(), statement.table);
     if (found.status().sqlstate() == "42P01" && statement.if_exists) return {};
@@ -533,21 +588,24 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
     }
     TableDef after = alteration.definition();
     depend_on_sequences(*before->catalog, &after);
-    RETURN_IF_ERROR(t.alter_table(std::move(after), alteration.rows_matter()));
-    const catalog::TablePtr altered = t.view()->catalog->find(table->id);
-    if (!alteration.computed().empty()) {
-        const std::string sql = rewriting_query(*table, *altered, alteration.computed());
+    Status taken = take_definition(t, *table, std::move(after), alteration.computed(),
+                                   alteration.rows_matter());
+    if (!taken.ok() && !alteration.computed().empty()) {
         // Position and hint would be those of our text, not of the statement's.
-        Status rewritten = rewrite_rows(t, before, sql, altered);
-        if (!rewritten.ok()) {
-            return Status(rewritten.code(), rewritten.sqlstate(), rewritten.message())
-                .with_detail(rewritten.detail())
-                .with_position(statement.table.position);
-        }
+        return Status(taken.code(), taken.sqlstate(), taken.message())
+            .with_detail(taken.detail())
+            .with_position(statement.table.position);
     }
+    RETURN_IF_ERROR(taken);
+    const catalog::TablePtr altered = t.view()->catalog->find(table->id);
     RETURN_IF_ERROR(check_views(t, *table));
     RETURN_IF_ERROR(settle_sequences(t, *table, prepared));
     RETURN_IF_ERROR(check_no_nulls(*t.view()->tables.at(table->id), alteration.checked()));
+    for (const catalog::CheckDef& check : altered->checks) {
+        const auto& again = alteration.rechecked();
+        if (std::find(again.begin(), again.end(), check.name) == again.end()) continue;
+        RETURN_IF_ERROR(check_all_rows(t.view(), *altered, check));
+    }
     RETURN_IF_ERROR(hold_parents(t, *table, *altered));
     return check_new_constraints(t, *table, *altered);
 }

@@ -259,6 +259,9 @@ struct Session::State {
     // alter.cpp
     Result<Answer> alter_table(const engine::AlterTable& statement);
     Status alter_in(table::Transaction& t, const engine::AlterTable& statement);
+    Status take_definition(table::Transaction& t, const catalog::TableDef& before,
+                           catalog::TableDef after, const std::map<uint32_t, std::string>& computed,
+                           bool rows_matter);
     Status rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
                         const std::string& sql, catalog::TablePtr table);
 
