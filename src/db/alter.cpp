@@ -189,16 +189,20 @@ private:
         return nullptr;
     }
 
+    // "renaming a column that CHECK constraint "x" uses is not supported"
+    static Status refuse(const char* what, const std::string& for_whom, const engine::Name& name) {
+        return Status::unsupported(std::string(what) + " that " + for_whom + " is not supported")
+            .with_position(name.position);
+    }
+
     // Foreign keys compare values of one type.
     Status refuse_in_references(uint32_t position, const char* what,
                                 const engine::Name& name) const {
-        auto refuse = [&](const std::string& key, const char* how) {
-            return Status::unsupported(std::string(what) + " that foreign key \"" + key + "\" " +
-                                       how + " is not supported")
-                .with_position(name.position);
+        auto refuse_key = [&](const catalog::ForeignKeyDef& key, const char* how) {
+            return refuse(what, "foreign key \"" + key.name + "\" " + how, name);
         };
         for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
-            if (key.uses(position)) return refuse(key.name, "uses");
+            if (key.uses(position)) return refuse_key(key, "uses");
         }
         const uint32_t id = def_.columns[position].id;
         for (const catalog::TablePtr& child : catalog_.referencing(def_.id)) {
@@ -206,7 +210,7 @@ private:
                 const auto& ids = key.referenced;
                 const bool refers =
                     key.table == def_.id && std::find(ids.begin(), ids.end(), id) != ids.end();
-                if (refers) return refuse(key.name, "refers to");
+                if (refers) return refuse_key(key, "refers to");
             }
         }
         return {};
@@ -235,9 +239,7 @@ private:
     Status refuse_in_check(uint32_t position, const char* what, const engine::Name& name) const {
         for (const catalog::CheckDef& check : def_.checks) {
             if (!uses(check, position)) continue;
-            return Status::unsupported(std::string(what) + " that CHECK constraint \"" +
-                                       check.name + "\" uses is not supported")
-                .with_position(name.position);
+            return refuse(what, "CHECK constraint \"" + check.name + "\" uses", name);
         }
         return {};
     }
@@ -387,13 +389,9 @@ private:
         if (!user) return {};
         if (user->is_hidden()) {
             const auto at = static_cast<uint32_t>(user - def_.columns.data());
-            return Status::unsupported(std::string(what) + " that index \"" + index_of(at)->name +
-                                       "\" uses is not supported")
-                .with_position(name.position);
+            return refuse(what, "index \"" + index_of(at)->name + "\" uses", name);
         }
-        return Status::unsupported(std::string(what) + " that generated column \"" + user->name +
-                                   "\" uses is not supported")
-            .with_position(name.position);
+        return refuse(what, "generated column \"" + user->name + "\" uses", name);
     }
 
     // Stored columns that use the column go with it, if that is wanted; indexes in any case.
