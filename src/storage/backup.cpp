@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "storage/commit_log.h"
 #include "storage/lmdb_root.h"
 #include "storage/open_stores.h"
 #include "storage/root_value.h"
@@ -41,7 +42,7 @@ private:
     Status write_file(const DataFile& file);
     Status copy_file(const DataFile& file, const std::string& to);
     Status write_root(const ReadTransaction& root);
-    Status copy_keyspace(const ReadTransaction& from, Keyspace keyspace, LmdbRoot& to);
+    Status copy_root(const ReadTransaction& from, LmdbRoot& to);
     // Removes what was written; the directory itself if it was not there before.
     void clear(bool keep_directory);
     std::string inside(std::string_view name) const { return path_ + "/" + std::string(name); }
@@ -109,9 +110,7 @@ Status BackupWriter::write_root(const ReadTransaction& root) {
         ASSIGN_OR_RETURN(std::unique_ptr<LmdbRoot> copy,
                          LmdbRoot::open(to_, staging, /*read_only=*/false, /*create=*/true,
                                         StoreOptions().map_bytes));
-        for (int i = 0; i < kKeyspaces; ++i) {
-            RETURN_IF_ERROR(copy_keyspace(root, static_cast<Keyspace>(i), *copy));
-        }
+        RETURN_IF_ERROR(copy_root(root, *copy));
     }
     RETURN_IF_ERROR(to_.sync_dir(staging));
     RETURN_IF_ERROR(to_.rename(staging, inside("root")));
@@ -119,7 +118,8 @@ Status BackupWriter::write_root(const ReadTransaction& root) {
     return to_.sync_dir(parent_directory(path_));
 }
 
-Status BackupWriter::copy_keyspace(const ReadTransaction& from, Keyspace keyspace, LmdbRoot& to) {
+// The copy has the whole log in its root, and no log files.
+Status BackupWriter::copy_root(const ReadTransaction& from, LmdbRoot& to) {
     const std::string data = inside("tmp/root/data.mdb");
     std::unique_ptr<RootTransaction> txn;
     uint64_t bytes = 0;
@@ -130,7 +130,7 @@ Status BackupWriter::copy_keyspace(const ReadTransaction& from, Keyspace keyspac
         to_.after_root_commit(data);
         return {};
     };
-    auto copy = [&](Bytes key, Bytes value) -> Result<Visit> {
+    auto put = [&](Keyspace keyspace, Bytes key, Bytes value) -> Status {
         if (!txn) {
             ASSIGN_OR_RETURN(txn, to.begin(true));
             bytes = 0;
@@ -138,10 +138,22 @@ Status BackupWriter::copy_keyspace(const ReadTransaction& from, Keyspace keyspac
         ASSIGN_OR_RETURN(char* room, txn->reserve(keyspace, key, kRootHeaderBytes + value.size()));
         write_root_value(room, keyspace, key, value);
         bytes += key.size() + value.size();
-        if (bytes >= kTransactionBytes) RETURN_IF_ERROR(commit());
-        return Visit::kNext;
+        return bytes >= kTransactionBytes ? commit() : Status();
     };
-    RETURN_IF_ERROR(from.for_each(keyspace, KeyRange::all(), copy));
+    for (int i = 0; i < kKeyspaces; ++i) {
+        const auto keyspace = static_cast<Keyspace>(i);
+        if (keyspace == Keyspace::kLog) continue;
+        auto copy = [&](Bytes key, Bytes value) -> Result<Visit> {
+            const bool names_files = keyspace == Keyspace::kMeta && key == kLogFilesKey;
+            if (!names_files) RETURN_IF_ERROR(put(keyspace, key, value));
+            return Visit::kNext;
+        };
+        RETURN_IF_ERROR(from.for_each(keyspace, KeyRange::all(), copy));
+    }
+    RETURN_IF_ERROR(CommitLog().read_from(from, 0, [&](uint64_t xid, Bytes record) {
+        return for_each_log_entry(
+            xid, record, [&](Bytes key, Bytes value) { return put(Keyspace::kLog, key, value); });
+    }));
     return txn ? commit() : Status();
 }
 

@@ -22,8 +22,8 @@ std::shared_ptr<const DataFile> write_file_of(Store& store, const std::string& t
 struct Original {
     explicit Original(Store& store) : file(write_file_of(store, std::string(100000, 'x'))) {
         for (int i = 0; i < 50; i++) {
-            must(
-                put_one(store, Keyspace::kLog, "key " + std::to_string(i), std::string(1000, 'v')));
+            must(put_one(store, Keyspace::kStats, "key " + std::to_string(i),
+                         std::string(1000, 'v')));
         }
         must(put_one(store, Keyspace::kManifest, "file", std::to_string(file->name().id)));
     }
@@ -38,14 +38,14 @@ std::string problem_at(const std::string& path) {
     auto store = Store::open(disk, path, options);
     if (!store.ok()) return store.status().to_string();
     auto txn = must((*store)->begin_read());
-    auto log = must(contents_of(txn, Keyspace::kLog));
+    auto log = must(contents_of(txn, Keyspace::kStats));
     if (log.size() != 50) return "the log is not complete";
     auto id = std::stoull(std::string(must(txn.get(Keyspace::kManifest, "file"))));
     auto file = (*store)->open_file(FileKind::kSegment, id);
     if (!file.ok()) return file.status().to_string();
     if (Status whole = (*file)->verify_all(); !whole.ok()) return whole.to_string();
     // It is a database of its own.
-    Status more = put_one(**store, Keyspace::kLog, "more", "of it");
+    Status more = put_one(**store, Keyspace::kStats, "more", "of it");
     return more.ok() ? "" : more.to_string();
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("a backup holds its snapshot, linked or copied, and outlives the origi
         auto store = must(Store::open(disk, directory / "db", kOptions));
         Original original(*store);
         auto snapshot = must(store->begin_read());
-        must(put_one(*store, Keyspace::kLog, "later", "than the snapshot"));
+        must(put_one(*store, Keyspace::kStats, "later", "than the snapshot"));
         std::vector<std::shared_ptr<const DataFile>> files = {original.file, original.file};
         auto size = must(write_backup(*store, snapshot, files, disk, directory / "copy"));
         CHECK(size.files_linked == 1);
@@ -111,7 +111,7 @@ TEST_CASE("a backup that fails at any call is no database, or a whole one") {
             must(store->stopped());
         }
     }
-    must(put_one(*store, Keyspace::kLog, "still", "writing"));
+    must(put_one(*store, Keyspace::kStats, "still", "writing"));
 }
 
 TEST_CASE("a copy of a damaged file is refused") {

@@ -13,6 +13,7 @@ namespace trefoil {
 namespace {
 
 constexpr size_t kLogKeyBytes = 10;
+constexpr uint64_t kNoXid = std::numeric_limits<uint64_t>::max();
 
 void append_big_endian(std::string& to, uint64_t v, int bytes) {
     for (int i = bytes - 1; i >= 0; --i) to.push_back(static_cast<char>(v >> (8 * i)));
@@ -57,7 +58,9 @@ Result<Part> decode(Bytes key, Bytes value) {
     return part;
 }
 
-Status append_record(WriteTransaction& txn, uint64_t xid, Bytes record) {
+}  // namespace
+
+Status for_each_log_entry(uint64_t xid, Bytes record, const LogEntryVisitor& visit) {
     const size_t parts =
         std::max<size_t>(1, (record.size() + kLogPartMaxBytes - 1) / kLogPartMaxBytes);
     if (parts > std::numeric_limits<uint16_t>::max()) {
@@ -72,26 +75,44 @@ Status append_record(WriteTransaction& txn, uint64_t xid, Bytes record) {
         head.u16(static_cast<uint16_t>(parts));
         value = head.take();
         value.append(record.substr(i * kLogPartMaxBytes, kLogPartMaxBytes));
-        RETURN_IF_ERROR(txn.put(Keyspace::kLog, log_key(xid, static_cast<uint16_t>(i)), value));
+        RETURN_IF_ERROR(visit(log_key(xid, static_cast<uint16_t>(i)), value));
     }
     return {};
 }
 
-}  // namespace
-
 Status CommitLog::append(WriteTransaction& txn, uint64_t first_xid,
                          std::span<const Bytes> records) const {
+    CHECK(txn.new_records_.records.empty());
     ASSIGN_OR_RETURN(std::optional<uint64_t> last, last_xid(txn));
     if (last && first_xid <= *last) {
         return Status::invalid("the commit log ends with record " + std::to_string(*last) +
                                "; a record " + std::to_string(first_xid) + " cannot follow it");
     }
-    for (Bytes record : records) RETURN_IF_ERROR(append_record(txn, first_xid++, record));
+    txn.new_records_ = {first_xid, {records.begin(), records.end()}};
+    return {};
+}
+
+Status CommitLog::put_in_root(WriteTransaction& txn) {
+    uint64_t xid = txn.new_records_.first_xid;
+    for (Bytes record : txn.new_records_.records) {
+        RETURN_IF_ERROR(for_each_log_entry(xid++, record, [&](Bytes key, Bytes value) {
+            return txn.put(Keyspace::kLog, key, value);
+        }));
+    }
     return {};
 }
 
 Status CommitLog::read_from(const ReadTransaction& txn, uint64_t xid,
                             const RecordVisitor& visit) const {
+    // Both places are in the order of xids, so the files are read up to each record of the root.
+    auto read_files = [&](uint64_t to) -> Status {
+        for (const LogView::Piece& piece : txn.log_.files) {
+            const uint64_t from = std::max(xid, txn.log_.first_xid);
+            RETURN_IF_ERROR(piece.file->read(piece.frames, from, to, visit));
+        }
+        xid = to;
+        return {};
+    };
     std::string record;  // only for records of several parts
     uint64_t open_xid = 0;
     uint16_t next_part = 0, open_count = 0;
@@ -107,28 +128,30 @@ Status CommitLog::read_from(const ReadTransaction& txn, uint64_t xid,
             next_part = static_cast<uint16_t>(part.number + 1);
             if (part.count > 1) record.append(part.bytes);
             if (next_part < part.count) return Visit::kNext;
+            RETURN_IF_ERROR(read_files(part.xid));
             RETURN_IF_ERROR(visit(part.xid, part.count > 1 ? Bytes(record) : part.bytes));
             record.clear();
             next_part = 0;
             return Visit::kNext;
         }));
     if (next_part != 0) return damaged(open_xid);
-    return {};
+    return read_files(kNoXid);
 }
 
 Status CommitLog::erase_up_to(WriteTransaction& txn, uint64_t xid) const {
     KeyRange range = KeyRange::all();
-    ASSIGN_OR_RETURN(std::optional<uint64_t> last, last_xid(txn));
-    if (!last) return {};
-    if (xid < *last) range.to = log_key(xid + 1, 0);
-    return txn.erase_range(Keyspace::kLog, range).status();
+    if (xid < kNoXid) range.to = log_key(xid + 1, 0);
+    RETURN_IF_ERROR(txn.erase_range(Keyspace::kLog, range).status());
+    if (txn.log_.files.empty()) return {};
+    txn.log_.erase_up_to(xid);
+    return txn.put_log_files();
 }
 
 Result<std::optional<uint64_t>> CommitLog::last_xid(const ReadTransaction& txn) const {
     ASSIGN_OR_RETURN(std::optional<std::string> key, txn.last_key(Keyspace::kLog, KeyRange::all()));
-    if (!key) return std::optional<uint64_t>();
-    if (key->size() != kLogKeyBytes) return damaged(0);
-    return std::optional<uint64_t>(xid_of(*key));
+    if (key && key->size() != kLogKeyBytes) return damaged(0);
+    const uint64_t last = std::max(key ? xid_of(*key) : 0, txn.log_.last_xid());
+    return key || last > 0 ? std::optional<uint64_t>(last) : std::nullopt;
 }
 
 }  // namespace trefoil

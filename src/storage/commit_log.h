@@ -1,12 +1,13 @@
 // CommitLog: the redo records of commits that are not yet in files, in order of their xid.
 //
-// A record is bytes that its owner can replay without looking anything up. It lives in
-// Keyspace::kLog, in parts of at most 1 MiB, so it becomes durable together with whatever else its
-// transaction changes. There is no torn tail: a record is there as a whole or not at all. Format:
-// store_format.h.
+// A record is bytes that its owner can replay without looking anything up. It becomes durable
+// together with whatever else its transaction changes, and is there as a whole or not at all. What
+// a transaction of the root sees of the log is one consistent state, like the rest of what it sees.
 //
-// It is a class, with no state of its own today, because a preallocated log file could take its
-// place. Tested by commit_log_test.cpp.
+// Where the records lie is decided by each commit (log_files.h): in a log file if it changes the log
+// alone, else in Keyspace::kLog of the root, in parts of at most 1 MiB (store_format.h).
+//
+// Tested by commit_log_test.cpp.
 
 #pragma once
 
@@ -21,7 +22,8 @@ namespace trefoil {
 
 class CommitLog {
 public:
-    // Appends `records` with the xids first_xid, first_xid + 1, ... Durable when `txn` commits.
+    // Appends `records` with the xids first_xid, first_xid + 1, ... Durable when `txn` commits; the
+    // bytes must live until then, and reads of `txn` itself do not see them. Once in a transaction.
     // kInvalidInput if first_xid is not above every xid in the log.
     Status append(WriteTransaction& txn, uint64_t first_xid, std::span<const Bytes> records) const;
 
@@ -35,6 +37,15 @@ public:
 
     // The highest xid in the log, or nothing if it is empty.
     Result<std::optional<uint64_t>> last_xid(const ReadTransaction& txn) const;
+
+private:
+    friend class Store;
+    // Puts what append() was given into the root.
+    static Status put_in_root(WriteTransaction& txn);
 };
+
+// The entries of Keyspace::kLog that hold one record: at most 65535 parts, or kInvalidInput (54000).
+using LogEntryVisitor = std::function<Status(Bytes key, Bytes value)>;
+Status for_each_log_entry(uint64_t xid, Bytes record, const LogEntryVisitor& visit);
 
 }  // namespace trefoil

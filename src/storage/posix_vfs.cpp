@@ -112,7 +112,7 @@ public:
     }
 
     Status sync() override {
-        if (::fsync(fd_.get()) != 0) return status_from_errno(errno, "sync", path_);
+        if (::fdatasync(fd_.get()) != 0) return status_from_errno(errno, "sync", path_);
         return {};
     }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "storage/commit_log.h"
 #include "storage/open_stores.h"
 #include "storage/root.h"
 #include "storage/root_value.h"
@@ -53,8 +54,29 @@ Status Store::check_writable() const {
 
 Result<ReadTransaction> Store::begin_read() const {
     RETURN_IF_ERROR(usable());
-    ASSIGN_OR_RETURN(std::unique_ptr<RootTransaction> txn, root_->begin(false));
-    return ReadTransaction(std::move(txn));
+    // The writer may drop a log file between our look at the root and our opening the file.
+    constexpr int kAttemptsMax = 10;
+    for (int attempt = 1;; ++attempt) {
+        ASSIGN_OR_RETURN(std::unique_ptr<RootTransaction> root, root_->begin(false));
+        ReadTransaction txn(std::move(root), {});
+        Result<LogView> log = log_view(txn);
+        if (log.status().code() == Code::kNotFound) {
+            if (attempt < kAttemptsMax) continue;
+            return Status::corruption("a file of the commit log is missing: " +
+                                      log.status().message());
+        }
+        RETURN_IF_ERROR(log.status());
+        txn.log_ = std::move(*log);
+        return txn;
+    }
+}
+
+Result<LogView> Store::log_view(const ReadTransaction& txn) const {
+    if (log_files_ == nullptr) return LogView();
+    ASSIGN_OR_RETURN(std::optional<Bytes> stored, txn.find(Keyspace::kMeta, kLogFilesKey));
+    if (!stored) return LogView();
+    ASSIGN_OR_RETURN(uint64_t version, root_version(txn));
+    return log_files_->view(*stored, version);
 }
 
 Result<WriteTransaction> Store::begin_write() {
@@ -67,9 +89,13 @@ Result<WriteTransaction> Store::begin_write() {
     }
     Status status = check_writable();  // the writer before us may have failed
     if (status.ok()) {
-        Result<std::unique_ptr<RootTransaction>> txn = root_->begin(true);
-        if (txn.ok()) return WriteTransaction(*this, std::move(*txn));
-        status = txn.status();
+        Result<std::unique_ptr<RootTransaction>> root = root_->begin(true);
+        if (root.ok()) {
+            WriteTransaction txn(*this, std::move(*root), {});
+            ASSIGN_OR_RETURN(txn.log_, log_view(txn));
+            return txn;
+        }
+        status = root.status();
     }
     writer_ended();
     return status;
@@ -88,13 +114,40 @@ Result<uint64_t> Store::root_version(const ReadTransaction& txn) {
     return stored ? Reader(*stored).u64() : 0;
 }
 
+std::string Store::encode_format(const DatabaseId& uuid, uint64_t read_features) {
+    Writer writer;
+    writer.bytes(kStoreMagic);
+    writer.u32(kStoreFormatVersion);
+    writer.u64(read_features);
+    writer.u64(kKnownWriteFeatures);
+    writer.bytes({reinterpret_cast<const char*>(uuid.data()), uuid.size()});
+    return writer.take();
+}
+
 Status Store::commit(WriteTransaction& txn) {
-    if (txn.beyond_log_) {
-        ASSIGN_OR_RETURN(uint64_t version, root_version(txn));
-        Writer value;
-        value.u64(version + 1);
-        RETURN_IF_ERROR(txn.put(Keyspace::kMeta, kRootVersionKey, value.data()));
+    return takes_into_file(txn) ? commit_into_file(txn) : commit_into_root(txn);
+}
+
+bool Store::takes_into_file(const WriteTransaction& txn) const {
+    const std::vector<Bytes>& records = txn.new_records_.records;
+    return log_file_ && !txn.in_root_ && !records.empty() && log_file_->has_room_for(records);
+}
+
+Status Store::commit_into_file(WriteTransaction& txn) {
+    ASSIGN_OR_RETURN(uint64_t version, root_version(txn));
+    Status status =
+        log_file_->append({version, txn.new_records_.first_xid}, txn.new_records_.records);
+    return status.ok() ? status : stopped_by(status);
+}
+
+Status Store::commit_into_root(WriteTransaction& txn) {
+    const bool log_only = !txn.in_root_ && !txn.new_records_.records.empty();
+    RETURN_IF_ERROR(CommitLog::put_in_root(txn));
+    std::shared_ptr<LogFile> begun;
+    if (log_only) {
+        ASSIGN_OR_RETURN(begun, begin_log_file(txn));
     }
+    if (txn.beyond_log_ || log_file_) RETURN_IF_ERROR(put_version(txn));
     // Ids handed out since the last commit; whatever this commit names has one of them at most.
     const FileId next = next_file_id_.load();
     if (next != stored_file_id_) {
@@ -108,7 +161,41 @@ Status Store::commit(WriteTransaction& txn) {
     if (!status.ok()) return stopped_by(status);
     stored_file_id_ = next;
     vfs_.after_root_commit(data_path);
+    if (txn.log_changed_) {
+        if (begun) log_file_ = begun;
+        if (!txn.log_.names(log_file_)) log_file_ = nullptr;
+        log_files_->adopt(txn.log_);
+    }
     return {};
+}
+
+Status Store::put_version(WriteTransaction& txn) {
+    ASSIGN_OR_RETURN(uint64_t version, root_version(txn));
+    Writer value;
+    value.u64(version + 1);
+    return txn.put(Keyspace::kMeta, kRootVersionKey, value.data());
+}
+
+Result<std::shared_ptr<LogFile>> Store::begin_log_file(WriteTransaction& txn) {
+    const std::shared_ptr<LogFile> none;
+    if (log_files_ == nullptr) return none;
+    // One commit that is too large for any file is no reason to begin another.
+    if (log_file_ && !log_file_->is_nearly_full()) return none;
+    if (++log_commits_ <= options_.log_file_after) return none;
+    Result<std::shared_ptr<LogFile>> file =
+        log_files_->create(next_file_id_.fetch_add(1), options_.log_file_bytes);
+    if (is_disk_full(file.status())) {  // the root may still have room
+        log_commits_ = 0;
+        return none;
+    }
+    if (!file.ok()) return stopped_by(file.status());
+    if ((read_features_ & kLogFilesFeature) == 0) {
+        read_features_ |= kLogFilesFeature;
+        RETURN_IF_ERROR(txn.put(Keyspace::kMeta, kFormatKey, encode_format(uuid_, read_features_)));
+    }
+    txn.log_.files.push_back({*file, 0});
+    RETURN_IF_ERROR(txn.put_log_files());
+    return *file;
 }
 
 Status Store::stopped() const {
@@ -216,6 +303,11 @@ Status Store::backup_root() {
     const std::string backup = path_of("root.bak");
     RETURN_IF_ERROR(remove_tree(vfs_, staging));
     RETURN_IF_ERROR(vfs_.make_dir(staging));
+    auto log_now = [&]() -> Result<LogView> {
+        ASSIGN_OR_RETURN(ReadTransaction txn, begin_read());
+        return txn.log_;
+    };
+    ASSIGN_OR_RETURN(LogView before, log_now());
     Status status = root_->copy_to(staging);
     if (status.ok()) {
         ASSIGN_OR_RETURN(std::unique_ptr<VfsFile> file, vfs_.open(staged, OpenMode::kReadWrite));
@@ -230,6 +322,8 @@ Status Store::backup_root() {
     for (const std::string& directory : {backup, path_}) {
         if (Status synced = vfs_.sync_dir(directory); !synced.ok()) return stopped_by(synced);
     }
+    ASSIGN_OR_RETURN(LogView after, log_now());
+    log_files_->copied(before, after);
     return vfs_.remove(staging);
 }
 
@@ -239,7 +333,7 @@ Status Store::verify_root() const {
         RETURN_IF_ERROR(txn.for_each(static_cast<Keyspace>(i), KeyRange::all(),
                                      [](Bytes, Bytes) -> Result<Visit> { return Visit::kNext; }));
     }
-    return {};
+    return CommitLog().read_from(txn, 0, [](uint64_t, Bytes) { return Status(); });
 }
 
 Result<uint64_t> Store::root_bytes() const {

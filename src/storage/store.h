@@ -9,7 +9,8 @@
 // root that mentions it commits. So after a crash the root is either the old or the new one, and
 // each names only files that are whole. Files that the root does not name are swept by their owner.
 //
-// The root is an LMDB environment with default sync. One process writes (a lock tells the second
+// The root is an LMDB environment with default sync; its commit log goes on in files of its own
+// (log_files.h), whose commits are one sync. One process writes (a lock tells the second
 // one so), any number of processes read beside it. An in-memory store has the same interface: an
 // ordered map for the root, a MemoryVfs for the files, and nothing survives it.
 //
@@ -53,6 +54,10 @@ struct StoreOptions {
     // Reads the whole root (it is small) in a child process before using it, so that damage in
     // LMDB's own pages is an error here and not a crash later.
     bool check_root = true;
+    // The log gets a file of its own, of `log_file_bytes`, when this many commits have changed
+    // nothing but the log: a file costs some syncs, too.
+    uint64_t log_file_after = 16;
+    uint64_t log_file_bytes = uint64_t{4} << 20;
 };
 
 class Store {
@@ -134,7 +139,16 @@ private:
     Status check_writable() const;
     // Stops, and answers what stopped() answers.
     Status stopped_by(const Status& reason);
+    Result<LogView> log_view(const ReadTransaction& txn) const;
     Status commit(WriteTransaction& txn);
+    // Of commit(): for a transaction that only adds records to the log.
+    bool takes_into_file(const WriteTransaction& txn) const;
+    Status commit_into_file(WriteTransaction& txn);
+    Status commit_into_root(WriteTransaction& txn);
+    // Begins a log file, if it is time for one, which the root then names.
+    Result<std::shared_ptr<LogFile>> begin_log_file(WriteTransaction& txn);
+    Status put_version(WriteTransaction& txn);
+    static std::string encode_format(const DatabaseId& uuid, uint64_t read_features);
     Result<std::vector<FileName>> list_data_files() const;
     void writer_ended();
 
@@ -146,10 +160,15 @@ private:
     int process_ = 0;  // of open(); LMDB must not be used after fork()
     std::unique_ptr<VfsLock> lock_;
     std::unique_ptr<Root> root_;
-    uint64_t device_ = 0, inode_ = 0;  // our entry in the registry of open stores, or 0, 0
+    std::unique_ptr<LogFiles> log_files_;  // null in memory, and before the uuid is known
+    uint64_t device_ = 0, inode_ = 0;      // our entry in the registry of open stores, or 0, 0
 
     std::atomic<FileId> next_file_id_{1};
-    FileId stored_file_id_ = 0;  // what "store.file_id" says; guarded by being the writer
+    // Guarded by being the writer:
+    FileId stored_file_id_ = 0;          // what "store.file_id" says
+    uint64_t read_features_ = 0;         // what "store.format" says
+    uint64_t log_commits_ = 0;           // commits that changed nothing but the log, in the root
+    std::shared_ptr<LogFile> log_file_;  // the one that takes records, or null
 
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable writer_gone_;

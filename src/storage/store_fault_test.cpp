@@ -1,7 +1,7 @@
-// Crash safety: one workload, and every way in which the world below it can fail.
+// Crash safety: two workloads, and every way in which the world below them can fail.
 //
-// The workload publishes data files and commits that name them, drops one again, and copies the
-// root. After a failed, killed or powerless run the store must open and hold a prefix of the
+// One publishes data files and commits that name them, drops one again, and copies the root; the
+// other writes to the commit log, through the root and through files. After a failed, killed or powerless run the store must open and hold a prefix of the
 // commits: all that were acknowledged, at most one more, and every file that it names whole.
 // Control runs, in which a barrier is missing, must be caught by the same check; otherwise the
 // check would prove nothing.
@@ -62,13 +62,13 @@ Status run_rounds(Store& store, int from, int to, const Acknowledge& acknowledge
     return {};
 }
 
-Status run_workload(Vfs& vfs, const std::string& path, const Acknowledge& acknowledge) {
+Status run_publishing(Vfs& vfs, const std::string& path, const Acknowledge& acknowledge) {
     ASSIGN_OR_RETURN(auto store, Store::open(vfs, path, kOptions));
     return run_rounds(*store, 0, kRounds, acknowledge);
 }
 
 // "" if the store at `path` is what `acknowledged` commits, or one more, must have left.
-std::string problem_at(const std::string& path, int acknowledged) {
+std::string problem_of_publishing(const std::string& path, int acknowledged) {
     PosixVfs disk;
     auto opened = Store::open(disk, path, kOptions);
     if (!opened.ok()) return opened.status().to_string();
@@ -100,8 +100,80 @@ std::string problem_at(const std::string& path, int acknowledged) {
     return more.ok() ? "" : more.to_string();
 }
 
+constexpr StoreOptions kLogOptions = {.create_if_missing = true,
+                                      .map_bytes = 1 << 24,
+                                      .check_root = false,
+                                      .log_file_after = 1,
+                                      .log_file_bytes = 4096};
+constexpr uint64_t kLogRounds = 14;
+
+std::string record_of(uint64_t xid) {
+    return std::string(10 + 400 * (xid % 3), static_cast<char>('a' + xid % 26));
+}
+
+// Commit `xid` changes the log alone, but for the fifth, which has a key in the manifest, and the
+// tenth, which erases what is before the eighth. The file is too small for all of them.
+Status commit_to_log(Store& store, uint64_t xid) {
+    ASSIGN_OR_RETURN(WriteTransaction txn, store.begin_write());
+    if (xid == 5) RETURN_IF_ERROR(txn.put(Keyspace::kManifest, "five", "5"));
+    if (xid == 10) RETURN_IF_ERROR(CommitLog().erase_up_to(txn, 7));
+    const std::string text = record_of(xid);
+    RETURN_IF_ERROR(CommitLog().append(txn, xid, std::vector<Bytes>{text}));
+    return txn.commit();
+}
+
+Status run_logging(Vfs& vfs, const std::string& path, const Acknowledge& acknowledge) {
+    ASSIGN_OR_RETURN(auto store, Store::open(vfs, path, kLogOptions));
+    for (uint64_t xid = 1; xid <= kLogRounds; ++xid) {
+        RETURN_IF_ERROR(commit_to_log(*store, xid));
+        acknowledge(static_cast<int>(xid));
+    }
+    return {};
+}
+
+std::string problem_of_logging(const std::string& path, int acknowledged) {
+    PosixVfs disk;
+    auto opened = Store::open(disk, path, kLogOptions);
+    if (!opened.ok()) return opened.status().to_string();
+    Store& store = **opened;
+    uint64_t last = 0, first = 0;
+    {
+        auto txn = store.begin_read();
+        if (!txn.ok()) return txn.status().to_string();
+        bool good = true;
+        Status read = CommitLog().read_from(*txn, 0, [&](uint64_t xid, Bytes record) {
+            good = good && record == record_of(xid) && (last == 0 || xid == last + 1);
+            if (first == 0) first = xid;
+            last = xid;
+            return Status();
+        });
+        if (!read.ok()) return read.to_string();
+        if (!good) return "a record is wrong, or missing";
+        auto five = txn->find(Keyspace::kManifest, "five");
+        if (!five.ok()) return five.status().to_string();
+        if (five->has_value() != (last >= 5)) return "half of the fifth commit";
+    }
+    if (last != 0 && first != (last >= 10 ? 8 : 1)) return "the log begins where it should not";
+    if (last < static_cast<uint64_t>(acknowledged)) return "acknowledged commits are lost";
+    if (last > static_cast<uint64_t>(acknowledged) + 1) return "there are commits from nowhere";
+    // It must also go on from here.
+    for (uint64_t xid = last + 1; xid <= last + 4; ++xid) {
+        Status more = commit_to_log(store, xid);
+        if (!more.ok()) return more.to_string();
+    }
+    return "";
+}
+
+struct Workload {
+    const char* name;
+    Status (*run)(Vfs& vfs, const std::string& path, const Acknowledge& acknowledge);
+    std::string (*problem_at)(const std::string& path, int acknowledged);
+};
+constexpr Workload kWorkloads[] = {{"publishing", run_publishing, problem_of_publishing},
+                                   {"logging", run_logging, problem_of_logging}};
+
 // Runs the workload with a fault at each of its calls, in this process.
-void fail_at_every_call(Fault fault) {
+void fail_at_every_call(const Workload& workload, Fault fault) {
     PosixVfs disk;
     bool fired = true;
     for (fault.call = 1; fired; ++fault.call) {
@@ -111,14 +183,21 @@ void fail_at_every_call(Fault fault) {
         faulty.arm(fault);
         int acknowledged = 0;
         Status status =
-            run_workload(faulty, directory / "db", [&](int commits) { acknowledged = commits; });
+            workload.run(faulty, directory / "db", [&](int commits) { acknowledged = commits; });
         fired = faulty.fired();
         if (!fired) must(status);
         if (!status.ok()) CHECK(status.code() != Code::kCorruption);
-        std::string problem = problem_at(directory / "db", acknowledged);
+        std::string problem = workload.problem_at(directory / "db", acknowledged);
         CHECK(problem == "");
     }
-    CHECK(fault.call > 3);
+    CHECK(fault.call > 2);
+}
+
+void fail_at_every_call(Fault fault) {
+    for (const Workload& workload : kWorkloads) {
+        CAPTURE(workload.name);
+        fail_at_every_call(workload, fault);
+    }
 }
 
 TEST_CASE("an error at any call leaves the acknowledged commits and a store that opens") {
@@ -142,44 +221,51 @@ TEST_CASE("an error of any one kind of call leaves the acknowledged commits") {
 }
 
 TEST_CASE("an error at any call of a reopen leaves everything") {
-    TestDirectory directory;
-    PosixVfs disk;
-    int acknowledged = 0;
-    must(run_workload(disk, directory / "db", [&](int commits) { acknowledged = commits; }));
-    bool fired = true;
-    for (uint64_t call = 1; fired; ++call) {
-        CAPTURE(call);
-        FaultVfs faulty(disk);
-        faulty.arm({.call = call, .error = EIO});
-        auto store = Store::open(faulty, directory / "db", kOptions);
-        if (store.ok()) {
-            auto txn = must((*store)->begin_read());
-            (void)(*store)->sweep_orphans(must(live_files(txn)));
+    for (const Workload& workload : kWorkloads) {
+        CAPTURE(workload.name);
+        bool fired = true;
+        for (uint64_t call = 1; fired; ++call) {
+            CAPTURE(call);
+            TestDirectory directory;
+            PosixVfs disk;
+            int acknowledged = 0;
+            must(
+                workload.run(disk, directory / "db", [&](int commits) { acknowledged = commits; }));
+            FaultVfs faulty(disk);
+            faulty.arm({.call = call, .error = EIO});
+            auto store = Store::open(faulty, directory / "db", kOptions);
+            if (store.ok()) {
+                auto txn = must((*store)->begin_read());
+                (void)(*store)->sweep_orphans(must(live_files(txn)));
+            }
+            fired = faulty.fired();
+            if (store.ok()) store->reset();
+            std::string problem = workload.problem_at(directory / "db", acknowledged);
+            CHECK(problem == "");
         }
-        fired = faulty.fired();
-        if (store.ok()) store->reset();
-        std::string problem = problem_at(directory / "db", acknowledged++);
-        CHECK(problem == "");
     }
 }
 
 TEST_CASE("kill -9 before any call leaves the acknowledged commits") {
-    bool killed = true;
-    for (uint64_t call = 1; killed; ++call) {
-        CAPTURE(call);
-        TestDirectory directory;
-        ChildProcess child([&](const ChildProcess::Say& say) {
-            PosixVfs disk;
-            FaultVfs faulty(disk);
-            faulty.arm({.call = call, .effect = Fault::Effect::kKill});
-            must(run_workload(faulty, directory / "db",
-                              [&](int commits) { say(static_cast<char>(commits)); }));
-        });
-        int acknowledged = 0;
-        while (std::optional<char> commits = child.hear()) acknowledged = *commits;
-        killed = child.wait() == -SIGKILL;
-        std::string problem = problem_at(directory / "db", acknowledged);
-        CHECK(problem == "");
+    for (const Workload& workload : kWorkloads) {
+        CAPTURE(workload.name);
+        bool killed = true;
+        for (uint64_t call = 1; killed; ++call) {
+            CAPTURE(call);
+            TestDirectory directory;
+            ChildProcess child([&](const ChildProcess::Say& say) {
+                PosixVfs disk;
+                FaultVfs faulty(disk);
+                faulty.arm({.call = call, .effect = Fault::Effect::kKill});
+                must(workload.run(faulty, directory / "db",
+                                  [&](int commits) { say(static_cast<char>(commits)); }));
+            });
+            int acknowledged = 0;
+            while (std::optional<char> commits = child.hear()) acknowledged = *commits;
+            killed = child.wait() == -SIGKILL;
+            std::string problem = workload.problem_at(directory / "db", acknowledged);
+            CHECK(problem == "");
+        }
     }
 }
 
@@ -199,9 +285,9 @@ TEST_CASE("kill -9 at random moments leaves the acknowledged commits") {
         ::usleep(random() % 3000);
         child.kill();
         while (child.hear()) ++acknowledged;
-        std::string problem = problem_at(directory / "db", acknowledged);
+        std::string problem = problem_of_publishing(directory / "db", acknowledged);
         REQUIRE(problem == "");
-        // problem_at() has gone on by one round, perhaps after one that was not acknowledged.
+        // problem_of_publishing() has gone on by one round, perhaps after one that was not acknowledged.
         PosixVfs disk;
         auto store = must(Store::open(disk, directory / "db", kOptions));
         auto txn = must(store->begin_read());
@@ -211,7 +297,7 @@ TEST_CASE("kill -9 at random moments leaves the acknowledged commits") {
 
 // All states that a power loss during the workload can leave, as RecordVfs models the disk; the
 // answer is how many of them are wrong. `lie`: this op is not done, although it says so.
-int wrong_states_after_power_loss(std::optional<VfsOp> lie, int& states) {
+int wrong_states_after_power_loss(const Workload& workload, std::optional<VfsOp> lie, int& states) {
     TestDirectory directory;
     PosixVfs disk;
     RecordVfs recorded(disk, directory / "db");
@@ -219,7 +305,7 @@ int wrong_states_after_power_loss(std::optional<VfsOp> lie, int& states) {
     if (lie) liar.arm({.op = *lie, .sticky = true, .effect = Fault::Effect::kLie});
     must(disk.make_dir(directory / "states"));
     std::vector<std::pair<size_t, int>> acknowledged = {{0, 0}};
-    must(run_workload(liar, directory / "db",
+    must(workload.run(liar, directory / "db",
                       [&](int commits) { acknowledged.emplace_back(recorded.events(), commits); }));
     using Loss = PowerLoss::Loss;
     int wrong = 0;
@@ -232,7 +318,7 @@ int wrong_states_after_power_loss(std::optional<VfsOp> lie, int& states) {
                               PowerLoss{Loss::kRandom, n + 2000}}) {
             const std::string path = directory / ("states/" + std::to_string(states++));
             must(recorded.rebuild(disk, path, n, how));
-            std::string problem = problem_at(path, acknowledged[at].second);
+            std::string problem = workload.problem_at(path, acknowledged[at].second);
             if (!problem.empty()) ++wrong;
             if (!problem.empty() && !lie) {
                 MESSAGE("event " << n << " loss " << static_cast<int>(how.loss) << ": " << problem);
@@ -244,19 +330,28 @@ int wrong_states_after_power_loss(std::optional<VfsOp> lie, int& states) {
 }
 
 TEST_CASE("no power loss loses an acknowledged commit or shows a broken file") {
-    int states = 0;
-    CHECK(wrong_states_after_power_loss(std::nullopt, states) == 0);
-    CHECK(states > 200);
+    for (const Workload& workload : kWorkloads) {
+        CAPTURE(workload.name);
+        int states = 0;
+        CHECK(wrong_states_after_power_loss(workload, std::nullopt, states) == 0);
+        CHECK(states > 200);
+    }
 }
 
 TEST_CASE("control: without the sync of files the check finds broken states") {
-    int states = 0;
-    CHECK(wrong_states_after_power_loss(VfsOp::kSync, states) > 0);
+    for (const Workload& workload : kWorkloads) {
+        CAPTURE(workload.name);
+        int states = 0;
+        CHECK(wrong_states_after_power_loss(workload, VfsOp::kSync, states) > 0);
+    }
 }
 
 TEST_CASE("control: without the sync of directories the check finds broken states") {
-    int states = 0;
-    CHECK(wrong_states_after_power_loss(VfsOp::kSyncDir, states) > 0);
+    for (const Workload& workload : kWorkloads) {
+        CAPTURE(workload.name);
+        int states = 0;
+        CHECK(wrong_states_after_power_loss(workload, VfsOp::kSyncDir, states) > 0);
+    }
 }
 
 TEST_CASE("a store in memory survives errors of its files") {

@@ -6,6 +6,8 @@
 //       root/data.mdb      LMDB 0.9 environment with one named database per Keyspace
 //       root/lock.mdb      LMDB's table of readers; may be deleted while nobody has it open
 //       root.bak/data.mdb  compacted copy of an earlier root
+//       log/               files of the commit log, see log_file_format.h: <file id, 16 hex
+//                          digits>.log
 //       seg/ idx/          data files, see file_format.h: <file id, 16 hex digits>.<suffix>
 //       gph/ vec/          the same
 //       tmp/               staging; emptied when the database is opened for writing
@@ -36,7 +38,12 @@
 //                    28  16  uuid of the database
 //   "store.file_id"   0   8  the next file id; the manifest names no file of this id or a higher
 //   "store.root_version"
-//                     0   8  one more with each commit that changes anything but keyspace "log"
+//                     0   8  one more with each commit that changes anything but keyspace "log",
+//                            and with each commit while there are log files
+//   "store.log"       0   8  records of the log files with a lower xid are erased
+//                     8      file ids of the log files, 8 bytes each, oldest first; no key: none
+//
+// Features to read: bit 0, there may be log files.
 //
 // Keyspace "log" belongs to CommitLog:
 //
@@ -59,14 +66,16 @@ namespace trefoil {
 
 inline constexpr std::string_view kStoreMagic = "TREFOILD";
 inline constexpr uint32_t kStoreFormatVersion = 1;
-inline constexpr uint64_t kKnownReadFeatures = 0;
+inline constexpr uint64_t kLogFilesFeature = 1;
+inline constexpr uint64_t kKnownReadFeatures = kLogFilesFeature;
 inline constexpr uint64_t kKnownWriteFeatures = 0;
 
-inline constexpr std::string_view kStoreDirectories[] = {"seg", "idx", "gph", "vec", "tmp"};
+inline constexpr std::string_view kStoreDirectories[] = {"log", "seg", "idx", "gph", "vec", "tmp"};
 
 inline constexpr std::string_view kFormatKey = "store.format";
 inline constexpr std::string_view kFileIdKey = "store.file_id";
 inline constexpr std::string_view kRootVersionKey = "store.root_version";
+inline constexpr std::string_view kLogFilesKey = "store.log";
 
 inline constexpr size_t kRootKeyMaxBytes = 511;
 inline constexpr size_t kRootValueMaxBytes = size_t{1} << 20;

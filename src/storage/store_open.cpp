@@ -31,16 +31,6 @@ DatabaseId random_uuid() {
     return uuid;
 }
 
-std::string encode_format(const DatabaseId& uuid) {
-    Writer writer;
-    writer.bytes(kStoreMagic);
-    writer.u32(kStoreFormatVersion);
-    writer.u64(kKnownReadFeatures);
-    writer.u64(kKnownWriteFeatures);
-    writer.bytes({reinterpret_cast<const char*>(uuid.data()), uuid.size()});
-    return writer.take();
-}
-
 // Writes one value into a root that has no Store around it yet.
 Status put_raw(RootTransaction& txn, std::string_view key, Bytes payload) {
     ASSIGN_OR_RETURN(char* room,
@@ -79,6 +69,7 @@ private:
     Status prepare_for_writing();
     Status create_root();
     Status open_root();
+    Status open_log();
     Status read_format(const ReadTransaction& txn);
     Status read_file_id(const ReadTransaction& txn);
     Status with_backup_hint(Status status) const;
@@ -209,7 +200,8 @@ Status StoreOpener::create_root() {
         ASSIGN_OR_RETURN(std::unique_ptr<LmdbRoot> root,
                          LmdbRoot::open(vfs_, staging, false, true, options_.map_bytes));
         ASSIGN_OR_RETURN(std::unique_ptr<RootTransaction> txn, root->begin(true));
-        RETURN_IF_ERROR(put_raw(*txn, kFormatKey, encode_format(random_uuid())));
+        RETURN_IF_ERROR(
+            put_raw(*txn, kFormatKey, Store::encode_format(random_uuid(), /*read_features=*/0)));
         RETURN_IF_ERROR(vfs_.before_root(VfsOp::kRootCommit, data));
         RETURN_IF_ERROR(txn->commit());
         vfs_.after_root_commit(data);
@@ -254,7 +246,17 @@ Status StoreOpener::open_root() {
         RETURN_IF_ERROR(with_backup_hint(read_format(txn)));
         RETURN_IF_ERROR(with_backup_hint(read_file_id(txn)));
     }
-    return store_->read_only() ? Status() : root.create_keyspaces();
+    if (!store_->read_only()) RETURN_IF_ERROR(root.create_keyspaces());
+    return with_backup_hint(open_log());
+}
+
+Status StoreOpener::open_log() {
+    store_->log_files_ = std::make_unique<LogFiles>(vfs_, store_->path_of("log"), store_->uuid_,
+                                                    store_->read_only());
+    ASSIGN_OR_RETURN(ReadTransaction txn, store_->begin_read());
+    if (store_->read_only()) return {};
+    ASSIGN_OR_RETURN(LogView log, store_->log_view(txn));
+    return store_->log_files_->recover(log);
 }
 
 Status StoreOpener::read_format(const ReadTransaction& txn) {
@@ -282,6 +284,7 @@ Status StoreOpener::read_format(const ReadTransaction& txn) {
             .with_hint("Open it read-only, or use a newer version of Trefoil.");
     }
     std::copy(uuid.begin(), uuid.end(), store_->uuid_.begin());
+    store_->read_features_ = to_read;
     return {};
 }
 
@@ -305,7 +308,8 @@ Status StoreOpener::start_in_memory(Store& store) {
     }
     store.root_ = std::make_unique<MemoryRoot>();
     ASSIGN_OR_RETURN(std::unique_ptr<RootTransaction> txn, store.root_->begin(true));
-    RETURN_IF_ERROR(put_raw(*txn, kFormatKey, encode_format(store.uuid_)));
+    RETURN_IF_ERROR(
+        put_raw(*txn, kFormatKey, Store::encode_format(store.uuid_, /*read_features=*/0)));
     return txn->commit();
 }
 

@@ -48,7 +48,8 @@ KeyRange KeyRange::prefix(Bytes prefix) {
     return range;
 }
 
-ReadTransaction::ReadTransaction(std::unique_ptr<RootTransaction> root) : root_(std::move(root)) {}
+ReadTransaction::ReadTransaction(std::unique_ptr<RootTransaction> root, LogView log)
+    : root_(std::move(root)), log_(std::move(log)) {}
 ReadTransaction::ReadTransaction(ReadTransaction&&) noexcept = default;
 ReadTransaction& ReadTransaction::operator=(ReadTransaction&&) noexcept = default;
 ReadTransaction::~ReadTransaction() = default;
@@ -102,14 +103,17 @@ Result<std::optional<std::string>> ReadTransaction::last_key(Keyspace keyspace,
     return std::optional<std::string>(cursor->key());
 }
 
-WriteTransaction::WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root)
-    : ReadTransaction(std::move(root)), store_(&store) {}
+WriteTransaction::WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root, LogView log)
+    : ReadTransaction(std::move(root), std::move(log)), store_(&store) {}
 
 WriteTransaction::WriteTransaction(WriteTransaction&& other) noexcept
     : ReadTransaction(std::move(other)),
       store_(std::exchange(other.store_, nullptr)),
       failed_(std::move(other.failed_)),
-      beyond_log_(other.beyond_log_) {}
+      in_root_(other.in_root_),
+      beyond_log_(other.beyond_log_),
+      log_changed_(other.log_changed_),
+      new_records_(std::move(other.new_records_)) {}
 
 WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept {
     if (this == &other) return *this;
@@ -117,7 +121,10 @@ WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept
     ReadTransaction::operator=(std::move(other));
     store_ = std::exchange(other.store_, nullptr);
     failed_ = std::move(other.failed_);
+    in_root_ = other.in_root_;
     beyond_log_ = other.beyond_log_;
+    log_changed_ = other.log_changed_;
+    new_records_ = std::move(other.new_records_);
     return *this;
 }
 
@@ -130,11 +137,16 @@ void WriteTransaction::end() {
     if (Store* store = std::exchange(store_, nullptr)) store->writer_ended();
 }
 
+void WriteTransaction::note_change(Keyspace keyspace) {
+    in_root_ = true;
+    beyond_log_ |= keyspace != Keyspace::kLog;
+}
+
 Status WriteTransaction::put(Keyspace keyspace, Bytes key, Bytes value) {
     CHECK(store_ != nullptr);
     RETURN_IF_ERROR(check_key(keyspace, key));
     RETURN_IF_ERROR(check_value(keyspace, key, value));
-    beyond_log_ |= keyspace != Keyspace::kLog;
+    note_change(keyspace);
     Result<char*> room = root_->reserve(keyspace, key, kRootHeaderBytes + value.size());
     if (!room.ok()) return failed_ = room.status();
     write_root_value(*room, keyspace, key, value);
@@ -144,7 +156,7 @@ Status WriteTransaction::put(Keyspace keyspace, Bytes key, Bytes value) {
 Status WriteTransaction::erase(Keyspace keyspace, Bytes key) {
     CHECK(store_ != nullptr);
     RETURN_IF_ERROR(check_key(keyspace, key));
-    beyond_log_ |= keyspace != Keyspace::kLog;
+    note_change(keyspace);
     Status status = root_->erase(keyspace, key);
     if (!status.ok()) failed_ = status;
     return status;
@@ -152,10 +164,16 @@ Status WriteTransaction::erase(Keyspace keyspace, Bytes key) {
 
 Result<uint64_t> WriteTransaction::erase_range(Keyspace keyspace, const KeyRange& range) {
     CHECK(store_ != nullptr);
-    beyond_log_ |= keyspace != Keyspace::kLog;
+    note_change(keyspace);
     Result<uint64_t> erased = root_->erase_range(keyspace, range);
     if (!erased.ok()) failed_ = erased.status();
     return erased;
+}
+
+Status WriteTransaction::put_log_files() {
+    log_changed_ = true;
+    if (log_.files.empty()) return erase(Keyspace::kMeta, kLogFilesKey);
+    return put(Keyspace::kMeta, kLogFilesKey, log_.encode());
 }
 
 Status WriteTransaction::commit() {

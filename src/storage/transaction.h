@@ -1,4 +1,5 @@
-// Transactions on the root: a small ordered map from keys to values, in a handful of keyspaces.
+// Transactions on the root: a small ordered map from keys to values, in a handful of keyspaces, and
+// the commit log (commit_log.h).
 //
 //     ASSIGN_OR_RETURN(WriteTransaction txn, store.begin_write());
 //     RETURN_IF_ERROR(txn.put(Keyspace::kManifest, key, value));
@@ -22,8 +23,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
+#include "storage/log_files.h"
 #include "trefoil/status.h"
 
 namespace trefoil {
@@ -86,9 +89,11 @@ public:
     Result<std::optional<std::string>> last_key(Keyspace keyspace, const KeyRange& range) const;
 
 protected:
+    friend class CommitLog;
     friend class Store;
-    explicit ReadTransaction(std::unique_ptr<RootTransaction> root);
+    ReadTransaction(std::unique_ptr<RootTransaction> root, LogView log);
     std::unique_ptr<RootTransaction> root_;
+    LogView log_;
 };
 
 // Reads of a write transaction see its own changes.
@@ -115,12 +120,24 @@ public:
     Status commit();
 
 private:
+    friend class CommitLog;
     friend class Store;
-    WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root);
+    // Records for the log, which commit() puts into a file or into the root.
+    struct NewRecords {
+        uint64_t first_xid = 0;
+        std::vector<Bytes> records;
+    };
+    WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root, LogView log);
     void end();
-    Store* store_ = nullptr;   // null once it is over
-    Status failed_;            // the first put or erase that broke the transaction
-    bool beyond_log_ = false;  // something outside of Keyspace::kLog was changed
+    void note_change(Keyspace keyspace);
+    // Writes what log_ says into the root, as the files of the log from now on.
+    Status put_log_files();
+    Store* store_ = nullptr;    // null once it is over
+    Status failed_;             // the first put or erase that broke the transaction
+    bool in_root_ = false;      // something was changed in the root
+    bool beyond_log_ = false;   // something outside of Keyspace::kLog was
+    bool log_changed_ = false;  // log_ is not what the root had
+    NewRecords new_records_;
 };
 
 }  // namespace trefoil

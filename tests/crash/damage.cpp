@@ -77,6 +77,11 @@ void make_database(const std::string& path) {
     must_run(session, "UPDATE a SET name = 'seven' WHERE id = 7");
     must_run(session, "DELETE FROM a WHERE id = 8");
     must_run(session, "INSERT INTO a VALUES (900001, 'in the log')");
+    // After some commits of one row the log goes on in a file.
+    for (int i = 50; i < 100; i++) {
+        must_run(session, "INSERT INTO b VALUES ('key " + std::to_string(i) + "', " +
+                              std::to_string(i) + ")");
+    }
 }
 
 // The answers of the database at `path`, one line each; where something fails, the error instead.
@@ -229,6 +234,21 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a flipped bit in a file of the commit log: an error that names the file") {
+    const auto files = sample().files("log");
+    REQUIRE(files.size() == 1);
+    // The first bytes of the header and of some commits; each takes a sector of 512 bytes.
+    for (uint64_t sector = 0; sector < 30; sector += 3) {
+        for (uint64_t byte : {0, 3, 12, 29, 510}) {
+            const uint64_t at = (sector * 512 + byte) * 8 + sector % 8;
+            CAPTURE(at);
+            Harmed harmed = harm(files[0], flip_bit(at));
+            CHECK(harmed.errors == kQuestions.size());
+            CHECK(has(harmed.text, files[0]));
+        }
+    }
+}
+
 TEST_CASE("a flipped bit in the root: an error, or the right rows") {
     const std::string file = "root/data.mdb";
     const uint64_t bits = fs::file_size(sample().directory / ("db/" + file)) * 8;
@@ -274,8 +294,8 @@ TEST_CASE("a flipped bit in a transaction number of the root: an error, or the r
 }
 
 TEST_CASE("a file that is cut off or missing is named in the error") {
-    for (const std::string& file :
-         {sample().files("seg")[0], sample().files("idx")[0], std::string("root/data.mdb")}) {
+    for (const std::string& file : {sample().files("seg")[0], sample().files("idx")[0],
+                                    sample().files("log")[0], std::string("root/data.mdb")}) {
         const uint64_t size = fs::file_size(sample().directory / ("db/" + file));
         for (uint64_t left : {uint64_t{0}, uint64_t{100}, uint64_t{4096}, size / 2, size - 1}) {
             CAPTURE(file);
