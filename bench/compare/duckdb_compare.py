@@ -188,6 +188,7 @@ class Bench:
             def theirs():
                 seconds, (_, first) = timed(rival.run, sql)
                 return seconds, float(first)
+            ours(), theirs()  # warm
             self.report.compare(sql, rows, ours, {"DuckDB": theirs})
         trefoil.close()
         rival.close()
