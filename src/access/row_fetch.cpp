@@ -20,7 +20,7 @@ struct PartRows {
 
 Result<std::vector<PartRows>> read_parts(const RowReader& reader, const table::TableVersion& table,
                                          std::vector<Location> places) {
-    std::sort(places.begin(), places.end());
+    if (!std::is_sorted(places.begin(), places.end())) std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
     std::vector<PartRows> parts;
     for (size_t i = 0; i < places.size();) {
