@@ -45,17 +45,9 @@ pub struct CreateIndex {
     /// it up.
     pub concurrently: bool,
     pub table: Name,
-    pub keys: Vec<Key>,
-    /// Of all keys.
-    pub order: Order,
+    pub keys: Vec<OrderedKey>,
     /// Of WHERE: their texts, as those of expressions, and their places.
     pub conditions: Vec<Name>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Order {
-    pub descending: bool,
-    pub nulls_first: bool,
 }
 
 /// A column of an index.
@@ -66,10 +58,19 @@ pub enum Key {
     Expression(Name),
 }
 
-pub fn write_key(w: &mut Writer, key: &Key) {
-    let (Key::Column(name) | Key::Expression(name)) = key;
-    w.bool(matches!(key, Key::Expression(_)));
+#[derive(Debug)]
+pub struct OrderedKey {
+    pub key: Key,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+pub fn write_key(w: &mut Writer, key: &OrderedKey) {
+    let (Key::Column(name) | Key::Expression(name)) = &key.key;
+    w.bool(matches!(key.key, Key::Expression(_)));
     statement_format::name(w, name);
+    w.bool(key.descending);
+    w.bool(key.nulls_first);
 }
 
 /// Reads the statement if it is one of these.
@@ -114,7 +115,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
                 .hint("indexes are ordered, and answer = and IN, too; leave USING away"));
         }
     }
-    let (keys, order) = keys(r, &bare_name(&table.text))?;
+    let keys = keys(r, &bare_name(&table.text))?;
     for clause in ["INCLUDE", "WITH", "TABLESPACE"] {
         refuse(r, clause, &format!("{clause} of an index"))?;
     }
@@ -137,19 +138,16 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         concurrently,
         table,
         keys,
-        order,
         conditions,
     }))
 }
 
-fn keys(r: &mut Reader, table: &str) -> Res<(Vec<Key>, Order)> {
+fn keys(r: &mut Reader, table: &str) -> Res<Vec<OrderedKey>> {
     r.expect(Token::LParen, "an opening parenthesis")?;
     let mut keys = Vec::new();
-    let mut orders: Vec<(Order, Option<usize>)> = Vec::new();
     loop {
-        keys.push(key(r, table)?);
-        let at = r.offset(&r.peek());
-        orders.push((order(r)?, at));
+        let key = key(r, table)?;
+        keys.push(ordered(r, key)?);
         match &r.peek().token {
             Token::Comma => {
                 r.parser.next_token();
@@ -166,24 +164,10 @@ fn keys(r: &mut Reader, table: &str) -> Res<(Vec<Key>, Order)> {
         }
     }
     r.expect(Token::RParen, "a closing parenthesis")?;
-    let first = orders[0].0;
-    for (order, at) in &orders {
-        if *order != first {
-            let what = "an index whose columns have different orders";
-            return Err(BridgeError::unsupported(what).at(*at));
-        }
-        if orders.len() > 1 && order.nulls_first != order.descending {
-            let what = match order.nulls_first {
-                true => "NULLS FIRST in an ascending index of several columns",
-                false => "NULLS LAST in a descending index of several columns",
-            };
-            return Err(BridgeError::unsupported(what).at(*at));
-        }
-    }
-    Ok((keys, first))
+    Ok(keys)
 }
 
-fn order(r: &mut Reader) -> Res<Order> {
+fn ordered(r: &mut Reader, key: Key) -> Res<OrderedKey> {
     let descending = !take(r, "ASC") && take(r, "DESC");
     let mut nulls_first = descending;
     if take(r, "NULLS") {
@@ -192,7 +176,8 @@ fn order(r: &mut Reader) -> Res<Order> {
             word(r, "LAST")?;
         }
     }
-    Ok(Order {
+    Ok(OrderedKey {
+        key,
         descending,
         nulls_first,
     })
@@ -433,12 +418,25 @@ mod tests {
         assert!(index.unique && index.if_not_exists);
         assert_eq!(index.name.unwrap().text, "i");
         assert_eq!(index.table.text, "t");
-        assert!(matches!(&index.keys[1], Key::Column(name) if name.text == "B"));
+        assert!(matches!(&index.keys[1].key, Key::Column(name) if name.text == "B"));
         let Kind::Index(IndexCommand::Create(index)) = parse("CREATE INDEX ON t (a)").unwrap().kind
         else {
             panic!("not an index");
         };
         assert!(!index.unique && index.name.is_none());
+    }
+
+    #[test]
+    fn each_column_has_its_order() {
+        let sql = "CREATE INDEX ON t (a, b DESC, c DESC NULLS LAST, (d + 1) NULLS FIRST)";
+        let Kind::Index(IndexCommand::Create(index)) = parse(sql).unwrap().kind else {
+            panic!("not an index");
+        };
+        let orders = index.keys.iter().map(|k| (k.descending, k.nulls_first));
+        assert_eq!(
+            orders.collect::<Vec<_>>(),
+            [(false, false), (true, true), (true, false), (false, true)]
+        );
     }
 
     #[test]
@@ -452,7 +450,7 @@ mod tests {
         ] {
             match parse(sql).map(|s| s.kind) {
                 Ok(Kind::Index(IndexCommand::Create(index))) => {
-                    assert!(matches!(&index.keys[0], Key::Expression(e) if e.text == text));
+                    assert!(matches!(&index.keys[0].key, Key::Expression(e) if e.text == text));
                 }
                 Ok(_) => panic!("not an index"),
                 Err(e) => assert!(e.message.contains(text), "{sql}: {e}"),
@@ -471,15 +469,6 @@ mod tests {
         for (sql, what) in [
             ("DROP INDEX CONCURRENTLY i, j", "several indexes"),
             ("CREATE INDEX i ON t USING hash (a)", "USING hash"),
-            ("CREATE INDEX i ON t (a DESC, b)", "different orders"),
-            (
-                "CREATE INDEX i ON t (a NULLS FIRST, b NULLS FIRST)",
-                "NULLS FIRST",
-            ),
-            (
-                "CREATE INDEX i ON t (a DESC NULLS LAST, b DESC NULLS LAST)",
-                "NULLS LAST",
-            ),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),
             ("CREATE INDEX i ON t (a text_ops)", "operator class"),
             ("CREATE INDEX i ON t (a) INCLUDE (b)", "INCLUDE"),

@@ -348,8 +348,6 @@ fn index_command(w: &mut Writer, command: &IndexCommand) {
             w.bool(c.concurrently);
             name(w, &c.table);
             w.list(&c.keys, index::write_key);
-            w.bool(c.order.descending);
-            w.bool(c.order.nulls_first);
             w.list(&c.conditions, name);
         }
         IndexCommand::Drop {

@@ -12,6 +12,7 @@
 #include "access/partial_index.h"
 #include "access/selectivity.h"
 #include "access/stored_indexes.h"
+#include "base/key_coding.h"
 
 namespace trefoil::access {
 namespace {
@@ -85,7 +86,7 @@ public:
                 if (matched == 0) out.prefix.push_back(std::move(value.value));
                 continue;
             }
-            if (!fits(order_[matched], matched == 0, keys, &out)) return std::nullopt;
+            if (!fits(order_[matched], matched == 0, keys, part, &out)) return std::nullopt;
             matched++;
         }
         if (matched == order_.size() && matched > 0) return out;
@@ -96,12 +97,14 @@ public:
 private:
     bool nullable(uint32_t column) const { return !table_.def().columns[column].not_null; }
 
-    bool fits(const OrderColumn& wanted, bool first, const KeyEncoder& keys, Match* out) const {
-        if (first) out->backward = wanted.descending;
-        if (wanted.descending != out->backward) return false;
+    bool fits(const OrderColumn& wanted, bool first, const KeyEncoder& keys, size_t part,
+              Match* out) const {
+        PartOrder order = keys.order(part);
+        if (first) out->backward = wanted.descending != order.descending;
+        if (out->backward) order = order.reversed();
+        if (wanted.descending != order.descending) return false;
         if (!nullable(wanted.column)) return true;
-        // Keys have NULLs last.
-        const bool natural = wanted.nulls_first == out->backward;
+        const bool natural = wanted.nulls_first == order.nulls_first;
         if (!first) return natural;
         out->nulls_first = wanted.nulls_first;
         out->splits_nulls = !natural || !keys.null_is_distinct();
@@ -149,6 +152,13 @@ std::vector<OrderedRange> pieces_of(const Match& match, const KeyEncoder& keys,
         std::vector<Value> prefix = match.prefix;
         prefix.emplace_back();
         const Key null = keys.encode(prefix);
+        if (keys.order(match.prefix.size()).nulls_first) {
+            Key first_value = null;
+            prefix_successor(&first_value.bytes);  // there is one: the flag of values is greater
+            add(&nulls, below(range, first_value, false), Rows::kAll);
+            add(&values, from(range, first_value), Rows::kAll);
+            continue;
+        }
         add(&values, below(range, null, false), Rows::kAll);
         if (keys.null_is_distinct()) {
             add(&nulls, from(range, null), Rows::kAll);

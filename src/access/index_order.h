@@ -5,8 +5,9 @@
 //     ORDER BY age NULLS FIRST                        an index on age: its NULLs, then the rest
 //
 // A column that a condition holds to one value plays no part in the order. The others must be the
-// next columns of the index, all of them forwards (ASC NULLS LAST, as keys sort) or all backwards;
-// for the first of them NULLs may stand at either end, because its NULLs are a range of their own.
+// next columns of the index, all of them in the direction in which its keys have them (ascending,
+// NULLs last, unless CREATE INDEX said otherwise) or all of them in the other. Of the first of them
+// NULLs may stand at either end, because they are a range of their own.
 //
 // Whether it pays depends on how many rows are wanted: each costs a search for its place and a read
 // out of turn, where a scan reads in turn and sorts. Conditions that the ranges do not answer are

@@ -475,6 +475,12 @@ KeyRange encode_range(const KeyEncoder& keys, const IndexRange& wanted) {
     if (prefix.size() == columns) return KeyRange::exactly(keys.encode(prefix));
     if (!wanted.bounded && prefix.empty()) return {};  // all
     if (!wanted.bounded) return keys_with_prefix(keys, prefix);
+    // In the order of keys.
+    const PartOrder order = keys.order(prefix.size());
+    const std::optional<Value>& lowest = order.descending ? wanted.high : wanted.low;
+    const std::optional<Value>& highest = order.descending ? wanted.low : wanted.high;
+    const bool with_lowest = order.descending ? wanted.high_inclusive : wanted.low_inclusive;
+    const bool with_highest = order.descending ? wanted.low_inclusive : wanted.high_inclusive;
     KeyRange range;
     auto with = [&](const Value& v) {
         std::vector<Value> values = prefix;
@@ -482,26 +488,28 @@ KeyRange encode_range(const KeyEncoder& keys, const IndexRange& wanted) {
         return keys.encode(values);
     };
     const bool last = prefix.size() + 1 == columns;
-    if (wanted.low) {
-        range.low = with(*wanted.low);
-        range.low_inclusive = wanted.low_inclusive;
-        if (!last && !wanted.low_inclusive) {
+    if (lowest) {
+        range.low = with(*lowest);
+        range.low_inclusive = with_lowest;
+        if (!last && !with_lowest) {
             range.low = successor(std::move(*range.low));
             range.low_inclusive = true;
             if (range.low->bytes.empty()) return KeyRange::nothing();  // nothing is greater
         }
+    } else if (keys.nullable() && order.nulls_first) {
+        range.low = successor(with(Value()));  // all values, no NULLs
     } else if (!prefix.empty()) {
         range.low = keys.encode(prefix);
     }
-    if (wanted.high) {
-        range.high = with(*wanted.high);
-        range.high_inclusive = wanted.high_inclusive;
-        if (!last && wanted.high_inclusive) {
+    if (highest) {
+        range.high = with(*highest);
+        range.high_inclusive = with_highest;
+        if (!last && with_highest) {
             range.high = successor(std::move(*range.high));
             range.high_inclusive = false;
         }
-    } else if (keys.nullable()) {
-        range.high = with(Value());  // all values, no NULLs
+    } else if (keys.nullable() && !order.nulls_first) {
+        range.high = with(Value());
         range.high_inclusive = !keys.null_is_distinct();
     } else if (!prefix.empty()) {
         range.high = successor(keys.encode(prefix));

@@ -17,7 +17,7 @@ void KeyWriter::text(Bytes v) {
 
 bool KeyReader::has_value() {
     uint64_t flag = big_endian<1>();
-    if (flag != kKeyValueFlag && flag != kKeyNullFlag) ok_ = false;
+    if (flag > static_cast<uint64_t>(kKeyNullFlag)) ok_ = false;
     return ok_ && flag == kKeyValueFlag;
 }
 
@@ -58,6 +58,20 @@ Bytes KeyReader::text_view(std::string* memory) {
     const Bytes v = key_.substr(at_, zero - at_);
     at_ = zero + 2;
     return v;
+}
+
+Bytes KeyReader::flipped(size_t width, std::string* memory) {
+    size_t end = at_ + width;
+    // A text ends with two bytes 00, flipped; ff 00 is a 00 in it.
+    while (ok_ && width == 0) {
+        end = key_.find('\xff', end);
+        if (end == Bytes::npos || end + 1 >= key_.size()) break;
+        end += 2;
+        if (key_[end - 1] == '\xff') break;
+    }
+    *memory = fixed(end == Bytes::npos ? key_.size() + 1 : end - at_);
+    for (char& c : *memory) c = static_cast<char>(~c);
+    return *memory;
 }
 
 bool prefix_successor(std::string* prefix) {

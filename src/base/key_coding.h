@@ -13,10 +13,15 @@
 //     i16, i32, i64   big-endian, sign bit flipped         -1 -> 7f ff, 0 -> 80 00, 1 -> 80 01
 //     f32, f64        big-endian IEEE bits; negative: all bits flipped, else: sign bit flipped.
 //                     -0.0 becomes +0.0; every NaN becomes one NaN, greater than all else
-//     i128            as integers, 16 bytes (the unscaled value of a DECIMAL; scale is the
-//     column's) text            bytes with 00 written as 00 ff, then 00 00 fixed           the
-//     bytes as they are (UUID); all values of a part have the same length null flag       optional,
-//     before a part that may be NULL: 01 a value follows, 02 NULL (NULLS LAST)
+//     i128            as integers, 16 bytes (the unscaled value of a DECIMAL; the scale is the
+//                     column's)
+//     text            bytes with 00 written as 00 ff, then 00 00
+//     fixed           the bytes as they are (UUID); all values of a part have the same length
+//     null flag       optional, before a part that may be NULL: 01 a value follows, 02 NULL, or 00
+//                     where NULLs come first
+//
+// A part that descends has all its bits flipped, but for the flag: since no part is the beginning
+// of another, that turns its order round.
 //
 // A worked example: ("a\0b", 1 as i16) is  61 00 ff 62 00 00 80 01.
 // Tested by key_coding_test.cpp.
@@ -72,8 +77,19 @@ inline float order_to_f32(uint32_t v) {
 // --- Bytes
 // ------------------------------------------------------------------------------------------
 
+inline constexpr char kKeyNullFirstFlag = 0;
 inline constexpr char kKeyValueFlag = 1;
 inline constexpr char kKeyNullFlag = 2;
+
+// How one part of a key sorts.
+struct PartOrder {
+    bool descending = false;
+    bool nulls_first = false;
+
+    bool operator==(const PartOrder&) const = default;
+    // The order of the same keys read backwards.
+    PartOrder reversed() const { return {!descending, !nulls_first}; }
+};
 
 // Appends parts to a key. clear() keeps the memory, for a loop over rows.
 class KeyWriter {
@@ -83,7 +99,9 @@ public:
     explicit KeyWriter(std::string memory) : out_(std::move(memory)) {}
 
     void value_flag() { out_.push_back(kKeyValueFlag); }
-    void null_flag() { out_.push_back(kKeyNullFlag); }
+    void null_flag(bool nulls_first = false) {
+        out_.push_back(nulls_first ? kKeyNullFirstFlag : kKeyNullFlag);
+    }
     void boolean(bool v) { out_.push_back(v ? 1 : 0); }
     void i16(int16_t v) { big_endian<2>(static_cast<uint16_t>(v) ^ 0x8000u); }
     void i32(int32_t v) { big_endian<4>(static_cast<uint32_t>(v) ^ 0x80000000u); }
@@ -96,6 +114,10 @@ public:
     }
     void text(Bytes v);
     void fixed(Bytes v) { out_.append(v); }
+    // Makes the part that was written from byte `begin` on, without its flag, descend.
+    void flip_from(size_t begin) {
+        for (size_t i = begin; i < out_.size(); i++) out_[i] = static_cast<char>(~out_[i]);
+    }
 
     const std::string& data() const { return out_; }
     std::string take() { return std::exchange(out_, {}); }
@@ -134,6 +156,9 @@ public:
     Bytes text_view(std::string* memory);
     // A view into the key.
     Bytes fixed(size_t n);
+    // The bytes of a part that descends, as they were before they were flipped: `width` of them, or
+    // a whole text if that is 0. They are put into `memory`; another reader takes them apart.
+    Bytes flipped(size_t width, std::string* memory);
 
     bool ok() const { return ok_; }
     bool at_end() const { return at_ == key_.size(); }

@@ -153,12 +153,62 @@ TEST_CASE("composite keys sort by their first part, then by the next") {
         [](const Row& a, const Row& b) { return three_way(a, b); });
 }
 
-TEST_CASE("with flags, NULL sorts after every value") {
-    KeyWriter null, greatest;
+TEST_CASE("a part that was flipped sorts the other way, whatever follows, and is read back") {
+    using Row = std::pair<std::string, int64_t>;
+    std::vector<Row> rows;
+    std::mt19937_64 random(11);
+    const std::vector<std::string> words = texts();
+    for (const std::string& word : words) rows.emplace_back(word, int64_t(random() % 3) - 1);
+    check_order(
+        rows,
+        [](KeyWriter& k, const Row& r) {
+            k.text(r.first);
+            k.flip_from(0);
+            k.i64(r.second);
+        },
+        [](const Row& a, const Row& b) {
+            return a.first == b.first ? three_way(a.second, b.second) : three_way(b.first, a.first);
+        });
+    check_order(
+        rows,
+        [](KeyWriter& k, const Row& r) {
+            k.i64(r.second);
+            k.flip_from(0);
+            k.text(r.first);
+        },
+        [](const Row& a, const Row& b) {
+            return a.second == b.second ? three_way(a.first, b.first)
+                                        : three_way(b.second, a.second);
+        });
+    for (const Row& row : rows) {
+        KeyWriter key;
+        key.text(row.first);
+        key.i64(row.second);
+        key.flip_from(0);
+        key.text("end");
+        KeyReader reader(key.data());
+        std::string memory;
+        REQUIRE(KeyReader(reader.flipped(0, &memory)).text() == row.first);
+        REQUIRE(KeyReader(reader.flipped(8, &memory)).i64() == row.second);
+        REQUIRE(reader.text() == "end");
+        REQUIRE(reader.at_end());
+        const Bytes cut = Bytes(key.data()).substr(0, 1 + random() % 3);
+        KeyReader broken(cut);
+        KeyReader part(broken.flipped(0, &memory));
+        CHECK((!broken.ok() || part.text() == row.first || !part.ok()));
+    }
+}
+
+TEST_CASE("with flags, NULL sorts after every value, or before") {
+    KeyWriter null, first, greatest, least;
     null.null_flag();
+    first.null_flag(/*nulls_first=*/true);
     greatest.value_flag();
     greatest.fixed(std::string(16, '\xff'));
+    least.value_flag();
     CHECK(greatest.data() < null.data());
+    CHECK(first.data() < least.data());
+    CHECK_FALSE(KeyReader(first.data()).has_value());
     KeyReader reader(greatest.data());
     CHECK(reader.has_value());
     CHECK_FALSE(KeyReader(null.data()).has_value());

@@ -297,13 +297,14 @@ void TableDef::finish() {
 
 std::string TableDef::columns_sql(const IndexDef& index) const {
     std::string sql;
-    for (uint32_t position : index.columns) {
-        const ColumnDef& column = columns[position];
+    for (size_t i = 0; i < index.columns.size(); i++) {
+        const ColumnDef& column = columns[index.columns[i]];
+        const PartOrder order = index.order(i);
         sql += (sql.empty() ? "" : ", ") +
                (column.is_hidden() ? std::string(column.shown_name()) : quoted(column.name)) +
-               (index.descending ? " DESC" : "");
-        if (index.nulls_first != index.descending) {
-            sql += index.nulls_first ? " NULLS FIRST" : " NULLS LAST";
+               (order.descending ? " DESC" : "");
+        if (order.nulls_first != order.descending) {
+            sql += order.nulls_first ? " NULLS FIRST" : " NULLS LAST";
         }
     }
     return sql;

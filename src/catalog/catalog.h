@@ -21,6 +21,7 @@
 
 #include "arrow/type.h"
 #include "base/bytes.h"
+#include "base/key_coding.h"
 #include "catalog/foreign_key.h"
 #include "trefoil/status.h"
 #include "trefoil/value.h"
@@ -98,9 +99,11 @@ struct IndexDef {
     bool unique = false;            // rows with a NULL in these columns are never duplicates
     bool is_primary = false;
     bool is_constraint = false;  // declared with the table, not by CREATE INDEX
-    // Declared so. Keys ascend all the same, NULLs last, and are read backwards.
-    bool descending = false;
-    bool nulls_first = false;
+    // Of the columns, as declared; those that are left out ascend, NULLs last.
+    std::vector<PartOrder> orders = {};
+    PartOrder order(size_t column) const {
+        return column < orders.size() ? orders[column] : PartOrder();
+    }
     // Of a partial index: positions of the hidden BOOLEAN columns that are true in its rows, and
     // the same as conditions (access/partial_index.h).
     std::vector<uint32_t> filters = {};

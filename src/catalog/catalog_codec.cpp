@@ -78,10 +78,11 @@ void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
                                 (index.is_constraint ? kConstraint : 0) |
                                 (index.is_partial() ? kPartial : 0)));
     out.u32(static_cast<uint32_t>(index.columns.size()));
-    for (uint32_t position : index.columns) {
-        out.u32(table.columns[position].id);
-        out.u8(static_cast<uint8_t>((index.descending ? kDescending : 0) |
-                                    (index.nulls_first ? kNullsFirst : 0)));
+    for (size_t i = 0; i < index.columns.size(); i++) {
+        const PartOrder order = index.order(i);
+        out.u32(table.columns[index.columns[i]].id);
+        out.u8(static_cast<uint8_t>((order.descending ? kDescending : 0) |
+                                    (order.nulls_first ? kNullsFirst : 0)));
     }
     if (!index.is_partial()) return;
     out.u32(static_cast<uint32_t>(index.filters.size()));
@@ -101,14 +102,10 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
     for (uint32_t i = 0; i < columns && in.ok(); i++) {
         const uint32_t id = in.u32();
         const uint8_t order = in.u8();
-        if (i == 0) {
-            index.descending = order & kDescending;
-            index.nulls_first = order & kNullsFirst;
-        }
-        if (order !=
-            ((index.descending ? kDescending : 0) | (index.nulls_first ? kNullsFirst : 0))) {
+        if (order > (kDescending | kNullsFirst)) {
             return Status::corruption("an index has an unknown order");
         }
+        index.orders.push_back({(order & kDescending) != 0, (order & kNullsFirst) != 0});
         auto position = table.find_column_id(id);
         if (!position) return Status::corruption("an index without its column");
         index.columns.push_back(*position);

@@ -30,7 +30,7 @@
 //        u8   flags: 1 unique, 2 primary key, 4 constraint, 8 partial
 //        u32  number of columns, then for each
 //             u32  column id
-//             u8   order: 1 descending, 2 NULLs first; the same for all
+//             u8   order: 1 descending, 2 NULLs first
 //        of a partial index (flag 8) only:
 //        u32  number of hidden columns that are all true in its rows, and the id of each (u32)
 //        str  the same as conditions: u32 n, n exprs (plan/expr_format.h) whose columns are ids
@@ -88,7 +88,7 @@ enum ColumnFlags : uint8_t {
     kHasComment = 16,
     kIsGenerated = 32
 };
-enum KeyOrder : uint8_t { kDescending = 1, kNullsFirst = 2 };
+enum OrderFlags : uint8_t { kDescending = 1, kNullsFirst = 2 };
 enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4, kPartial = 8 };
 
 }  // namespace trefoil::catalog

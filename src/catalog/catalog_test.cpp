@@ -83,7 +83,7 @@ TEST_CASE("indexes over expressions and parts of the rows are stored, and shown 
     table.columns.push_back(early);
     IndexDef index;
     index.columns = {position, 0};
-    index.descending = index.nulls_first = true;
+    index.orders = {{true, true}, {false, true}};
     index.filters = {position + 1};
     index.conditions = "bytes";
     table.indexes.push_back(index);
@@ -97,7 +97,9 @@ TEST_CASE("indexes over expressions and parts of the rows are stored, and shown 
     CHECK(stored.filters == index.filters);
     CHECK(stored.conditions == "bytes");
     CHECK(back->index_sql(stored) ==
-          "CREATE INDEX person_lower_id_idx ON person (lower(name) DESC, id DESC) WHERE (id < 9)");
+          "CREATE INDEX person_lower_id_idx ON person (lower(name) DESC, id NULLS FIRST) WHERE (id "
+          "< 9)");
+    CHECK(stored.orders == index.orders);
     CHECK(back->create_sql().find("lower") == std::string::npos);
     CHECK(back->visible_columns().size() == position);
     CHECK(!back->find_column(lower.name));

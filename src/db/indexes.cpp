@@ -89,9 +89,8 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
     catalog::IndexDef index;
     if (statement.name) index.name = statement.name->text;
     index.unique = statement.unique;
-    index.descending = statement.descending;
-    index.nulls_first = statement.nulls_first;
-    for (const auto& [is_expression, name] : statement.keys) {
+    for (const auto& [is_expression, name, descending, nulls_first] : statement.keys) {
+        index.orders.push_back({descending, nulls_first});
         if (is_expression) {
             ASSIGN_OR_RETURN(uint32_t column,
                              hidden_column(*engine, *catalog_of(version), name, table));

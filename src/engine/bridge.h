@@ -388,8 +388,9 @@ void tf_cursor_release(tf_cursor* cursor);
  *     51 truncate      list name tables, u8 restart identity, u8 cascade
  *     60 index         u8 what, then
  *        0 create      opt name, u8 if_not_exists, u8 unique, name table, list key,
- *                      u8 descending, u8 NULLs first, list name conditions of WHERE: their texts
- *                        key: u8 it is an expression; name: of the column, or its text
+ *                      list name conditions of WHERE: their texts
+ *                        key: u8 it is an expression; name: of the column, or its text;
+ *                             u8 descending, u8 NULLs first
  *        1 drop        list name, u8 if_exists
  *        2 rename      name, name to, u8 if_exists
  *        3 rebuild     name, u8 of a table: all its indexes

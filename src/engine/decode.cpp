@@ -313,6 +313,8 @@ CreateIndex::Key read_index_key(Reader& in) {
     CreateIndex::Key key;
     key.is_expression = in.u8() != 0;
     key.name = read_name(in);
+    key.descending = in.u8() != 0;
+    key.nulls_first = in.u8() != 0;
     return key;
 }
 
@@ -326,8 +328,6 @@ Result<StatementKind> read_index(Reader& in) {
             create.concurrently = in.u8() != 0;
             create.table = read_name(in);
             create.keys = read_list<CreateIndex::Key>(in, read_index_key);
-            create.descending = in.u8() != 0;
-            create.nulls_first = in.u8() != 0;
             create.conditions = read_list<Name>(in, read_name);
             return StatementKind(std::move(create));
         }

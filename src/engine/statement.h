@@ -140,9 +140,9 @@ struct CreateIndex {
     struct Key {
         bool is_expression = false;
         Name name;  // of the column; or the text of the expression as SQL, and its place
+        bool descending = false, nulls_first = false;
     };
     std::vector<Key> keys;
-    bool descending = false, nulls_first = false;
     std::vector<Name> conditions;  // of WHERE: texts and places, as those of expressions
 };
 struct DropIndex {

@@ -36,10 +36,8 @@ void read_part(const Type& type, KeyReader* in, std::string* scratch, ColumnBuil
         case TypeId::kTimestamp:
             return integer(in->i64());
         case TypeId::kFloat32:
-            in->fixed(4);
-            return;
         case TypeId::kFloat64:
-            in->fixed(8);
+            in->fixed(part_width(type));
             return;
         case TypeId::kDecimal128: {
             const __int128 v = in->i128();
@@ -98,7 +96,14 @@ void KeyDecoder::add_bytes(Bytes key) {
             if (out) out->append_null();
             continue;
         }
-        read_part(keys_.types()[part], &in, &scratch_, out);
+        const Type& type = keys_.types()[part];
+        if (!keys_.order(part).descending) {
+            read_part(type, &in, &scratch_, out);
+            continue;
+        }
+        KeyReader flipped(in.flipped(part_width(type), &flipped_));
+        if (out) read_part(type, &flipped, &scratch_, out);
+        CHECK(flipped.ok());
     }
     CHECK(in.ok());
 }

@@ -53,7 +53,7 @@ private:
     static constexpr size_t kSkip = SIZE_MAX;
     std::vector<size_t> places_;
     std::vector<arrow::ColumnBuilder> builders_;
-    std::string scratch_;
+    std::string scratch_, flipped_;
 };
 
 }  // namespace trefoil::index

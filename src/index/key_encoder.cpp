@@ -166,37 +166,14 @@ void append_part(const Type& type, const Part& part, KeyWriter* out) {
     }
 }
 
-// Reads what append_part wrote.
-void skip_part(const Type& type, KeyReader* in) {
-    switch (type.id) {
-        case TypeId::kBool:
-            in->boolean();
-            return;
-        case TypeId::kInt16:
-            in->i16();
-            return;
-        case TypeId::kInt32:
-        case TypeId::kDate32:
-            in->i32();
-            return;
-        case TypeId::kFloat32:
-            in->f32();
-            return;
-        case TypeId::kDecimal128:
-            in->i128();
-            return;
-        case TypeId::kFixedSizeBinary:
-            in->fixed(static_cast<size_t>(type.width));
-            return;
-        case TypeId::kInt64:
-        case TypeId::kTime64:
-        case TypeId::kTimestamp:
-        case TypeId::kFloat64:
-            in->i64();
-            return;
-        default:
-            in->text();
-    }
+// The part as its order has it, with its flag if it may be NULL.
+template <typename Part>
+void append_ordered(const Type& type, PartOrder order, bool nullable, const Part& part,
+                    KeyWriter* out) {
+    if (nullable) out->value_flag();
+    const size_t begin = out->data().size();
+    append_part(type, part, out);
+    if (order.descending) out->flip_from(begin);
 }
 
 bool is_key_type(const Type& type) {
@@ -217,12 +194,37 @@ bool is_key_type(const Type& type) {
 
 }  // namespace
 
-KeyEncoder::KeyEncoder(std::vector<Type> types, bool nullable)
-    : types_(std::move(types)), nullable_(nullable) {
+size_t part_width(const Type& type) {
+    switch (type.id) {
+        case TypeId::kBool:
+            return 1;
+        case TypeId::kInt16:
+            return 2;
+        case TypeId::kInt32:
+        case TypeId::kDate32:
+        case TypeId::kFloat32:
+            return 4;
+        case TypeId::kInt64:
+        case TypeId::kTime64:
+        case TypeId::kTimestamp:
+        case TypeId::kFloat64:
+            return 8;
+        case TypeId::kDecimal128:
+            return 16;
+        case TypeId::kFixedSizeBinary:
+            return static_cast<size_t>(type.width);
+        default:
+            return 0;
+    }
+}
+
+KeyEncoder::KeyEncoder(std::vector<Type> types, bool nullable, std::vector<PartOrder> orders)
+    : types_(std::move(types)), orders_(std::move(orders)), nullable_(nullable) {
     CHECK(!types_.empty());
     for (const Type& type : types_) CHECK(is_key_type(type));
     bool integer = types_.size() == 1 && is_narrow(types_[0]);
     shape_ = integer ? KeyShape::kInteger : KeyShape::kBytes;
+    if (integer) orders_.clear();
     const TypeId id = types_[0].id;
     if (nullable_ && integer) {
         null_is_distinct_ = id != TypeId::kInt64 && id != TypeId::kTimestamp;
@@ -233,9 +235,17 @@ bool KeyEncoder::may_hold_null(const Key& key) const {
     if (!nullable_) return false;
     if (shape_ == KeyShape::kInteger) return key.integer == kNullKey;
     KeyReader in(key.bytes);
-    for (const Type& type : types_) {
+    std::string memory;
+    for (size_t i = 0; i < types_.size(); ++i) {
         if (!in.has_value()) return true;
-        skip_part(type, &in);
+        const size_t width = part_width(types_[i]);
+        if (width > 0) {
+            in.fixed(width);
+        } else if (order(i).descending) {
+            in.flipped(0, &memory);
+        } else {
+            in.text_view(&memory);
+        }
     }
     return false;
 }
@@ -250,14 +260,11 @@ void KeyEncoder::encode(std::span<const Array* const> columns, int64_t row, Key*
     KeyWriter out(std::move(key->bytes));
     out.clear();
     for (size_t i = 0; i < columns.size(); ++i) {
-        if (nullable_) {
-            if (!columns[i]->is_valid(row)) {
-                out.null_flag();
-                continue;
-            }
-            out.value_flag();
+        if (nullable_ && !columns[i]->is_valid(row)) {
+            out.null_flag(order(i).nulls_first);
+            continue;
         }
-        append_part(types_[i], RowPart(*columns[i], row), &out);
+        append_ordered(types_[i], order(i), nullable_, RowPart(*columns[i], row), &out);
     }
     key->bytes = out.take();
 }
@@ -278,11 +285,10 @@ Key KeyEncoder::encode(std::span<const Value> values) const {
     KeyWriter out;
     for (size_t i = 0; i < values.size(); ++i) {
         if (nullable_ && values[i].is_null()) {
-            out.null_flag();
+            out.null_flag(order(i).nulls_first);
             continue;
         }
-        if (nullable_) out.value_flag();
-        append_part(types_[i], ValuePart(values[i]), &out);
+        append_ordered(types_[i], order(i), nullable_, ValuePart(values[i]), &out);
     }
     return {0, out.take()};
 }

@@ -2,19 +2,20 @@
 //
 //     KeyEncoder encoder({arrow::utf8_view(), arrow::int64()});       // PRIMARY KEY (tenant, id)
 //     Key key = encoder.encode(columns, row);
-//     Key prefix = encoder.encode(std::vector<Value>{"acme"});        // all keys of this tenant
-//     begin so
+//     Key prefix = encoder.encode(std::vector<Value>{"acme"});        // all of it begin so
 //
 // A single column whose values fit 64 bits (BOOLEAN, integers, REAL, DOUBLE, DECIMAL of up to 18
 // digits, DATE, TIME, TIMESTAMP) makes keys of shape kInteger. Everything else (TEXT, BYTEA, UUID,
 // longer DECIMALs, several columns) makes memcomparable bytes, part after part, as
 // base/key_coding.h writes them.
 //
-// A nullable encoder takes NULLs, which sort last. In bytes a flag before each part says so; a
-// kInteger key is kNullKey then. No value but the greatest BIGINT and TIMESTAMP has that key:
-// null_is_distinct() is false for these, and whoever asks for NULLs, or for a range that reaches up
-// to them, must look at the rows. Whether columns are declared NOT NULL makes no difference, so
-// that a key outlives ALTER TABLE.
+// Parts of byte keys ascend or descend, each as its PartOrder says.
+//
+// A nullable encoder takes NULLs, which sort last. In bytes a flag before each part says so, and a
+// PartOrder may have them first; a kInteger key is kNullKey then. No value but the greatest BIGINT
+// and TIMESTAMP has that key: null_is_distinct() is false for these, and whoever asks for NULLs, or
+// for a range that reaches up to them, must look at the rows. Whether columns are declared NOT NULL
+// makes no difference, so that a key outlives ALTER TABLE.
 //
 // -0.0 and 0.0 are one key, and so are all NaNs, above all other numbers. Tested by
 // key_encoder_test.cpp.
@@ -27,15 +28,23 @@
 
 #include "arrow/array.h"
 #include "arrow/type.h"
+#include "base/key_coding.h"
 #include "index/key.h"
 #include "trefoil/value.h"
 
 namespace trefoil::index {
 
+// How many bytes a part of this type takes in a byte key, without its flag; 0 if it is a text,
+// which says itself where it ends.
+size_t part_width(const arrow::Type& type);
+
 class KeyEncoder {
 public:
+    // `orders` are of the parts; those that are left out ascend, NULLs last. Keys of shape kInteger
+    // do so always: they can be read backwards, and NULLs are one key at their end.
     // REQUIRES: at least one type, each of them one that a key may have (catalog::is_key_type).
-    explicit KeyEncoder(std::vector<arrow::Type> types, bool nullable = false);
+    explicit KeyEncoder(std::vector<arrow::Type> types, bool nullable = false,
+                        std::vector<PartOrder> orders = {});
 
     static constexpr uint64_t kNullKey = UINT64_MAX;
     bool nullable() const { return nullable_; }
@@ -45,6 +54,9 @@ public:
 
     KeyShape shape() const { return shape_; }
     const std::vector<arrow::Type>& types() const { return types_; }
+    PartOrder order(size_t part) const {
+        return part < orders_.size() ? orders_[part] : PartOrder();
+    }
 
     // The key of one row. `columns` are the key columns in key order, none NULL at `row` unless
     // nullable; strings may have any layout, also that of a dictionary.
@@ -73,6 +85,7 @@ public:
 
 private:
     std::vector<arrow::Type> types_;
+    std::vector<PartOrder> orders_;
     KeyShape shape_;
     bool nullable_;
     bool null_is_distinct_ = true;

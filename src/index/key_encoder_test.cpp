@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -112,6 +113,41 @@ TEST_CASE("composite keys of any two columns sort by the first, then by the seco
             }
         }
     }
+}
+
+TEST_CASE("each part of a composite key has its own direction and place of NULLs") {
+    for (const Column& a : columns()) {
+        for (const Column& b : columns()) {
+            for (int orders = 0; orders < 16; ++orders) {
+                const PartOrder first{(orders & 1) != 0, (orders & 2) != 0};
+                const PartOrder second{(orders & 4) != 0, (orders & 8) != 0};
+                KeyEncoder encoder({a.type, b.type}, /*nullable=*/true, {first, second});
+                auto sorted = [](const Column& column, PartOrder order) {
+                    std::vector<Value> values = column.ascending;
+                    if (order.descending) std::reverse(values.begin(), values.end());
+                    values.insert(order.nulls_first ? values.begin() : values.end(), Value());
+                    return values;
+                };
+                std::optional<Key> before;
+                for (const Value& x : sorted(a, first)) {
+                    Key prefix = encoder.encode({&x, 1});
+                    for (const Value& y : sorted(b, second)) {
+                        Value both[] = {x, y};
+                        Key key = encoder.encode(both);
+                        REQUIRE(key.bytes.starts_with(prefix.bytes));
+                        REQUIRE(encoder.may_hold_null(key) == (x.is_null() || y.is_null()));
+                        if (before) REQUIRE(*before < key);
+                        before = std::move(key);
+                    }
+                }
+            }
+        }
+    }
+    // A key that is one number ascends always.
+    KeyEncoder number({arrow::int64()}, true, {{true, true}});
+    Value one(1), two(2);
+    CHECK(number.encode({&one, 1}).integer < number.encode({&two, 1}).integer);
+    CHECK(number.order(0) == PartOrder());
 }
 
 TEST_CASE("a row of several columns is coded as its values are") {

@@ -55,11 +55,19 @@ void sort_ids(std::vector<uint64_t>* ids) {
     }
 }
 
+// Where the first column descends, keys are those of the same index read backwards: so numbers and
+// texts stay as they are in (a DESC, b DESC).
 std::shared_ptr<const index::KeyEncoder> make_encoder(const catalog::TableDef& table,
                                                       const catalog::IndexDef& index) {
     std::vector<arrow::Type> types;
-    for (uint32_t position : index.columns) types.push_back(table.columns[position].type);
-    return std::make_shared<const index::KeyEncoder>(std::move(types), !index.is_primary);
+    std::vector<PartOrder> orders;
+    for (size_t i = 0; i < index.columns.size(); i++) {
+        types.push_back(table.columns[index.columns[i]].type);
+        const PartOrder order = index.order(i);
+        orders.push_back(index.order(0).descending ? order.reversed() : order);
+    }
+    return std::make_shared<const index::KeyEncoder>(std::move(types), !index.is_primary,
+                                                     std::move(orders));
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ public:
             "DECIMAL(8,2),"
             " f DATE, g BOOLEAN NOT NULL, h DECIMAL(30,4), u UUID, wide TEXT)");
         for (const char* columns : {"a", "d", "e", "f", "g", "a, b", "b, d, e", "g, c, a", "h, u",
-                                    "c", "b, id", "f, g, b, a"}) {
+                                    "c", "b, id", "f, g, b, a", "b DESC, a", "a, h DESC",
+                                    "d NULLS FIRST, u DESC, e DESC NULLS LAST, g DESC"}) {
             run(*session_, std::string("CREATE INDEX ON t (") + columns + ")");
         }
         run(*session_, "CREATE UNIQUE INDEX ON t (d, id)");

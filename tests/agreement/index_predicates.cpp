@@ -90,6 +90,8 @@ struct Town {
         run(*session, "CREATE INDEX ON t (age)");
         run(*session, "CREATE INDEX ON t (city, age)");
         run(*session, "CREATE INDEX ON t ((age + plain), upper(city))");
+        run(*session, "CREATE INDEX ON t (city, score DESC)");
+        run(*session, "CREATE INDEX ON t (plain, age DESC NULLS LAST, big NULLS FIRST)");
         add(0, 3000);
         must(db->checkpoint());
         run(*session, "CREATE INDEX ON t (score)");
@@ -98,6 +100,7 @@ struct Town {
         run(*session, "CREATE INDEX ON t (plain) WHERE age > 20");
         run(*session, "CREATE INDEX ON t (score, age) WHERE city IS NOT NULL AND plain < 15");
         run(*session, "CREATE UNIQUE INDEX ON t (id) WHERE upper(city) <> 'C3'");
+        run(*session, "CREATE UNIQUE INDEX ON t (age NULLS FIRST, id DESC)");
         add(3000, 3500);
     }
 
