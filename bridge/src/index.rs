@@ -41,6 +41,7 @@ pub struct CreateIndex {
     pub name: Option<Name>,
     pub if_not_exists: bool,
     pub unique: bool,
+    pub hash: bool,
     /// Every index is built while others write; this only says that no transaction block may hold
     /// it up.
     pub concurrently: bool,
@@ -91,6 +92,7 @@ pub fn read(r: &mut Reader) -> Res<Option<Kind>> {
 
 fn create(r: &mut Reader) -> Res<IndexCommand> {
     word(r, "CREATE")?;
+    let start = r.offset(&r.peek());
     let unique = take(r, "UNIQUE");
     word(r, "INDEX")?;
     let concurrently = take(r, "CONCURRENTLY");
@@ -106,16 +108,11 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
     word(r, "ON")?;
     refuse(r, "ONLY", "ON ONLY")?;
     let table = name_of_object(r)?;
-    if take(r, "USING") {
-        let kind = r.peek();
-        let method = r.identifier()?;
-        if method != "ordered" && method != "btree" {
-            return Err(BridgeError::unsupported(format!("USING {method}"))
-                .at(r.offset(&kind))
-                .hint("indexes are ordered, and answer = and IN, too; leave USING away"));
-        }
+    let hash = take(r, "USING") && method_is_hash(r)?;
+    if hash && unique {
+        return Err(hash_has_no("unique indexes").at(start));
     }
-    let keys = keys(r, &bare_name(&table.text))?;
+    let keys = keys(r, &bare_name(&table.text), hash)?;
     for clause in ["INCLUDE", "WITH", "TABLESPACE"] {
         refuse(r, clause, &format!("{clause} of an index"))?;
     }
@@ -135,6 +132,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         name,
         if_not_exists,
         unique,
+        hash,
         concurrently,
         table,
         keys,
@@ -142,11 +140,38 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
     }))
 }
 
-fn keys(r: &mut Reader, table: &str) -> Res<Vec<OrderedKey>> {
+fn method_is_hash(r: &mut Reader) -> Res<bool> {
+    let at = r.offset(&r.peek());
+    match r.identifier()?.as_str() {
+        "ordered" | "btree" => Ok(false),
+        "hash" => Ok(true),
+        method => Err(BridgeError::unsupported(format!("USING {method}"))
+            .at(at)
+            .hint("indexes are ordered, or of hashes; several are combined where that pays")),
+    }
+}
+
+fn hash_has_no(what: &str) -> Box<BridgeError> {
+    BridgeError::new(
+        "0A000",
+        format!("access method \"hash\" does not support {what}"),
+    )
+}
+
+fn keys(r: &mut Reader, table: &str, hash: bool) -> Res<Vec<OrderedKey>> {
     r.expect(Token::LParen, "an opening parenthesis")?;
     let mut keys = Vec::new();
     loop {
         let key = key(r, table)?;
+        for (word, what) in [
+            ("ASC", "ASC/DESC options"),
+            ("DESC", "ASC/DESC options"),
+            ("NULLS", "NULLS FIRST/LAST options"),
+        ] {
+            if hash && r.word_is(word) {
+                return Err(hash_has_no(what).at(r.offset(&r.peek())));
+            }
+        }
         keys.push(ordered(r, key)?);
         match &r.peek().token {
             Token::Comma => {
@@ -468,7 +493,19 @@ mod tests {
     fn what_an_index_cannot_do_is_refused_by_name() {
         for (sql, what) in [
             ("DROP INDEX CONCURRENTLY i, j", "several indexes"),
-            ("CREATE INDEX i ON t USING hash (a)", "USING hash"),
+            ("CREATE INDEX i ON t USING bitmap (a)", "USING bitmap"),
+            (
+                "CREATE UNIQUE INDEX i ON t USING hash (a)",
+                "\"hash\" does not support unique indexes",
+            ),
+            (
+                "CREATE INDEX i ON t USING hash (a, b DESC)",
+                "does not support ASC/DESC options",
+            ),
+            (
+                "CREATE INDEX i ON t USING hash (a NULLS LAST)",
+                "does not support NULLS FIRST/LAST options",
+            ),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),
             ("CREATE INDEX i ON t (a text_ops)", "operator class"),
             ("CREATE INDEX i ON t (a) INCLUDE (b)", "INCLUDE"),

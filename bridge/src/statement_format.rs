@@ -345,6 +345,7 @@ fn index_command(w: &mut Writer, command: &IndexCommand) {
             w.opt(&c.name, name);
             w.bool(c.if_not_exists);
             w.bool(c.unique);
+            w.bool(c.hash);
             w.bool(c.concurrently);
             name(w, &c.table);
             w.list(&c.keys, index::write_key);

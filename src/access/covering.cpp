@@ -67,7 +67,7 @@ std::optional<CoveringPlan> choose_covering(const TableVersion& table,
     std::optional<CoveringPlan> best;
     for (size_t i = 0; i < table.index_count(); i++) {
         // Rows mostly lie in the order of the primary key: slices of columns cost less than keys.
-        if (table.index_def(i).is_primary) continue;
+        if (table.index_def(i).is_primary || table.index_def(i).is_hash) continue;
         auto has = [&](uint32_t column) { return has_column(table, i, column); };
         if (table.keys_moved(i) || !std::all_of(projection.begin(), projection.end(), has)) {
             continue;

@@ -6,9 +6,10 @@
 //     SELECT age WHERE department = 'Sales' AND age <> 30 covered, the filter too
 //     SELECT name WHERE department = 'Sales'              not: name is not in the index
 //
-// Keys hold all that their columns hold, but for REAL and DOUBLE (index/key_decoder.h). They do not
-// say whether their row lives, nor, once a key of the index has moved, whether it has the key
-// still: rows are looked up for the former, and such an index covers nothing until REINDEX.
+// Keys hold all that their columns hold, but for REAL and DOUBLE (index/key_decoder.h), and unless
+// they are hashes. They do not say whether their row lives, nor, once a key of the index has moved,
+// whether it has the key still: rows are looked up for the former, and such an index covers nothing
+// until REINDEX.
 
 #pragma once
 

@@ -135,8 +135,9 @@ private:
     const catalog::IndexDef& index_def() const {
         return spec_.table->index_def(spec_.choice.plan.index);
     }
-    // "learned", or why a large run has no model: "none, prefixes collide".
+    // "learned", or why a large run has no model: "none, prefixes collide"; or "hash".
     std::string index_kind() const {
+        if (index_def().is_hash) return "hash";
         for (const table::RunPart& r : spec_.table->runs(spec_.choice.plan.index)) {
             if (r.run->model_text().starts_with("none")) return r.run->model_text();
         }

@@ -73,6 +73,7 @@ public:
     std::optional<Match> match(size_t index) const {
         const catalog::IndexDef& def = table_.index_def(index);
         const KeyEncoder& keys = table_.encoder(index);
+        if (def.is_hash) return std::nullopt;
         Match out{index, false, {}, false, false};
         size_t matched = 0;
         for (size_t part = 0; part < def.columns.size() && matched < order_.size(); part++) {

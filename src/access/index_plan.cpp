@@ -71,6 +71,9 @@ private:
             const bool exact =
                 std::find(one->exact.begin(), one->exact.end(), false) == one->exact.end();
             if (!exact) out.exact[at] = false;
+            for (size_t i = 0; i < conditions.size(); i++) {
+                if (one->is_hashed(i)) mark_hashed(at, &out);
+            }
             out.plan.rows += one->plan.rows;
             out.plan.finding += one->plan.finding;
             out.plan.fetching += one->plan.fetching;
@@ -125,6 +128,7 @@ private:
             for (size_t f = 0; f < out.used.size(); f++) {
                 out.used[f] = out.used[f] || next.used[f];
                 out.exact[f] = out.exact[f] || next.exact[f];
+                if (next.is_hashed(f)) mark_hashed(f, &out);
             }
             both.children.push_back(std::move(next.plan));
         }
@@ -132,6 +136,11 @@ private:
         both.children.insert(both.children.begin(), std::move(out.plan));
         out.plan = std::move(both);
         return out;
+    }
+
+    static void mark_hashed(size_t condition, PlannedIndexes* plan) {
+        plan->hashed.resize(plan->used.size());
+        plan->hashed[condition] = true;
     }
 
     // Whether one of these conditions is not known to hold already.
@@ -172,7 +181,7 @@ std::optional<IndexChoice> choose(const IndexSource& source, std::span<const Exp
     IndexChoice out{std::move(planned->plan), {}, {}};
     for (size_t i = 0; i < conditions.size(); i++) {
         if (planned->used[i]) out.used.push_back(originals[i]);
-        if (!planned->exact[i]) out.residual.push_back(originals[i]);
+        if (!planned->exact[i] || planned->is_hashed(i)) out.residual.push_back(originals[i]);
     }
     return out;
 }
@@ -209,9 +218,8 @@ std::vector<std::string> rejected_indexes(const IndexSource& source, std::span<c
         auto entry = std::find_if(log.entries.begin(), log.entries.end(),
                                   [&](const PlanLog::Entry& e) { return uses(e.plan, i); });
         if (entry == log.entries.end()) {
-            lines.push_back(source.index_name(i) + (filters.empty()
-                                                        ? ": there is no condition"
-                                                        : ": does not answer the conditions"));
+            lines.push_back(source.index_name(i) + ": " +
+                            (filters.empty() ? "there is no condition" : source.limit_of(i)));
             continue;
         }
         // A plan of several indexes is one line.

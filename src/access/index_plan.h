@@ -45,7 +45,13 @@ struct IndexPlan {
 // A plan for conditions that must all hold.
 struct PlannedIndexes {
     IndexPlan plan;
-    std::vector<bool> used, exact;  // by condition: looked at; answered, so not to be checked again
+    // By condition: looked at; answered, so not to be checked again.
+    std::vector<bool> used, exact;
+    // By condition: answered but for rows that share a hash, so to be checked again all the same.
+    // Empty: none.
+    std::vector<bool> hashed = {};
+
+    bool is_hashed(size_t condition) const { return !hashed.empty() && hashed[condition]; }
 };
 
 // The indexes of one table, for the planner.
@@ -54,6 +60,10 @@ public:
     virtual ~IndexSource() = default;
     virtual size_t index_count() const = 0;
     virtual std::string index_name(size_t index) const = 0;
+    // Why plan_scan() has no scan for conditions that are there.
+    virtual std::string limit_of(size_t /*index*/) const {
+        return "does not answer the conditions";
+    }
     // Of the table: an estimate.
     virtual double rows() const = 0;
     // The scan of an index for conditions that must all hold; nullopt if it does not help.

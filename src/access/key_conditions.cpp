@@ -466,6 +466,7 @@ std::optional<KeyConditions> find_key_conditions(std::span<const Expr> filters,
             break;
         }
     }
+    if (keys.is_hashing() && !out.points) return std::nullopt;
     return out;
 }
 

@@ -119,6 +119,11 @@ std::string StoredIndexes::index_name(size_t index) const {
     return table_.index_def(index).name;
 }
 
+std::string StoredIndexes::limit_of(size_t index) const {
+    if (!table_.index_def(index).is_hash) return IndexSource::limit_of(index);
+    return "does not answer the conditions: hashes know only = and IN, of all columns";
+}
+
 double StoredIndexes::scan_cost(std::span<const Expr> filters) const {
     double cost = 1;
     for (const Expr& filter : filters) {
@@ -155,6 +160,7 @@ std::optional<PlannedIndexes> StoredIndexes::plan_scan(size_t index,
         out.exact.assign(out.exact.size(), false);
         out.plan.points = false;
     }
+    if (def.is_hash) out.hashed = out.used;
     mark_implied(def, filters, &out);
     Entries entries;
     if (out.plan.points && table_.index_def(index).unique) {

@@ -32,6 +32,7 @@ public:
 
     size_t index_count() const override { return table_.index_count(); }
     std::string index_name(size_t index) const override;
+    std::string limit_of(size_t index) const override;
     double rows() const override { return static_cast<double>(table_.live_rows()); }
     std::optional<PlannedIndexes> plan_scan(size_t index,
                                             std::span<const plan::Expr> filters) const override;

@@ -2,8 +2,8 @@
 //
 // hash_u64 is a permutation of 64-bit numbers (the finaliser of SplitMix64, Steele, Lea and Flood
 // 2014): no two keys collide before the table folds the answer. hash_bytes is XXH3, whose answers
-// are stable over versions and machines. Neither resists an adversary who chooses the keys: a seed,
-// where it matters, is the caller's.
+// are stable over versions and machines: they are stored (index/key_run_format.h). Neither resists
+// an adversary who chooses the keys: a seed, where it matters, is the caller's.
 
 #pragma once
 

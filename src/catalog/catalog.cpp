@@ -315,7 +315,7 @@ std::string TableDef::index_sql(const IndexDef& index) const {
         "CONSTRAINT " + quoted(index.name) + (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
     if (!index.is_constraint) {
         sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
-              quoted(index.name) + " ON " + sql_name() + " (";
+              quoted(index.name) + " ON " + sql_name() + (index.is_hash ? " USING hash (" : " (");
     }
     sql += columns_sql(index) + ")";
     for (uint32_t position : index.filters) {

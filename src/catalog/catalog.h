@@ -99,6 +99,7 @@ struct IndexDef {
     bool unique = false;            // rows with a NULL in these columns are never duplicates
     bool is_primary = false;
     bool is_constraint = false;  // declared with the table, not by CREATE INDEX
+    bool is_hash = false;        // USING hash: it knows equality only, of all columns
     // Of the columns, as declared; those that are left out ascend, NULLs last.
     std::vector<PartOrder> orders = {};
     PartOrder order(size_t column) const {

@@ -76,7 +76,7 @@ void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
     out.str(index.name);
     out.u8(static_cast<uint8_t>((index.unique ? kUnique : 0) | (index.is_primary ? kPrimary : 0) |
                                 (index.is_constraint ? kConstraint : 0) |
-                                (index.is_partial() ? kPartial : 0)));
+                                (index.is_hash ? kHash : 0) | (index.is_partial() ? kPartial : 0)));
     out.u32(static_cast<uint32_t>(index.columns.size()));
     for (size_t i = 0; i < index.columns.size(); i++) {
         const PartOrder order = index.order(i);
@@ -98,6 +98,7 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
     index.unique = flags & kUnique;
     index.is_primary = flags & kPrimary;
     index.is_constraint = flags & kConstraint;
+    index.is_hash = flags & kHash;
     const uint32_t columns = in.u32();
     for (uint32_t i = 0; i < columns && in.ok(); i++) {
         const uint32_t id = in.u32();

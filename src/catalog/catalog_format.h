@@ -27,7 +27,7 @@
 //   u32  number of indexes, the primary key first, then for each
 //        u32  index id
 //        str  name
-//        u8   flags: 1 unique, 2 primary key, 4 constraint, 8 partial
+//        u8   flags: 1 unique, 2 primary key, 4 constraint, 8 partial, 16 hash
 //        u32  number of columns, then for each
 //             u32  column id
 //             u8   order: 1 descending, 2 NULLs first
@@ -58,10 +58,10 @@
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 5 had no foreign keys, stored columns, partial indexes or orders of indexes but 0, and
-// only the first line of a sequence. Format 4 ended with the CHECK constraints and had no flags 16
-// and 32; formats 2 and 3 ended with the
-// indexes. Format 2 had no flag 8. Format 1 ended, instead of the indexes, with
+// Format 5 had no foreign keys, stored columns, partial or hash indexes or orders of indexes but 0,
+// and only the first line of a sequence. Format 4 ended with the CHECK constraints and had no flags
+// 16 and 32 of columns; formats 2 and 3 ended with the indexes. Format 2 had no flag 8 of columns.
+// Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none
@@ -89,6 +89,6 @@ enum ColumnFlags : uint8_t {
     kIsGenerated = 32
 };
 enum OrderFlags : uint8_t { kDescending = 1, kNullsFirst = 2 };
-enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4, kPartial = 8 };
+enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4, kPartial = 8, kHash = 16 };
 
 }  // namespace trefoil::catalog

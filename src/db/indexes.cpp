@@ -89,6 +89,7 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
     catalog::IndexDef index;
     if (statement.name) index.name = statement.name->text;
     index.unique = statement.unique;
+    index.is_hash = statement.hash;
     for (const auto& [is_expression, name, descending, nulls_first] : statement.keys) {
         index.orders.push_back({descending, nulls_first});
         if (is_expression) {

@@ -51,6 +51,7 @@ TableRows tables_rows(const table::Version& version) {
 // "primary key", "unique constraint", "unique index", "index"
 std::string kind_of(const catalog::IndexDef& index) {
     if (index.is_primary) return "primary key";
+    if (index.is_hash) return "hash index";
     return (index.unique ? "unique " : "") +
            std::string(index.is_constraint ? "constraint" : "index");
 }

@@ -325,6 +325,7 @@ Result<StatementKind> read_index(Reader& in) {
             create.name = read_optional(in, read_name);
             create.if_not_exists = in.u8() != 0;
             create.unique = in.u8() != 0;
+            create.hash = in.u8() != 0;
             create.concurrently = in.u8() != 0;
             create.table = read_name(in);
             create.keys = read_list<CreateIndex::Key>(in, read_index_key);

@@ -135,6 +135,7 @@ struct CreateIndex {
     std::optional<Name> name;
     bool if_not_exists = false;
     bool unique = false;
+    bool hash = false;
     bool concurrently = false;  // outside of transaction blocks only; so of the two below
     Name table;
     struct Key {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/key_coding.h"
 
 namespace trefoil::index {
@@ -231,6 +232,14 @@ KeyEncoder::KeyEncoder(std::vector<Type> types, bool nullable, std::vector<PartO
     }
 }
 
+KeyEncoder KeyEncoder::hashing(std::vector<Type> types) {
+    KeyEncoder out(std::move(types), /*nullable=*/true);
+    out.shape_ = KeyShape::kInteger;
+    out.null_is_distinct_ = false;
+    out.hashing_ = true;
+    return out;
+}
+
 bool KeyEncoder::may_hold_null(const Key& key) const {
     if (!nullable_) return false;
     if (shape_ == KeyShape::kInteger) return key.integer == kNullKey;
@@ -252,6 +261,19 @@ bool KeyEncoder::may_hold_null(const Key& key) const {
 
 void KeyEncoder::encode(std::span<const Array* const> columns, int64_t row, Key* key) const {
     CHECK(columns.size() == types_.size());
+    if (hashing_) {
+        KeyWriter parts(std::move(key->bytes));
+        parts.clear();
+        key->integer = kNullKey;
+        size_t i = 0;
+        for (; i < columns.size() && columns[i]->is_valid(row); ++i) {
+            append_part(types_[i], RowPart(*columns[i], row), &parts);
+        }
+        if (i == columns.size()) key->integer = hash_bytes(parts.data());
+        key->bytes = parts.take();
+        key->bytes.clear();  // the memory stays
+        return;
+    }
     if (shape_ == KeyShape::kInteger) {
         const bool null = nullable_ && !columns[0]->is_valid(row);
         key->integer = null ? kNullKey : narrow_key(types_[0], RowPart(*columns[0], row));
@@ -277,6 +299,15 @@ Key KeyEncoder::encode(std::span<const Array* const> columns, int64_t row) const
 
 Key KeyEncoder::encode(std::span<const Value> values) const {
     CHECK(values.size() <= types_.size());
+    if (hashing_) {
+        CHECK(values.size() == types_.size());
+        KeyWriter parts;
+        for (size_t i = 0; i < values.size(); ++i) {
+            if (values[i].is_null()) return {kNullKey, {}};
+            append_part(types_[i], ValuePart(values[i]), &parts);
+        }
+        return {hash_bytes(parts.data()), {}};
+    }
     if (shape_ == KeyShape::kInteger) {
         if (values.empty()) return {};
         const bool null = nullable_ && values[0].is_null();

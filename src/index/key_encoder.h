@@ -17,8 +17,11 @@
 // for a range that reaches up to them, must look at the rows. Whether columns are declared NOT NULL
 // makes no difference, so that a key outlives ALTER TABLE.
 //
-// -0.0 and 0.0 are one key, and so are all NaNs, above all other numbers. Tested by
-// key_encoder_test.cpp.
+// -0.0 and 0.0 are one key, and so are all NaNs, above all other numbers.
+//
+// A hashing encoder makes keys of shape kInteger of any columns: hashes of the bytes that it would
+// make otherwise (key_run_format.h says which). Equal values have equal keys, but others may, too,
+// so whoever finds a key looks at the row. Tested by key_encoder_test.cpp.
 
 #pragma once
 
@@ -46,6 +49,10 @@ public:
     explicit KeyEncoder(std::vector<arrow::Type> types, bool nullable = false,
                         std::vector<PartOrder> orders = {});
 
+    // Keys that are hashes. REQUIRES: as above.
+    static KeyEncoder hashing(std::vector<arrow::Type> types);
+    bool is_hashing() const { return hashing_; }
+
     static constexpr uint64_t kNullKey = UINT64_MAX;
     bool nullable() const { return nullable_; }
     bool null_is_distinct() const { return null_is_distinct_; }
@@ -65,8 +72,8 @@ public:
     void encode(std::span<const arrow::Array* const> columns, int64_t row, Key* key) const;
 
     // The key of literals for the first n columns (n <= types().size()): the whole key, or a prefix
-    // of kBytes keys. REQUIRES: each value is exactly of its column's type (see convert()),
-    // or NULL if nullable.
+    // of kBytes keys. REQUIRES: each value is exactly of its column's type (see convert()), or NULL
+    // if nullable; of a hashing encoder, there is one for each column.
     Key encode(std::span<const Value> values) const;
 
     // A literal as a value of key column `column`, for a comparison: exact if the column can hold
@@ -89,6 +96,7 @@ private:
     KeyShape shape_;
     bool nullable_;
     bool null_is_distinct_ = true;
+    bool hashing_ = false;
 };
 
 }  // namespace trefoil::index

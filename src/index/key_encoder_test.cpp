@@ -191,6 +191,47 @@ TEST_CASE("-0.0 and 0.0 are one key, and so are all NaNs") {
     }
 }
 
+TEST_CASE("hashes are the same for equal values, however they come, and never change") {
+    std::vector<Column> all = columns();
+    all.push_back({arrow::float64(), {-0.0, kNaN}});
+    for (const Column& column : all) {
+        CAPTURE(column.type.sql_name());
+        const KeyEncoder encoder = KeyEncoder::hashing({column.type, arrow::int32()});
+        CHECK(encoder.shape() == KeyShape::kInteger);
+        arrow::Array array = array_of(column);
+        arrow::ColumnBuilder numbers(arrow::int32());
+        for (size_t i = 0; i < column.ascending.size(); ++i) numbers.append_int64(7);
+        arrow::Array sevens = numbers.finish();
+        const arrow::Array* arrays[] = {&array, &sevens};
+        std::optional<Key> before;
+        Key key;
+        for (size_t i = 0; i < column.ascending.size(); ++i) {
+            encoder.encode(arrays, static_cast<int64_t>(i), &key);
+            CHECK(key.bytes.empty());
+            Value values[] = {column.ascending[i], 7};
+            CHECK(encoder.encode(values) == key);
+            if (before) CHECK(*before != key);
+            before = key;
+        }
+    }
+    const KeyEncoder number = KeyEncoder::hashing({arrow::float64()});
+    Value zero(0.0), negative(-0.0), nan(kNaN), other(-kNaN);
+    CHECK(number.encode({&zero, 1}) == number.encode({&negative, 1}));
+    CHECK(number.encode({&nan, 1}) == number.encode({&other, 1}));
+    const KeyEncoder words = KeyEncoder::hashing({arrow::utf8_view(), arrow::int32()});
+    Value known[] = {"b", 7}, some[] = {"b", Value()};
+    CHECK(words.encode(known).integer == 0x0u);
+    CHECK(words.encode(some).integer == KeyEncoder::kNullKey);
+    CHECK(words.may_hold_null(words.encode(some)));
+    arrow::ColumnBuilder null(arrow::int32());
+    null.append_null();
+    arrow::ColumnBuilder word(arrow::utf8_view());
+    word.append_bytes("b");
+    arrow::Array nulls = null.finish(), texts = word.finish();
+    const arrow::Array* row[] = {&texts, &nulls};
+    CHECK(words.encode(row, 0) == words.encode(some));
+}
+
 TEST_CASE("texts in a dictionary or with offsets have the keys of plain texts") {
     arrow::ColumnBuilder words(arrow::utf8_view());
     for (const char* w : {"b", "a", "a much longer word than twelve bytes"}) words.append_bytes(w);

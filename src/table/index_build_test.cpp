@@ -10,6 +10,7 @@ namespace trefoil::table {
 namespace {
 
 constexpr uint64_t kRows = 300000;
+constexpr uint32_t kHashed = 99;  // no column, but hashes of the names
 
 void insert(TableStore& store, std::vector<int64_t> ids) {
     auto txn = store.begin();
@@ -34,7 +35,8 @@ Status add_index(TableStore& store, uint32_t column, const IndexWork& work, bool
     RETURN_IF_ERROR(txn.status());
     txn->set_index_work(work);
     catalog::TableDef def = *txn->view()->catalog->find("person");
-    def.indexes.push_back({0, "", {column}, unique, false, false});
+    const bool hash = column == kHashed;
+    def.indexes.push_back({0, "", {hash ? 1 : column}, unique, false, false, hash});
     RETURN_IF_ERROR(txn->alter_indexes(std::move(def)));
     return store.commit(*txn);
 }
@@ -81,7 +83,7 @@ TEST_CASE("an index is the same whatever it is built with") {
     auto store = dir.open();
     fill(*store);
     REQUIRE_OK(store->checkpoint());
-    for (uint32_t column : {0u, 1u}) {
+    for (uint32_t column : {0u, 1u, kHashed}) {
         CAPTURE(column);
         REQUIRE_OK(add_index(*store, column, {}));
         const auto expected = entries(*store);

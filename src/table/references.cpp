@@ -248,7 +248,8 @@ Status hold(Transaction& txn, const Relation& r, std::vector<uint64_t> parents) 
 
 // --- Rows that refer to given keys --------------------------------------------------------------
 
-// An index of the child that begins with the columns of the foreign key, in some order.
+// An index of the child that begins with the columns of the foreign key, in some order. Rows found
+// through it are compared with the key, so one of hashes serves, too, if it has no more columns.
 struct ChildIndex {
     size_t index;
     std::vector<size_t> order;  // its n-th column is which of the parent's index
@@ -258,6 +259,7 @@ std::optional<ChildIndex> index_over(const TableDef& child, const std::vector<ui
     for (size_t i = 0; i < child.indexes.size(); i++) {
         const Positions& columns = child.indexes[i].columns;
         if (columns.size() < ids.size()) continue;
+        if (child.indexes[i].is_hash && columns.size() > ids.size()) continue;
         ChildIndex out{i, {}};
         for (size_t n = 0; n < ids.size(); n++) {
             const auto at = std::find(ids.begin(), ids.end(), child.columns[columns[n]].id);

@@ -23,7 +23,15 @@ struct Row {
     bool operator==(const Row&) const = default;
 };
 
-enum Index : size_t { kById, kByAge, kByName, kByNameAndAge, kYoungByName };
+enum Index : size_t {
+    kById,
+    kByAge,
+    kByName,
+    kByNameAndAge,
+    kYoungByName,
+    kByNameAndFallingAge,
+    kByHash
+};
 
 // The rows of the partial index.
 bool is_young(const Row& row) {
@@ -48,6 +56,9 @@ void create(TableStore& store) {
     t.indexes.push_back({0, "", {2, 1}, false, false, false});
     t.indexes.push_back({0, "", {2}, false, false, false});
     t.indexes.back().filters = {3};
+    t.indexes.push_back({0, "", {2, 1}, false, false, false});
+    t.indexes.back().orders = {{false, true}, {true, false}};
+    t.indexes.push_back({0, "", {2, 1}, false, false, false, /*is_hash=*/true});
     auto txn = store.begin();
     REQUIRE_OK(txn.status());
     REQUIRE_OK(txn->create_table(t));
@@ -111,10 +122,14 @@ std::vector<int64_t> ids_in(const TableVersion& table, size_t index, const index
 
 using Model = std::map<int64_t, Row>;
 
-// The ids of the model's rows whose key in the index is this one.
+// The ids of the model's rows whose key in the index is this one. All rows with a NULL have one
+// hash.
 std::vector<int64_t> expected(const Model& model, size_t index, const Row& like) {
     std::vector<int64_t> ids;
+    const bool any_null = index == kByHash && (!like.age || !like.name);
     for (const auto& [id, row] : model) {
+        if (any_null && (!row.age || !row.name)) ids.push_back(id);
+        if (any_null) continue;
         const bool age =
             index == kByName || (index == kYoungByName ? is_young(row) : row.age == like.age);
         const bool name = index == kByAge || row.name == like.name;
@@ -133,7 +148,9 @@ void compare(const TableVersion& table, const Model& model, const std::vector<Ro
             {kByAge, {age}},
             {kByName, {name}},
             {kByNameAndAge, {name, age}},
-            {kYoungByName, {name}}};
+            {kYoungByName, {name}},
+            {kByNameAndFallingAge, {name, age}},
+            {kByHash, {name, age}}};
         for (const auto& [index, values] : keys) {
             CAPTURE(index);
             const index::Key key = table.encoder(index).encode(values);

@@ -66,6 +66,10 @@ std::shared_ptr<const index::KeyEncoder> make_encoder(const catalog::TableDef& t
         const PartOrder order = index.order(i);
         orders.push_back(index.order(0).descending ? order.reversed() : order);
     }
+    if (index.is_hash) {
+        return std::make_shared<const index::KeyEncoder>(
+            index::KeyEncoder::hashing(std::move(types)));
+    }
     return std::make_shared<const index::KeyEncoder>(std::move(types), !index.is_primary,
                                                      std::move(orders));
 }

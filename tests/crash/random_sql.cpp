@@ -160,11 +160,13 @@ private:
         const int64_t column = table.added[random_() % table.added.size()];
         const std::string number = std::to_string(column);
         if (table.indexed.erase(column) > 0) return say("DROP INDEX i" + number);
-        static const char* const kKeys[] = {"c", "u, (abs(c", "(c", "c"};
-        static const char* const kEnds[] = {"", "))", " * 2 + id)", ""};
-        const uint64_t kind = random_() % 4;
-        say("CREATE INDEX i" + number + " ON " + name + " (" + kKeys[kind] + number + kEnds[kind] +
-            ")" + (kind == 3 ? " WHERE id % 3 = 0 AND u > 5" : ""));
+        static const char* const kKeys[] = {"(c", "(u, (abs(c",    "((c",
+                                            "(c", "USING hash (c", "(u DESC, c"};
+        static const char* const kEnds[] = {")",           ")))",
+                                            " * 2 + id))", ") WHERE id % 3 = 0 AND u > 5",
+                                            ", id)",       " NULLS FIRST, id DESC)"};
+        const uint64_t kind = random_() % 6;
+        say("CREATE INDEX i" + number + " ON " + name + " " + kKeys[kind] + number + kEnds[kind]);
         table.indexed.insert(column);
     }
 
