@@ -29,8 +29,9 @@ struct KeyConditions {
     std::vector<bool> exact;         // by filter: the ranges say all that it says
 };
 
-// nullopt if an index on these columns does not help: no condition on the first of them; or, if keys
-// are hashes, not single values for all of them. That values may share a hash is not looked at.
+// nullopt if an index on these columns does not help: no condition on the first of them; or, if its
+// keys are hashes, not single values for all of them. That values may share a hash is not looked
+// at.
 // REQUIRES: `filters` must all hold, hold no parameters; NOT is pushed down as without_not does.
 std::optional<KeyConditions> find_key_conditions(std::span<const plan::Expr> filters,
                                                  std::span<const uint32_t> columns,
