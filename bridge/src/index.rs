@@ -47,6 +47,8 @@ pub struct CreateIndex {
     pub concurrently: bool,
     pub table: Name,
     pub keys: Vec<OrderedKey>,
+    /// Columns of INCLUDE.
+    pub included: Vec<Name>,
     /// Of WHERE: their texts, as those of expressions, and their places.
     pub conditions: Vec<Name>,
 }
@@ -113,9 +115,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         return Err(hash_has_no("unique indexes").at(start));
     }
     let keys = keys(r, &bare_name(&table.text), hash)?;
-    for clause in ["INCLUDE", "WITH", "TABLESPACE"] {
-        refuse(r, clause, &format!("{clause} of an index"))?;
-    }
+    let included = included(r, hash, unique)?;
     if r.word_is("NULLS") {
         let at = r.offset(&r.peek());
         word(r, "NULLS")?;
@@ -123,6 +123,9 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
             return Err(BridgeError::unsupported("NULLS NOT DISTINCT").at(at));
         }
         word(r, "DISTINCT")?;
+    }
+    for clause in ["WITH", "TABLESPACE"] {
+        refuse(r, clause, &format!("{clause} of an index"))?;
     }
     let conditions = match take(r, "WHERE") {
         true => predicate(r, &bare_name(&table.text))?,
@@ -136,6 +139,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         concurrently,
         table,
         keys,
+        included,
         conditions,
     }))
 }
@@ -158,16 +162,56 @@ fn hash_has_no(what: &str) -> Box<BridgeError> {
     )
 }
 
+fn included(r: &mut Reader, hash: bool, unique: bool) -> Res<Vec<Name>> {
+    let at = r.offset(&r.peek());
+    let mut names = Vec::new();
+    if !take(r, "INCLUDE") {
+        return Ok(names);
+    }
+    if hash {
+        return Err(hash_has_no("included columns").at(at));
+    }
+    if unique {
+        let hint = "make two indexes: a UNIQUE one of the key, and one of all columns";
+        let what = "INCLUDE of a UNIQUE index";
+        return Err(BridgeError::unsupported(what).at(at).hint(hint));
+    }
+    r.expect(Token::LParen, "an opening parenthesis")?;
+    loop {
+        let start = r.offset(&r.peek());
+        let called = r.parser.peek_nth_token(1).token == Token::LParen;
+        if called || r.peek().token == Token::LParen {
+            let what = "expressions are not supported in included columns";
+            return Err(BridgeError::new("0A000", what).at(start));
+        }
+        names.push(name(r)?);
+        let at = r.offset(&r.peek());
+        for (word, what) in ORDER_OPTIONS {
+            if r.word_is(word) {
+                let what = format!("including column does not support {what}");
+                return Err(BridgeError::new("42P17", what).at(at));
+            }
+        }
+        if !r.parser.consume_token(&Token::Comma) {
+            break;
+        }
+    }
+    r.expect(Token::RParen, "a comma or a closing parenthesis")?;
+    Ok(names)
+}
+
+const ORDER_OPTIONS: [(&str, &str); 3] = [
+    ("ASC", "ASC/DESC options"),
+    ("DESC", "ASC/DESC options"),
+    ("NULLS", "NULLS FIRST/LAST options"),
+];
+
 fn keys(r: &mut Reader, table: &str, hash: bool) -> Res<Vec<OrderedKey>> {
     r.expect(Token::LParen, "an opening parenthesis")?;
     let mut keys = Vec::new();
     loop {
         let key = key(r, table)?;
-        for (word, what) in [
-            ("ASC", "ASC/DESC options"),
-            ("DESC", "ASC/DESC options"),
-            ("NULLS", "NULLS FIRST/LAST options"),
-        ] {
+        for (word, what) in ORDER_OPTIONS {
             if hash && r.word_is(word) {
                 return Err(hash_has_no(what).at(r.offset(&r.peek())));
             }
@@ -403,11 +447,7 @@ fn refuse(r: &mut Reader, word: &str, what: &str) -> Res<()> {
     if !r.word_is(word) {
         return Ok(());
     }
-    let error = BridgeError::unsupported(what).at(r.offset(&r.peek()));
-    Err(match word {
-        "INCLUDE" => error.hint("put the columns at the end of the index: its keys answer alone"),
-        _ => error,
-    })
+    Err(BridgeError::unsupported(what).at(r.offset(&r.peek())))
 }
 
 pub fn if_exists(r: &mut Reader) -> Res<bool> {
@@ -465,6 +505,19 @@ mod tests {
     }
 
     #[test]
+    fn included_columns_are_read() {
+        let sql = "CREATE INDEX ON t (a) INCLUDE (b, \"C\") WHERE a > 0";
+        let Kind::Index(IndexCommand::Create(index)) = parse(sql).unwrap().kind else {
+            panic!("not an index");
+        };
+        let names: Vec<_> = index.included.iter().map(|n| n.text.as_str()).collect();
+        assert_eq!(names, ["b", "C"]);
+        assert_eq!(index.keys.len(), 1);
+        let e = parse("CREATE INDEX ON t (a) INCLUDE (b DESC)").unwrap_err();
+        assert_eq!(e.sqlstate, "42P17");
+    }
+
+    #[test]
     fn an_expression_has_one_spelling() {
         for (sql, text) in [
             ("CREATE INDEX ON t (LOWER(Name))", "lower(name)"),
@@ -508,7 +561,19 @@ mod tests {
             ),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),
             ("CREATE INDEX i ON t (a text_ops)", "operator class"),
-            ("CREATE INDEX i ON t (a) INCLUDE (b)", "INCLUDE"),
+            (
+                "CREATE UNIQUE INDEX i ON t (a) INCLUDE (b)",
+                "INCLUDE of a UNIQUE",
+            ),
+            (
+                "CREATE INDEX i ON t USING hash (a) INCLUDE (b)",
+                "does not support included columns",
+            ),
+            (
+                "CREATE INDEX i ON t (a) INCLUDE (b, (c + 1))",
+                "expressions are not supported",
+            ),
+            ("CREATE INDEX i ON t (a) WITH (fillfactor = 70)", "WITH"),
             (
                 "CREATE UNIQUE INDEX i ON t (a) NULLS NOT DISTINCT",
                 "NULLS NOT",

@@ -349,6 +349,7 @@ fn index_command(w: &mut Writer, command: &IndexCommand) {
             w.bool(c.concurrently);
             name(w, &c.table);
             w.list(&c.keys, index::write_key);
+            w.list(&c.included, name);
             w.list(&c.conditions, name);
         }
         IndexCommand::Drop {

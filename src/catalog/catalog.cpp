@@ -21,14 +21,21 @@ std::string describe(const IndexDef& index) {
 }
 
 Status validate_index(const TableDef& table, const IndexDef& index) {
+    CHECK(index.included == 0 || !index.unique);
     std::set<uint32_t> seen;
-    for (uint32_t position : index.columns) {
+    for (size_t i = 0; i < index.columns.size(); i++) {
+        const uint32_t position = index.columns[i];
         CHECK(position < table.columns.size());
         const ColumnDef& column = table.columns[position];
         if (!seen.insert(position).second) {
             return {Code::kInvalidInput, "42701",
                     "column \"" + std::string(column.shown_name()) + "\" appears twice in " +
                         describe(index) + " of table \"" + table.name + "\""};
+        }
+        if (!is_key_type(column.type) && i >= index.key_columns().size()) {
+            return {Code::kUnsupported, "0A000",
+                    "column \"" + column.name + "\" of type " + column.sql_type() +
+                        " cannot be included in " + describe(index) + ": the type has no order"};
         }
         if (!is_key_type(column.type)) {
             return {Code::kInvalidInput, index.is_primary ? "42P16" : "42704",
@@ -297,7 +304,7 @@ void TableDef::finish() {
 
 std::string TableDef::columns_sql(const IndexDef& index) const {
     std::string sql;
-    for (size_t i = 0; i < index.columns.size(); i++) {
+    for (size_t i = 0; i < index.key_columns().size(); i++) {
         const ColumnDef& column = columns[index.columns[i]];
         const PartOrder order = index.order(i);
         sql += (sql.empty() ? "" : ", ") +
@@ -318,6 +325,11 @@ std::string TableDef::index_sql(const IndexDef& index) const {
               quoted(index.name) + " ON " + sql_name() + (index.is_hash ? " USING hash (" : " (");
     }
     sql += columns_sql(index) + ")";
+    const auto key = index.key_columns();
+    for (size_t i = key.size(); i < index.columns.size(); i++) {
+        sql += (i == key.size() ? " INCLUDE (" : ", ") + quoted(columns[index.columns[i]].name);
+    }
+    if (index.included > 0) sql += ")";
     for (uint32_t position : index.filters) {
         sql += (position == index.filters[0] ? " WHERE " : " AND ");
         sql += columns[position].shown_name();

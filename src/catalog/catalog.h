@@ -100,6 +100,12 @@ struct IndexDef {
     bool is_primary = false;
     bool is_constraint = false;  // declared with the table, not by CREATE INDEX
     bool is_hash = false;        // USING hash: it knows equality only, of all columns
+    // So many of the columns, at the end, were not said to be of the key, but INCLUDEd. They are in
+    // it all the same. None of a unique index.
+    uint32_t included = 0;
+    std::span<const uint32_t> key_columns() const {
+        return std::span(columns).first(columns.size() - included);
+    }
     // Of the columns, as declared; those that are left out ascend, NULLs last.
     std::vector<PartOrder> orders = {};
     PartOrder order(size_t column) const {
@@ -176,7 +182,7 @@ struct TableDef {
     // Positions in `columns`, in key order; empty if there is no primary key.
     std::span<const uint32_t> primary_key() const;
     arrow::SchemaPtr schema() const;  // built once, by finish()
-    // The columns of an index as SQL: "id, lower(name)".
+    // The key columns of an index as SQL: "id, lower(name)".
     std::string columns_sql(const IndexDef& index) const;
     // "CONSTRAINT person_pkey PRIMARY KEY (id)", or the CREATE INDEX statement.
     std::string index_sql(const IndexDef& index) const;

@@ -76,7 +76,8 @@ void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
     out.str(index.name);
     out.u8(static_cast<uint8_t>((index.unique ? kUnique : 0) | (index.is_primary ? kPrimary : 0) |
                                 (index.is_constraint ? kConstraint : 0) |
-                                (index.is_hash ? kHash : 0) | (index.is_partial() ? kPartial : 0)));
+                                (index.is_hash ? kHash : 0) | (index.included > 0 ? kIncludes : 0) |
+                                (index.is_partial() ? kPartial : 0)));
     out.u32(static_cast<uint32_t>(index.columns.size()));
     for (size_t i = 0; i < index.columns.size(); i++) {
         const PartOrder order = index.order(i);
@@ -84,6 +85,7 @@ void encode_index(const TableDef& table, const IndexDef& index, Writer& out) {
         out.u8(static_cast<uint8_t>((order.descending ? kDescending : 0) |
                                     (order.nulls_first ? kNullsFirst : 0)));
     }
+    if (index.included > 0) out.u32(index.included);
     if (!index.is_partial()) return;
     out.u32(static_cast<uint32_t>(index.filters.size()));
     for (uint32_t position : index.filters) out.u32(table.columns[position].id);
@@ -110,6 +112,10 @@ Result<IndexDef> decode_index(const TableDef& table, Reader& in) {
         auto position = table.find_column_id(id);
         if (!position) return Status::corruption("an index without its column");
         index.columns.push_back(*position);
+    }
+    index.included = flags & kIncludes ? in.u32() : 0;
+    if (in.ok() && index.included > 0 && index.included >= index.columns.size()) {
+        return Status::corruption("an index without a key");
     }
     const uint32_t filters = flags & kPartial ? in.u32() : 0;
     for (uint32_t i = 0; i < filters && in.ok(); i++) {

@@ -27,10 +27,12 @@
 //   u32  number of indexes, the primary key first, then for each
 //        u32  index id
 //        str  name
-//        u8   flags: 1 unique, 2 primary key, 4 constraint, 8 partial, 16 hash
+//        u8   flags: 1 unique, 2 primary key, 4 constraint, 8 partial, 16 hash,
+//             32 has included columns
 //        u32  number of columns, then for each
 //             u32  column id
 //             u8   order: 1 descending, 2 NULLs first
+//        u32  number of these that are included, at the end   (if flag 32)
 //        of a partial index (flag 8) only:
 //        u32  number of hidden columns that are all true in its rows, and the id of each (u32)
 //        str  the same as conditions: u32 n, n exprs (plan/expr_format.h) whose columns are ids
@@ -58,10 +60,10 @@
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 5 had no foreign keys, stored columns, partial or hash indexes or orders of indexes but 0,
-// and only the first line of a sequence. Format 4 ended with the CHECK constraints and had no flags
-// 16 and 32 of columns; formats 2 and 3 ended with the indexes. Format 2 had no flag 8 of columns.
-// Format 1 ended, instead of the indexes, with
+// Format 5 had no foreign keys and stored columns, of indexes no flags 8, 16 and 32 and no order but
+// 0, and only the first line of a sequence. Format 4 ended with the CHECK constraints and had no
+// flags 16 and 32 of columns; formats 2 and 3 ended with the indexes. Format 2 had no flag 8 of
+// columns. Format 1 ended, instead of the indexes, with
 //
 //   u32  number of columns of the primary key, then for each its position (u32)
 //   str  name of the primary key, "" if there is none
@@ -89,6 +91,13 @@ enum ColumnFlags : uint8_t {
     kIsGenerated = 32
 };
 enum OrderFlags : uint8_t { kDescending = 1, kNullsFirst = 2 };
-enum IndexFlags : uint8_t { kUnique = 1, kPrimary = 2, kConstraint = 4, kPartial = 8, kHash = 16 };
+enum IndexFlags : uint8_t {
+    kUnique = 1,
+    kPrimary = 2,
+    kConstraint = 4,
+    kPartial = 8,
+    kHash = 16,
+    kIncludes = 32
+};
 
 }  // namespace trefoil::catalog

@@ -82,7 +82,8 @@ TEST_CASE("indexes over expressions and parts of the rows are stored, and shown 
     table.columns.push_back(lower);
     table.columns.push_back(early);
     IndexDef index;
-    index.columns = {position, 0};
+    index.columns = {position, 0, 1};
+    index.included = 1;
     index.orders = {{true, true}, {false, true}};
     index.filters = {position + 1};
     index.conditions = "bytes";
@@ -97,9 +98,11 @@ TEST_CASE("indexes over expressions and parts of the rows are stored, and shown 
     CHECK(stored.filters == index.filters);
     CHECK(stored.conditions == "bytes");
     CHECK(back->index_sql(stored) ==
-          "CREATE INDEX person_lower_id_idx ON person (lower(name) DESC, id NULLS FIRST) WHERE (id "
-          "< 9)");
-    CHECK(stored.orders == index.orders);
+          "CREATE INDEX person_lower_id_name_idx ON person (lower(name) DESC, id NULLS FIRST) "
+          "INCLUDE (name) WHERE (id < 9)");
+    CHECK(stored.orders == std::vector<PartOrder>{{true, true}, {false, true}, {}});
+    CHECK(stored.included == 1);
+    CHECK(stored.key_columns().size() == 2);
     CHECK(back->create_sql().find("lower") == std::string::npos);
     CHECK(back->visible_columns().size() == position);
     CHECK(!back->find_column(lower.name));

@@ -60,6 +60,12 @@ Status name_is_taken(const engine::Name& name) {
         .with_position(name.position);
 }
 
+Result<uint32_t> column_named(const engine::Name& name, const catalog::TableDef& table) {
+    if (auto position = table.find_column(name.text)) return *position;
+    return Status(Code::kInvalidInput, "42703", "column \"" + name.text + "\" does not exist")
+        .with_position(name.position);
+}
+
 // Another list of indexes, and the hidden columns that they have. Entries of a partial index cannot
 // follow what others do meanwhile: of a row that leaves it, there is no new one.
 Status set_indexes(table::Transaction& t, const catalog::TableDef& before, catalog::TableDef def) {
@@ -98,13 +104,13 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
             index.columns.push_back(column);
             continue;
         }
-        auto position = table->find_column(name.text);
-        if (!position) {
-            return Status(Code::kInvalidInput, "42703",
-                          "column \"" + name.text + "\" does not exist")
-                .with_position(name.position);
-        }
-        index.columns.push_back(*position);
+        ASSIGN_OR_RETURN(uint32_t column, column_named(name, *table));
+        index.columns.push_back(column);
+    }
+    for (const engine::Name& name : statement.included) {
+        ASSIGN_OR_RETURN(uint32_t column, column_named(name, *table));
+        index.columns.push_back(column);
+        index.included++;
     }
     for (const engine::Name& condition : statement.conditions) {
         auto column = hidden_column(*engine, *catalog_of(version), condition, table);

@@ -79,7 +79,7 @@ TableRows indexes_rows(const Database::State& db, const table::Version& version)
         for (size_t i = 0; i < t->index_count(); i++) {
             const catalog::IndexDef& index = t->index_def(i);
             std::string columns, model;
-            for (uint32_t c : index.columns) {
+            for (uint32_t c : index.key_columns()) {
                 if (!columns.empty()) columns += ", ";
                 columns += t->def().columns[c].shown_name();
             }

@@ -388,7 +388,8 @@ void tf_cursor_release(tf_cursor* cursor);
  *     51 truncate      list name tables, u8 restart identity, u8 cascade
  *     60 index         u8 what, then
  *        0 create      opt name, u8 if_not_exists, u8 unique, u8 hash, u8 concurrently,
- *                      name table, list key, list name conditions of WHERE: their texts
+ *                      name table, list key, list name columns of INCLUDE,
+ *                      list name conditions of WHERE: their texts
  *                        key: u8 it is an expression; name: of the column, or its text;
  *                             u8 descending, u8 NULLs first
  *        1 drop        list name, u8 if_exists

@@ -329,6 +329,7 @@ Result<StatementKind> read_index(Reader& in) {
             create.concurrently = in.u8() != 0;
             create.table = read_name(in);
             create.keys = read_list<CreateIndex::Key>(in, read_index_key);
+            create.included = read_list<Name>(in, read_name);
             create.conditions = read_list<Name>(in, read_name);
             return StatementKind(std::move(create));
         }

@@ -144,6 +144,7 @@ struct CreateIndex {
         bool descending = false, nulls_first = false;
     };
     std::vector<Key> keys;
+    std::vector<Name> included;    // columns of INCLUDE
     std::vector<Name> conditions;  // of WHERE: texts and places, as those of expressions
 };
 struct DropIndex {

@@ -26,6 +26,8 @@ public:
             run(*session_, std::string("CREATE INDEX ON t (") + columns + ")");
         }
         run(*session_, "CREATE UNIQUE INDEX ON t (d, id)");
+        run(*session_, "CREATE INDEX ON t (u) INCLUDE (a, h)");
+        run(*session_, "CREATE INDEX ON t (f DESC) INCLUDE (c, u) WHERE g");
     }
 
     void run_all() {

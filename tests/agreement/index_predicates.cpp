@@ -109,7 +109,7 @@ struct Town {
         must(db->checkpoint());
         run(*session, "CREATE INDEX ON t (score)");
         run(*session, "CREATE INDEX ON t (big)");
-        run(*session, "CREATE INDEX ON t (upper(city))");
+        run(*session, "CREATE INDEX ON t (upper(city)) INCLUDE (age)");
         run(*session, "CREATE INDEX ON t (plain) WHERE age > 20");
         run(*session, "CREATE INDEX ON t (score, age) WHERE city IS NOT NULL AND plain < 15");
         run(*session, "CREATE UNIQUE INDEX ON t (id) WHERE upper(city) <> 'C3'");
