@@ -60,7 +60,7 @@
 //
 //   type   str Arrow format, u32 number of children, then for each: str name, u8 nullable, type
 //
-// Format 5 had no foreign keys and stored columns, of indexes no flags 8, 16 and 32 and no order but
+// Format 5 had no foreign keys and stored columns, of indexes no flags from 8 on and no order but
 // 0, and only the first line of a sequence. Format 4 ended with the CHECK constraints and had no
 // flags 16 and 32 of columns; formats 2 and 3 ended with the indexes. Format 2 had no flag 8 of
 // columns. Format 1 ended, instead of the indexes, with

@@ -94,10 +94,11 @@ struct Town {
                   "((age + plain))", "(plain) WHERE age > 20", "(id) WHERE score IS NULL"}) {
                 run(*session, std::string("CREATE INDEX ON t USING hash ") + columns);
             }
-            add(0, 3000);
+            // So few rows that an index is always used.
+            add(0, 500);
             must(db->checkpoint());
             run(*session, "CREATE INDEX ON t USING hash (plain, city)");
-            add(3000, 3500);
+            add(500, 600);
             return;
         }
         run(*session, "CREATE INDEX ON t (age)");
@@ -200,7 +201,7 @@ TEST_CASE("hashes find what a scan finds, too, and nothing else with the same ha
         CHECK(ask(*town.session, "SELECT count(*)" + where).first() ==
               std::to_string(slow.rows.size()) + "|");
     }
-    CHECK(number(*town.session, "SELECT index_scans FROM trefoil_stats") > 100);
+    CHECK(number(*town.session, "SELECT index_scans FROM trefoil_stats") > 20);
     CHECK(run(*town.session, "CHECK DATABASE").first().starts_with("database|ok|"));
 }
 
