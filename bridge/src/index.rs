@@ -115,7 +115,7 @@ fn create(r: &mut Reader) -> Res<IndexCommand> {
         return Err(hash_has_no("unique indexes").at(start));
     }
     let keys = keys(r, &bare_name(&table.text), hash)?;
-    let included = included(r, hash, unique)?;
+    let included = included(r, hash)?;
     if r.word_is("NULLS") {
         let at = r.offset(&r.peek());
         word(r, "NULLS")?;
@@ -162,7 +162,7 @@ fn hash_has_no(what: &str) -> Box<BridgeError> {
     )
 }
 
-fn included(r: &mut Reader, hash: bool, unique: bool) -> Res<Vec<Name>> {
+fn included(r: &mut Reader, hash: bool) -> Res<Vec<Name>> {
     let at = r.offset(&r.peek());
     let mut names = Vec::new();
     if !take(r, "INCLUDE") {
@@ -170,11 +170,6 @@ fn included(r: &mut Reader, hash: bool, unique: bool) -> Res<Vec<Name>> {
     }
     if hash {
         return Err(hash_has_no("included columns").at(at));
-    }
-    if unique {
-        let hint = "make two indexes: a UNIQUE one of the key, and one of all columns";
-        let what = "INCLUDE of a UNIQUE index";
-        return Err(BridgeError::unsupported(what).at(at).hint(hint));
     }
     r.expect(Token::LParen, "an opening parenthesis")?;
     loop {
@@ -561,10 +556,6 @@ mod tests {
             ),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),
             ("CREATE INDEX i ON t (a text_ops)", "operator class"),
-            (
-                "CREATE UNIQUE INDEX i ON t (a) INCLUDE (b)",
-                "INCLUDE of a UNIQUE",
-            ),
             (
                 "CREATE INDEX i ON t USING hash (a) INCLUDE (b)",
                 "does not support included columns",

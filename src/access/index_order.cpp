@@ -113,8 +113,9 @@ private:
     }
 
     bool never_equal(const catalog::IndexDef& def) const {
-        return def.unique && std::none_of(def.columns.begin(), def.columns.end(),
-                                          [&](uint32_t c) { return nullable(c); });
+        const auto key = def.key_columns();
+        return def.unique &&
+               std::none_of(key.begin(), key.end(), [&](uint32_t c) { return nullable(c); });
     }
 
     const TableVersion& table_;

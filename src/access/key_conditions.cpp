@@ -310,13 +310,6 @@ Key successor(Key key) {
     return key;
 }
 
-// All keys that begin with `prefix`.
-KeyRange keys_with_prefix(const KeyEncoder& keys, const std::vector<Value>& prefix) {
-    KeyRange range{keys.encode(prefix), successor(keys.encode(prefix)), true, false};
-    if (range.high->bytes.empty()) range.high.reset();
-    return range;
-}
-
 // The keys that begin with `prefix` and whose next column lies in `interval`.
 IndexRange range_of(const std::vector<Value>& prefix, Interval interval) {
     IndexRange range;
@@ -475,7 +468,7 @@ KeyRange encode_range(const KeyEncoder& keys, const IndexRange& wanted) {
     const std::vector<Value>& prefix = wanted.equal;
     if (prefix.size() == columns) return KeyRange::exactly(keys.encode(prefix));
     if (!wanted.bounded && prefix.empty()) return {};  // all
-    if (!wanted.bounded) return keys_with_prefix(keys, prefix);
+    if (!wanted.bounded) return KeyRange::beginning_with(keys.encode(prefix));
     // In the order of keys.
     const PartOrder order = keys.order(prefix.size());
     const std::optional<Value>& lowest = order.descending ? wanted.high : wanted.low;

@@ -10,8 +10,9 @@ using plan::Expr;
 
 std::optional<std::vector<PointQuery::KeyPart>> PointQuery::key_parts(
     const catalog::IndexDef& index, std::span<const Expr> filters) {
-    if (!index.unique || index.is_partial() || filters.size() != index.columns.size())
+    if (!index.unique || index.is_partial() || filters.size() != index.key_columns().size()) {
         return std::nullopt;
+    }
     std::vector<std::optional<KeyPart>> found(filters.size());
     for (const Expr& f : filters) {
         if (f.kind != Expr::Kind::kCompare || f.op != plan::CompareOp::kEqual) return std::nullopt;

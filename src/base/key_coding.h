@@ -162,6 +162,8 @@ public:
 
     bool ok() const { return ok_; }
     bool at_end() const { return at_ == key_.size(); }
+    // Bytes that were taken.
+    size_t position() const { return at_; }
 
 private:
     template <int kBytes>

@@ -21,7 +21,6 @@ std::string describe(const IndexDef& index) {
 }
 
 Status validate_index(const TableDef& table, const IndexDef& index) {
-    CHECK(index.included == 0 || !index.unique);
     std::set<uint32_t> seen;
     for (size_t i = 0; i < index.columns.size(); i++) {
         const uint32_t position = index.columns[i];

@@ -96,12 +96,12 @@ struct IndexDef {
     uint32_t id = 0;                // never reused within its table
     std::string name;               // no other index or table has it
     std::vector<uint32_t> columns;  // positions in the table's columns, in key order
-    bool unique = false;            // rows with a NULL in these columns are never duplicates
+    bool unique = false;            // rows with a NULL in key_columns() are never duplicates
     bool is_primary = false;
     bool is_constraint = false;  // declared with the table, not by CREATE INDEX
     bool is_hash = false;        // USING hash: it knows equality only, of all columns
-    // So many of the columns, at the end, were not said to be of the key, but INCLUDEd. They are in
-    // it all the same. None of a unique index.
+    // So many of the columns, at the end, are INCLUDEd: in the entries, as if they were of the key,
+    // but of no account for whether rows are duplicates.
     uint32_t included = 0;
     std::span<const uint32_t> key_columns() const {
         return std::span(columns).first(columns.size() - included);

@@ -35,7 +35,7 @@ std::optional<size_t> referenced_index(const TableDef& table, const ForeignKeyDe
     for (size_t i = 0; i < table.indexes.size(); i++) {
         if (!table.indexes[i].unique || table.indexes[i].is_partial()) continue;
         std::vector<uint32_t> ids;
-        for (uint32_t position : table.indexes[i].columns) {
+        for (uint32_t position : table.indexes[i].key_columns()) {
             ids.push_back(table.columns[position].id);
         }
         std::sort(ids.begin(), ids.end());

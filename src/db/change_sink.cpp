@@ -76,7 +76,8 @@ Result<std::vector<size_t>> arbiters_of(const catalog::TableDef& table,
     std::vector<size_t> found;
     for (size_t i = 0; i < table.indexes.size(); i++) {
         const catalog::IndexDef& index = table.indexes[i];
-        std::vector<uint32_t> columns = index.columns;
+        const auto key = index.key_columns();
+        std::vector<uint32_t> columns(key.begin(), key.end());
         std::sort(columns.begin(), columns.end());
         const bool meant =
             conflict.target == Target::kAny ||

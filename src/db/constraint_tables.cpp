@@ -68,7 +68,7 @@ TableRows table_constraints(const table::Version& version) {
 Value position_in_key(const table::Version& version, const ForeignKeyDef& key, size_t column) {
     const auto [parent, index] = referred(version, key);
     if (!index) return {};
-    for (size_t i = 0; i < index->columns.size(); i++) {
+    for (size_t i = 0; i < index->key_columns().size(); i++) {
         if (parent->columns[index->columns[i]].id == key.referenced[column]) {
             return static_cast<int64_t>(i) + 1;
         }

@@ -21,12 +21,13 @@ namespace {
 Status add_new_key(const engine::KeySpec& spec, catalog::TableDef* table) {
     catalog::TableDef with = *table;
     RETURN_IF_ERROR(add_key(spec, &with));
-    const bool known = !spec.is_primary && !spec.name &&
-                       std::any_of(table->indexes.begin(), table->indexes.end(),
-                                   [&](const catalog::IndexDef& other) {
-                                       return other.unique && !other.is_partial() &&
-                                              other.columns == with.indexes.back().columns;
-                                   });
+    const bool known =
+        !spec.is_primary && !spec.name &&
+        std::any_of(table->indexes.begin(), table->indexes.end(),
+                    [&](const catalog::IndexDef& other) {
+                        return other.unique && !other.is_partial() &&
+                               std::ranges::equal(other.key_columns(), with.indexes.back().columns);
+                    });
     if (!known) *table = std::move(with);
     return {};
 }

@@ -282,7 +282,8 @@ Result<Answer> Session::State::describe(const engine::Describe& statement) {
             key = columns.size() == 1 ? "PRI" : "PRI " + std::to_string(k + 1);
         }
         for (const catalog::IndexDef& index : table->indexes) {
-            const bool alone = index.unique && !index.is_partial() && index.columns.size() == 1;
+            const bool alone =
+                index.unique && !index.is_partial() && index.key_columns().size() == 1;
             if (key.is_null() && alone && index.columns[0] == i) key = "UNI";
         }
         Value otherwise;

@@ -12,6 +12,8 @@
 #include <optional>
 #include <string>
 
+#include "base/key_coding.h"
+
 namespace trefoil::index {
 
 // The numbers are stored.
@@ -45,6 +47,12 @@ struct KeyRange {
     // The range without keys, of either shape.
     static KeyRange nothing() { return {Key{1, "\x01"}, Key{0, ""}}; }
     static KeyRange exactly(const Key& key) { return {key, key}; }
+    // All keys that begin so. REQUIRES: of shape kBytes.
+    static KeyRange beginning_with(const Key& key) {
+        KeyRange range{key, key, true, false};
+        if (!prefix_successor(&range.high->bytes)) range.high.reset();
+        return range;
+    }
 };
 
 }  // namespace trefoil::index

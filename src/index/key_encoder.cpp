@@ -177,6 +177,18 @@ void append_ordered(const Type& type, PartOrder order, bool nullable, const Part
     if (order.descending) out->flip_from(begin);
 }
 
+// Reads what append_ordered wrote, behind the flag.
+void skip_part(const Type& type, PartOrder order, KeyReader* in) {
+    std::string memory;
+    if (const size_t width = part_width(type)) {
+        in->fixed(width);
+    } else if (order.descending) {
+        in->flipped(0, &memory);
+    } else {
+        in->text_view(&memory);
+    }
+}
+
 bool is_key_type(const Type& type) {
     switch (type.id) {
         case TypeId::kDecimal128:
@@ -244,24 +256,28 @@ bool KeyEncoder::may_hold_null(const Key& key) const {
     if (!nullable_) return false;
     if (shape_ == KeyShape::kInteger) return key.integer == kNullKey;
     KeyReader in(key.bytes);
-    std::string memory;
-    for (size_t i = 0; i < types_.size(); ++i) {
+    for (size_t i = 0; i < types_.size() && !in.at_end(); ++i) {
         if (!in.has_value()) return true;
-        const size_t width = part_width(types_[i]);
-        if (width > 0) {
-            in.fixed(width);
-        } else if (order(i).descending) {
-            in.flipped(0, &memory);
-        } else {
-            in.text_view(&memory);
-        }
+        skip_part(types_[i], order(i), &in);
     }
     return false;
 }
 
+Key KeyEncoder::first_parts(Key key, size_t parts) const {
+    if (parts == types_.size()) return key;
+    CHECK(shape_ == KeyShape::kBytes);
+    KeyReader in(key.bytes);
+    for (size_t i = 0; i < parts; ++i) {
+        if (!nullable_ || in.has_value()) skip_part(types_[i], order(i), &in);
+    }
+    key.bytes.resize(in.position());
+    return key;
+}
+
 void KeyEncoder::encode(std::span<const Array* const> columns, int64_t row, Key* key) const {
-    CHECK(columns.size() == types_.size());
+    CHECK(columns.size() <= types_.size());
     if (hashing_) {
+        CHECK(columns.size() == types_.size());
         KeyWriter parts(std::move(key->bytes));
         parts.clear();
         key->integer = kNullKey;

@@ -56,8 +56,11 @@ public:
     static constexpr uint64_t kNullKey = UINT64_MAX;
     bool nullable() const { return nullable_; }
     bool null_is_distinct() const { return null_is_distinct_; }
-    // Whether a part of the key is NULL; true also for the value that shares NULL's key.
+    // Whether a part of the key, or of the beginning of one, is NULL; true also for the value that
+    // shares NULL's key.
     bool may_hold_null(const Key& key) const;
+    // The first parts of a whole key.
+    Key first_parts(Key key, size_t parts) const;
 
     KeyShape shape() const { return shape_; }
     const std::vector<arrow::Type>& types() const { return types_; }
@@ -65,8 +68,9 @@ public:
         return part < orders_.size() ? orders_[part] : PartOrder();
     }
 
-    // The key of one row. `columns` are the key columns in key order, none NULL at `row` unless
-    // nullable; strings may have any layout, also that of a dictionary.
+    // The key of one row. `columns` are the key columns in key order, or the first of them where a
+    // prefix is meant (below), none NULL at `row` unless nullable; strings may have any layout,
+    // also that of a dictionary.
     Key encode(std::span<const arrow::Array* const> columns, int64_t row) const;
     // The same, into a key whose memory is used again.
     void encode(std::span<const arrow::Array* const> columns, int64_t row, Key* key) const;

@@ -274,9 +274,11 @@ void TableCheck::check_entry(size_t index, const index::Key& key, uint64_t row_i
 }
 
 void TableCheck::check_found(size_t index, const index::Key& key, Location at, Tally& tally) {
-    if (!table_.index_def(index).unique || table_.encoder(index).may_hold_null(key)) return;
+    const catalog::IndexDef& def = table_.index_def(index);
+    const index::Key of_row = table_.encoder(index).first_parts(key, def.key_columns().size());
+    if (!def.unique || table_.encoder(index).may_hold_null(of_row)) return;
     index::IndexCounters counters;
-    auto found = table_.find_key(index, key, counters);
+    auto found = table_.find_key(index, of_row, counters);
     if (!found.ok() || *found == at) return;  // a file that cannot be read has its own finding
     tally.add(*found ? "duplicate key" : "search", [&] {
         const uint64_t row_id = table_.part(at.part).chunk->row_ids().at(at.row);

@@ -16,7 +16,7 @@ constexpr uint64_t kEntriesPerStep = 1024;
 Status duplicate(const TableVersion& table, size_t index, Location at) {
     const catalog::IndexDef& def = table.index_def(index);
     ASSIGN_OR_RETURN(std::string key,
-                     key_text(table.def(), def.columns, *table.part(at.part).chunk, at.row));
+                     key_text(table.def(), def.key_columns(), *table.part(at.part).chunk, at.row));
     return Status(Code::kInvalidInput, "23505",
                   "could not create unique index \"" + def.name + "\"")
         .with_detail(key + " is duplicated in table \"" + table.def().name + "\".");
@@ -28,16 +28,24 @@ Result<bool> counts(const TableVersion& table, size_t index, Location at, const 
     return table.has_key(index, at, key, /*or_null=*/false);
 }
 
+// The key of an entry, without what is included.
+index::Key key_of(const TableVersion& table, size_t index, const index::KeyRun& run, uint64_t at) {
+    return table.encoder(index).first_parts(run.key(at),
+                                            table.index_def(index).key_columns().size());
+}
+
 // Within a run of the keys that live rows have now.
 Status check_run(const TableVersion& table, size_t index, const index::KeyRun& run,
                  const IndexWork& work) {
     std::optional<uint64_t> next = run.first_duplicate();
+    // Entries whose keys are the same may differ in what is included.
+    if (table.index_def(index).included > 0 && run.size() > 0) next = 1;
     if (!next) return {};
-    std::optional<index::Key> before = run.key(*next - 1);
+    std::optional<index::Key> before = key_of(table, index, run, *next - 1);
     bool before_counts = false;
     for (uint64_t i = *next - 1; i < run.size(); i++) {
         if (i % kEntriesPerStep == 0) RETURN_IF_ERROR(work.advance(kEntriesPerStep));
-        index::Key key = run.key(i);
+        index::Key key = key_of(table, index, run, i);
         const bool same = before && *before == key;
         if (!same) before_counts = false;
         const auto at = table.locate(run.row_id(i));
@@ -55,7 +63,10 @@ Status check_key(const TableVersion& table, size_t index, const index::Key& key,
                  std::span<const uint64_t> leaving) {
     std::vector<RowSpan> spans;
     index::IndexCounters counters;
-    RETURN_IF_ERROR(table.find_range(index, index::KeyRange::exactly(key), &spans, counters));
+    const bool whole = table.index_def(index).included == 0;
+    const index::KeyRange range =
+        whole ? index::KeyRange::exactly(key) : index::KeyRange::beginning_with(key);
+    RETURN_IF_ERROR(table.find_range(index, range, &spans, counters));
     if (spans.size() == 1 && spans[0].size() == 1) return {};
     normalise(&spans);
     uint64_t rows = 0;
@@ -82,7 +93,7 @@ Status check_entries(const TableVersion& table, size_t index, const index::KeyRu
         if (i % kEntriesPerStep == 0) RETURN_IF_ERROR(work.advance(kEntriesPerStep));
         const auto at = table.locate(row_id_of(i));
         if (!at) continue;
-        index::Key key = keys.key(i);
+        index::Key key = key_of(table, index, keys, i);
         if (checked && *checked == key) continue;
         // Many rows may be NULL: only for one that is not do the others matter.
         ASSIGN_OR_RETURN(bool one, counts(table, index, *at, key));

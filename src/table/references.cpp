@@ -9,7 +9,6 @@
 #include "arrow/builder.h"
 #include "arrow/value.h"
 #include "base/check.h"
-#include "base/key_coding.h"
 #include "table/keyed_rows.h"
 
 namespace trefoil::table {
@@ -124,7 +123,7 @@ std::optional<Relation> relation_of(const Version& version, const TableDef& chil
     const auto index = catalog::referenced_index(parent, key);
     CHECK(index.has_value());
     out.index = *index;
-    for (uint32_t position : parent.indexes[*index].columns) {
+    for (uint32_t position : parent.indexes[*index].key_columns()) {
         const uint32_t id = parent.columns[position].id;
         const auto at = std::find(key.referenced.begin(), key.referenced.end(), id);
         out.parent_ids.push_back(id);
@@ -284,11 +283,9 @@ std::optional<index::KeyRange> range_of(const TableVersion& child, const ChildIn
         if (converted.kind != Kind::kExact) return std::nullopt;
         parts.push_back(std::move(converted.value));
     }
-    const Key low = encoder.encode(parts);
-    if (parts.size() == encoder.types().size()) return index::KeyRange::exactly(low);
-    index::KeyRange range{low, low, true, false};
-    if (!prefix_successor(&range.high->bytes)) range.high.reset();
-    return range;
+    const Key key = encoder.encode(parts);
+    return parts.size() == encoder.types().size() ? index::KeyRange::exactly(key)
+                                                  : index::KeyRange::beginning_with(key);
 }
 
 // Calls `visit` for the rows of `child` that refer to one of the keys, by way of an index. False if

@@ -30,7 +30,8 @@ enum Index : size_t {
     kByNameAndAge,
     kYoungByName,
     kByNameAndFallingAge,
-    kByHash
+    kByHash,
+    kByNameWithAge
 };
 
 // The rows of the partial index.
@@ -59,6 +60,8 @@ void create(TableStore& store) {
     t.indexes.push_back({0, "", {2, 1}, false, false, false});
     t.indexes.back().orders = {{false, true}, {true, false}};
     t.indexes.push_back({0, "", {2, 1}, false, false, false, /*is_hash=*/true});
+    t.indexes.push_back({0, "t_name_with_age", {2, 1}, true, false, false});
+    t.indexes.back().included = 1;
     auto txn = store.begin();
     REQUIRE_OK(txn.status());
     REQUIRE_OK(txn->create_table(t));
@@ -150,7 +153,8 @@ void compare(const TableVersion& table, const Model& model, const std::vector<Ro
             {kByNameAndAge, {name, age}},
             {kYoungByName, {name}},
             {kByNameAndFallingAge, {name, age}},
-            {kByHash, {name, age}}};
+            {kByHash, {name, age}},
+            {kByNameWithAge, {name, age}}};
         for (const auto& [index, values] : keys) {
             CAPTURE(index);
             const index::Key key = table.encoder(index).encode(values);
@@ -159,9 +163,12 @@ void compare(const TableVersion& table, const Model& model, const std::vector<Ro
         }
         index::IndexCounters counters;
         if (!row.name) continue;
-        auto at = table.find_key(kByName, table.encoder(kByName).encode(keys[1].second), counters);
-        REQUIRE_OK(at.status());
-        CHECK(at->has_value() == !expected(model, kByName, row).empty());
+        for (Index index : {kByName, kByNameWithAge}) {
+            const index::Key key = table.encoder(index).encode(keys[1].second);
+            auto at = table.find_key(index, key, counters);
+            REQUIRE_OK(at.status());
+            CHECK(at->has_value() == !expected(model, kByName, row).empty());
+        }
     }
 }
 

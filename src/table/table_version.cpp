@@ -150,14 +150,18 @@ std::optional<Location> TableVersion::locate(uint64_t row_id) const {
 
 Result<bool> TableVersion::has_key(size_t index, Location at, const index::Key& key,
                                    bool or_null) const {
+    const catalog::IndexDef& def = def_->indexes[index];
     std::vector<const arrow::Array*> columns;
-    for (uint32_t position : def_->indexes[index].columns) {
+    for (uint32_t position : def.columns) {
         ASSIGN_OR_RETURN(const arrow::Array* column, part(at.part).chunk->column(position));
-        if (!or_null && !column->is_valid(at.row)) return false;
+        const bool of_key = columns.size() < def.key_columns().size();
+        if (!or_null && of_key && !column->is_valid(at.row)) return false;
         columns.push_back(column);
     }
-    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(def_->indexes[index], *part(at.part).chunk));
-    return filter.takes(at.row) && indexes_[index].keys->encode(columns, at.row) == key;
+    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(def, *part(at.part).chunk));
+    if (!filter.takes(at.row)) return false;
+    const index::Key actual = indexes_[index].keys->encode(columns, at.row);
+    return def.included > 0 ? actual.bytes.starts_with(key.bytes) : actual == key;
 }
 
 Result<std::optional<Location>> TableVersion::find_key(size_t index, const index::Key& key,
@@ -165,11 +169,15 @@ Result<std::optional<Location>> TableVersion::find_key(size_t index, const index
     const TableIndex& in = indexes_[index];
     // The greatest value of a column may share its key with NULLs.
     const bool shared = in.keys->may_hold_null(key);
+    auto look_up = [&](const index::KeyRun& run) {
+        if (def_->indexes[index].included == 0) return run.lookup(key, counters);
+        return run.range(index::KeyRange::beginning_with(key), counters);
+    };
     const uint32_t segments = static_cast<uint32_t>(base_->size() + patches_->size());
     for (size_t i = delta_.size(); i-- > 0;) {
         const Part& p = delta_[i];
         const index::KeyRun& keys = *p.chunk->keys()[index];
-        auto [begin, end] = keys.lookup(key, counters);
+        auto [begin, end] = look_up(keys);
         for (uint64_t at = begin; at < end; at++) {
             uint64_t row = keys.row_id(at);
             if (p.is_dead(row)) continue;
@@ -183,7 +191,7 @@ Result<std::optional<Location>> TableVersion::find_key(size_t index, const index
     }
     for (size_t i = in.runs->size(); i-- > 0;) {
         const RunPart& r = (*in.runs)[i];
-        auto [begin, end] = r.run->lookup(key, counters);
+        auto [begin, end] = look_up(*r.run);
         for (uint64_t at = begin; at < end; at++) {
             auto found = locate_in_segments(r.row_id_base + r.run->row_id(at));
             if (!found) continue;

@@ -120,7 +120,8 @@ public:
     Result<bool> has_null(uint32_t column) const;
 
     // The live row with this key of a unique index, if there is one. No part of the key is NULL.
-    // Errors: kCorruption (a row had to be read to tell a moved key).
+    // Included columns may be left out of the key, here and in has_key(). Errors: kCorruption (a
+    // row had to be read to tell a moved key).
     Result<std::optional<Location>> find_key(size_t index, const index::Key& key,
                                              index::IndexCounters& counters) const;
 

@@ -250,7 +250,7 @@ std::optional<index::Key> TableWriter::key_of(size_t index,
                                               const std::vector<arrow::Array>& columns,
                                               int64_t row) const {
     std::vector<const arrow::Array*> key;
-    for (uint32_t position : next_->index_def(index).columns) {
+    for (uint32_t position : next_->index_def(index).key_columns()) {
         if (!columns[position].is_valid(row)) return std::nullopt;
         key.push_back(&columns[position]);
     }

@@ -266,7 +266,8 @@ public:
     Status check_rows(const std::vector<arrow::Array>& columns, int64_t rows) const;
 
     const catalog::TableDef& table() const { return *table_; }
-    // The key of a row in an index of the table; nullopt if a part of it is NULL.
+    // The key of a row in an index of the table, without what is included; nullopt if a part of it
+    // is NULL.
     std::optional<index::Key> key_of(size_t index, const std::vector<arrow::Array>& columns,
                                      int64_t row) const;
     // The row that has this key of a unique index, among those that were there before the statement

@@ -14,7 +14,7 @@ namespace {
 // 23505 for the key of one row, as PostgreSQL words it.
 Status duplicate_key(const catalog::TableDef& table, const catalog::IndexDef& index,
                      const Chunk& chunk, uint64_t row) {
-    ASSIGN_OR_RETURN(std::string key, key_text(table, index.columns, chunk, row));
+    ASSIGN_OR_RETURN(std::string key, key_text(table, index.key_columns(), chunk, row));
     return Status(Code::kInvalidInput, "23505",
                   "duplicate key value violates unique constraint \"" + index.name + "\"")
         .with_detail(key + " already exists in table \"" + table.name + "\".");
@@ -22,7 +22,7 @@ Status duplicate_key(const catalog::TableDef& table, const catalog::IndexDef& in
 
 // Whether a part of the row's key in this index is NULL.
 Result<bool> holds_null(const catalog::IndexDef& index, const Chunk& chunk, uint64_t row) {
-    for (uint32_t position : index.columns) {
+    for (uint32_t position : index.key_columns()) {
         ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(position));
         if (!column->is_valid(static_cast<int64_t>(row))) return true;
     }
@@ -39,7 +39,7 @@ Status check_index(const TableVersion& table, size_t index, const Part& part) {
     for (uint64_t i = 0; i < keys.size(); i++) {
         const uint64_t row = keys.row_id(i);
         if (part.is_dead(row)) continue;
-        index::Key key = keys.key(i);
+        index::Key key = encoder.first_parts(keys.key(i), def.key_columns().size());
         if (encoder.may_hold_null(key)) {
             ASSIGN_OR_RETURN(bool null, holds_null(def, *part.chunk, row));
             if (null) continue;
@@ -73,7 +73,7 @@ Status check_merged(const TableVersion& table, size_t index, const index::KeyRun
     index::IndexCounters counters;
     std::optional<index::Key> before;
     for (uint64_t i = 0; i < keys.size(); i++) {
-        index::Key key = keys.key(i);
+        index::Key key = encoder.first_parts(keys.key(i), def.key_columns().size());
         auto at = [&] { return row_of(parts, kPrivateRowId + keys.row_id(i)); };
         if (encoder.may_hold_null(key)) {
             auto [chunk, row] = at();
