@@ -110,6 +110,22 @@ TEST_CASE("indexes over expressions and parts of the rows are stored, and shown 
     CHECK(validate(*back).sqlstate() == "42602");
 }
 
+TEST_CASE("an index of hashes is stored and shown as one") {
+    TableDef table = person();
+    IndexDef index;
+    index.columns = {1, 3};
+    index.is_hash = true;
+    table.indexes.push_back(index);
+    REQUIRE(name_indexes(table, Catalog()).ok());
+    table.finish();
+    auto back = decode(encode(table));
+    REQUIRE(back.ok());
+    CHECK(back->indexes.back().is_hash);
+    CHECK_FALSE(back->indexes[1].is_hash);
+    CHECK(back->index_sql(back->indexes.back()) ==
+          "CREATE INDEX person_name_at_idx ON person USING hash (name, at)");
+}
+
 TEST_CASE("a definition from before foreign keys, views or CHECK constraints is read") {
     TableDef plain = person();
     plain.checks.clear();
