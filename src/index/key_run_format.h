@@ -40,8 +40,8 @@
 //
 // Keys of an index USING hash are of shape integer: XXH3 (64 bits, seed 0) of the bytes that
 // base/key_coding.h writes for the values, part after part, ascending and without flags; all ones
-// if one of them is NULL. ("b", 7 as i32) is the hash of 62 00 00 80 00 00 07. That must never
-// change: a hash of another kind would be another flag of the index in the catalog.
+// if one of them is NULL. ("b", 7 as i32) is the hash of 62 00 00 80 00 00 07, 0x215e776951f77fa6.
+// That must never change: another hash would be another flag of the index in the catalog.
 //
 // Worked example: keys "b", "ba", "c" of rows 7, 8, 9.
 //
