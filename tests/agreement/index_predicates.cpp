@@ -192,7 +192,7 @@ TEST_CASE("hashes find what a scan finds, too, and nothing else with the same ha
     const uint64_t trees = setting("TREFOIL_TREES", 2000) / 3;
     for (uint64_t i = 0; i < trees; i++) {
         if (i % 100 == 99) town.change(make, static_cast<int>(i / 100));
-        const std::string where = " FROM t WHERE " + make.tree(2);
+        const std::string where = " FROM t WHERE " + make.tree(static_cast<int>(i % 3));
         CAPTURE(where);
         const Answer slow = ask(*town.scan, "SELECT id, age, city" + where);
         REQUIRE_MESSAGE(slow.ok(), slow.status.to_string());
@@ -201,7 +201,7 @@ TEST_CASE("hashes find what a scan finds, too, and nothing else with the same ha
         CHECK(ask(*town.session, "SELECT count(*)" + where).first() ==
               std::to_string(slow.rows.size()) + "|");
     }
-    CHECK(number(*town.session, "SELECT index_scans FROM trefoil_stats") > 20);
+    CHECK(number(*town.session, "SELECT index_scans FROM trefoil_stats") > 0);
     CHECK(run(*town.session, "CHECK DATABASE").first().starts_with("database|ok|"));
 }
 

@@ -269,7 +269,7 @@ std::string contents(Session& session) {
                      "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1"))) {
         text += name + ":\n" +
                 rows_of(session,
-                        "SELECT name FROM trefoil_indexes WHERE kind = 'index' AND "
+                        "SELECT name FROM trefoil_indexes WHERE kind LIKE '%index' AND "
                         "table_name = '" +
                             name + "' ORDER BY length(name), name") +
                 rows_of(session, "SELECT * FROM " + name + " ORDER BY id");
