@@ -316,6 +316,14 @@ std::string TableDef::columns_sql(const IndexDef& index) const {
     return sql;
 }
 
+std::string TableDef::included_sql(const IndexDef& index) const {
+    std::string names;
+    for (size_t i = index.key_columns().size(); i < index.columns.size(); i++) {
+        names += (names.empty() ? "" : ", ") + quoted(columns[index.columns[i]].name);
+    }
+    return names.empty() ? "" : " INCLUDE (" + names + ")";
+}
+
 std::string TableDef::index_sql(const IndexDef& index) const {
     std::string sql =
         "CONSTRAINT " + quoted(index.name) + (index.is_primary ? " PRIMARY KEY (" : " UNIQUE (");
@@ -323,12 +331,7 @@ std::string TableDef::index_sql(const IndexDef& index) const {
         sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
               quoted(index.name) + " ON " + sql_name() + (index.is_hash ? " USING hash (" : " (");
     }
-    sql += columns_sql(index) + ")";
-    const auto key = index.key_columns();
-    for (size_t i = key.size(); i < index.columns.size(); i++) {
-        sql += (i == key.size() ? " INCLUDE (" : ", ") + quoted(columns[index.columns[i]].name);
-    }
-    if (index.included > 0) sql += ")";
+    sql += columns_sql(index) + ")" + included_sql(index);
     for (uint32_t position : index.filters) {
         sql += (position == index.filters[0] ? " WHERE " : " AND ");
         sql += columns[position].shown_name();

@@ -182,8 +182,10 @@ struct TableDef {
     // Positions in `columns`, in key order; empty if there is no primary key.
     std::span<const uint32_t> primary_key() const;
     arrow::SchemaPtr schema() const;  // built once, by finish()
-    // The key columns of an index as SQL: "id, lower(name)".
+    // The key columns of an index as SQL: "id DESC, lower(name)".
     std::string columns_sql(const IndexDef& index) const;
+    // " INCLUDE (name)", "" if there is none.
+    std::string included_sql(const IndexDef& index) const;
     // "CONSTRAINT person_pkey PRIMARY KEY (id)", or the CREATE INDEX statement.
     std::string index_sql(const IndexDef& index) const;
     // The CREATE TABLE statement that makes this table, without its foreign keys. Of an identity

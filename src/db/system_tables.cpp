@@ -78,11 +78,8 @@ TableRows indexes_rows(const Database::State& db, const table::Version& version)
     for (const auto& [id, t] : version.tables) {
         for (size_t i = 0; i < t->index_count(); i++) {
             const catalog::IndexDef& index = t->index_def(i);
-            std::string columns, model;
-            for (uint32_t c : index.key_columns()) {
-                if (!columns.empty()) columns += ", ";
-                columns += t->def().columns[c].shown_name();
-            }
+            const std::string columns = t->def().columns_sql(index) + t->def().included_sql(index);
+            std::string model;
             uint64_t entries = 0, bytes = 0;
             for (const table::RunPart& r : t->runs(i)) {
                 entries += r.run->size();
