@@ -80,7 +80,8 @@ impl TfError {
     }
 }
 
-type WriteBytes = Option<unsafe extern "C" fn(*mut c_void, *const TfSink, *mut TfError) -> c_int>;
+pub type WriteBytes =
+    Option<unsafe extern "C" fn(*mut c_void, *const TfSink, *mut TfError) -> c_int>;
 type WriteSchema =
     Option<unsafe extern "C" fn(*mut c_void, *mut FFI_ArrowSchema, *mut TfError) -> c_int>;
 type Release = Option<unsafe extern "C" fn(*mut c_void)>;
@@ -205,6 +206,10 @@ pub struct TfCatalog {
             usize,
             *mut TfError,
         ) -> c_int,
+    >,
+    pub schemas: WriteBytes,
+    pub relation: Option<
+        unsafe extern "C" fn(*mut c_void, TfText, *const TfSink, *mut u8, *mut TfError) -> c_int,
     >,
 }
 

@@ -53,6 +53,8 @@ impl Run {
                 table_names: None,
                 view: None,
                 sequence: None,
+                schemas: None,
+                relation: None,
             }
         } else {
             unsafe { *catalog }
@@ -170,13 +172,34 @@ impl Run {
         })
     }
 
+    /// The schemas in which names are looked up, those that exist.
+    pub fn schemas(self: &Arc<Self>) -> Res<Vec<String>> {
+        self.names(self.catalog.schemas)
+    }
+
+    /// A table, view, sequence or index as SQL writes its name; None if there is none.
+    pub fn relation_name(self: &Arc<Self>, name: &str) -> Res<Option<String>> {
+        let Some(relation) = self.catalog.relation else {
+            return Ok(None);
+        };
+        let _guard = self.enter()?;
+        let mut has = 0u8;
+        let name = TfText::borrow(name.as_bytes());
+        let context = self.catalog.context;
+        let bytes = collect(|sink, e| unsafe { relation(context, name, sink, &mut has, e) })?;
+        Ok((has != 0).then(|| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     pub fn table_names(self: &Arc<Self>) -> Res<Vec<String>> {
-        if self.catalog.table_names.is_none() {
+        self.names(self.catalog.table_names)
+    }
+
+    fn names(self: &Arc<Self>, asked: WriteBytes) -> Res<Vec<String>> {
+        if asked.is_none() {
             return Ok(Vec::new());
         }
         let _guard = self.enter()?;
-        let names = self.catalog.table_names;
-        let bytes = read_bytes(self.catalog.context, names)?;
+        let bytes = read_bytes(self.catalog.context, asked)?;
         let mut reader = Reader::new(&bytes);
         reader.list(|r| Ok(r.str()?.to_string()))
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
+use datafusion::logical_expr::{
+    EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Volatility,
+};
 use datafusion::sql::planner::PlannerContext;
 
 use crate::catalog::Run;
@@ -19,7 +21,7 @@ use crate::dml::parse_expression;
 use crate::error::{BridgeError, Res};
 use crate::parse::bare_name;
 use crate::planner::Planner;
-use crate::types::sql_name;
+use crate::types::{is_text, sql_name};
 
 /// The place of the first CHECK that is false for a row of `stored`, as an INTEGER that is else
 /// NULL; None if there are no constraints.
@@ -119,6 +121,7 @@ fn validate_stored(
         };
         return Err(BridgeError::new("42P17", what));
     }
+    refuse_text_as_number(&expr, schema)?;
     let columns = columns_of(&expr);
     if !of_index && let Some(other) = columns.iter().find(|c| stored.contains(c)) {
         let what =
@@ -138,6 +141,57 @@ fn validate_stored(
         return Err(BridgeError::new("42804", what));
     }
     Ok(columns)
+}
+
+/// A text is no number in what a table keeps: what compares them, or counts with them, would fail
+/// for some of its rows. Errors: 42883.
+fn refuse_text_as_number(expr: &Expr, schema: &DFSchema) -> Res<()> {
+    let is = |e: &Expr, wanted: fn(&DataType) -> bool| e.get_type(schema).is_ok_and(|t| wanted(&t));
+    let text = |e: &Expr| !matches!(e, Expr::Literal(..)) && is(e, is_text);
+    let number = |e: &Expr| is(e, DataType::is_numeric);
+    let mut wrong = None;
+    expr.apply(|e| {
+        let pairs: Vec<(&Expr, String, &Expr)> = match e {
+            Expr::BinaryExpr(b) if b.op.is_numerical_operators() || compares(b.op) => {
+                vec![(b.left.as_ref(), b.op.to_string(), b.right.as_ref())]
+            }
+            Expr::Between(b) => vec![
+                (b.expr.as_ref(), ">=".to_string(), b.low.as_ref()),
+                (b.expr.as_ref(), "<=".to_string(), b.high.as_ref()),
+            ],
+            Expr::InList(list) => {
+                let items = list.list.iter();
+                items
+                    .map(|i| (list.expr.as_ref(), "=".to_string(), i))
+                    .collect()
+            }
+            _ => vec![],
+        };
+        let mixed =
+            |(a, _, b): &(&Expr, String, &Expr)| text(a) && number(b) || number(a) && text(b);
+        if let Some((a, op, b)) = pairs.into_iter().find(mixed) {
+            let name = |e: &Expr| e.get_type(schema).map(|t| sql_name(&t).to_lowercase());
+            wrong = Some(format!(
+                "operator does not exist: {} {op} {}",
+                name(a)?,
+                name(b)?
+            ));
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match wrong {
+        Some(what) => Err(BridgeError::new("42883", what).hint(concat!(
+            "No operator matches the given name and argument types. ",
+            "You might need to add explicit type casts."
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn compares(op: Operator) -> bool {
+    use Operator::*;
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
 fn is_subquery(expr: &Expr) -> bool {
@@ -181,6 +235,7 @@ fn validate_one(planner: &Planner, schema: &DFSchema, condition: &str) -> Res<Ve
             "a check constraint has no parameters",
         ));
     }
+    refuse_text_as_number(&expr, schema)?;
     let columns = columns_of(&expr);
     let plan = LogicalPlanBuilder::from(no_rows(schema)).project([expr])?;
     let plan = planner.analysed(plan.build()?)?;

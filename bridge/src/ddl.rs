@@ -19,6 +19,7 @@ use crate::parse::{Kind, Name, Reader};
 use crate::table_constraint::{
     self, Check, Constraints, ForeignKey, Key, refuse_primary_key_options, refuse_unique_options,
 };
+use crate::text::first_words;
 use crate::types::{arrow_type, char_length};
 
 #[derive(Debug)]
@@ -401,15 +402,8 @@ fn read_action(
             actions.push(column_action(r, &column_name, op)?);
         }
         other => {
-            let words: Vec<String> = other
-                .to_string()
-                .split_whitespace()
-                .take(2)
-                .map(str::to_uppercase)
-                .collect();
-            return Err(
-                BridgeError::unsupported(format!("ALTER TABLE ... {}", words.join(" "))).at(at),
-            );
+            let what = format!("ALTER TABLE ... {}", first_words(&other));
+            return Err(BridgeError::unsupported(what).at(at));
         }
     }
     Ok(())

@@ -8,14 +8,16 @@
 //!     extract(second FROM x)          with its fraction
 //!     CAST(x AS VARCHAR(3))           cut off after three characters
 //!     x AT TIME ZONE 'Europe/Berlin'  timezone('Europe/Berlin', x)
+//!     x op ANY|ALL ('{1,2}')          x IN ('1', '2'), or comparisons under OR and AND
+//!     'name'::regclass, age(x)        calls of functions of ours
 //!     mod(a, b), every(x), ...        functions by the names that DataFusion has for them
 //!
 //! A new expression is written as text and parsed, which is shorter than building it, and as easy
 //! to read. Patterns that are no literals are refused.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    ObjectNamePart, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, ObjectNamePart, UnaryOperator, Value, ValueWithSpan,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -32,12 +34,12 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
             compare_op,
             right,
             ..
-        } => quantified("EXISTS", left, compare_op, right, ""),
+        } => any_of(left, compare_op, right)?,
         Expr::AllOp {
             left,
             compare_op,
             right,
-        } => quantified("NOT EXISTS", left, compare_op, right, " IS NOT TRUE"),
+        } => all_of(left, compare_op, right)?,
         Expr::BinaryOp { left, op, right } => match (left.as_ref(), right.as_ref()) {
             (Expr::Tuple(a), Expr::Tuple(b)) => compare_rows(a, op, b)?,
             _ => None,
@@ -70,6 +72,7 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
         Expr::Cast {
             expr, data_type, ..
         } => match char_length(data_type)? {
+            _ if is_regclass(data_type) => Some(format!("\"regclass\"({expr})")),
             Some(n) => Some(format!("left(CAST({expr} AS TEXT), {n})")),
             None => None,
         },
@@ -78,6 +81,7 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
             time_zone,
         } => Some(format!("\"{}\"({time_zone}, {timestamp})", timezone::NAME)),
         Expr::Function(function) => call(function)?,
+        Expr::Identifier(word) if word.quote_style.is_none() => without_parentheses(&word.value),
         Expr::UnaryOp {
             op: UnaryOperator::BitwiseNot,
             expr,
@@ -143,6 +147,95 @@ fn quantified(
         "{exists} (SELECT 1 FROM ({query}) AS \"__set\"(\"__item\") \
          WHERE (({left}) {op} \"__item\"){test})"
     ))
+}
+
+/// The elements of an array that is written as a text, '{1,"a b",NULL}', as SQL; None if it is
+/// anything else.
+fn array_items(expr: &Expr) -> Res<Option<Vec<String>>> {
+    let text = match expr {
+        Expr::Nested(inner) => return array_items(inner),
+        Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text),
+            ..
+        }) => text,
+        _ => return Ok(None),
+    };
+    let wrong = || {
+        BridgeError::new("22P02", format!("malformed array literal: \"{text}\""))
+            .detail("Array value must start with \"{\", end with \"}\" and have one dimension.")
+    };
+    let inside = text
+        .trim()
+        .strip_prefix('{')
+        .and_then(|t| t.strip_suffix('}'));
+    let mut chars = inside.ok_or_else(wrong)?.chars();
+    let mut items = Vec::new();
+    if inside.is_some_and(|t| t.trim().is_empty()) {
+        return Ok(Some(items));
+    }
+    loop {
+        let (mut item, mut in_quotes, mut was_quoted, mut ended) =
+            (String::new(), false, false, true);
+        while let Some(c) = chars.next() {
+            match c {
+                '"' => {
+                    if !was_quoted {
+                        item.clear();
+                    }
+                    in_quotes = !in_quotes;
+                    was_quoted = true;
+                }
+                c if was_quoted && !in_quotes && c.is_whitespace() => {}
+                '\\' => item.push(chars.next().ok_or_else(wrong)?),
+                ',' if !in_quotes => {
+                    ended = false;
+                    break;
+                }
+                '{' | '}' if !in_quotes => return Err(wrong()),
+                c => item.push(c),
+            }
+        }
+        if !was_quoted {
+            item = item.trim().to_string();
+        }
+        if in_quotes || (item.is_empty() && !was_quoted) {
+            return Err(wrong());
+        }
+        items.push(match !was_quoted && item.eq_ignore_ascii_case("null") {
+            true => "NULL".to_string(),
+            false => quoted(&item),
+        });
+        if ended {
+            return Ok(Some(items));
+        }
+    }
+}
+
+fn any_of(left: &Expr, op: &BinaryOperator, right: &Expr) -> Res<Option<String>> {
+    let Some(items) = array_items(right)? else {
+        return Ok(quantified("EXISTS", left, op, right, ""));
+    };
+    Ok(Some(match op {
+        _ if items.is_empty() => "FALSE".to_string(),
+        BinaryOperator::Eq => format!("({left}) IN ({})", items.join(", ")),
+        _ => each(left, op, &items, " OR "),
+    }))
+}
+
+fn all_of(left: &Expr, op: &BinaryOperator, right: &Expr) -> Res<Option<String>> {
+    let Some(items) = array_items(right)? else {
+        return Ok(quantified("NOT EXISTS", left, op, right, " IS NOT TRUE"));
+    };
+    Ok(Some(match op {
+        _ if items.is_empty() => "TRUE".to_string(),
+        BinaryOperator::NotEq => format!("({left}) NOT IN ({})", items.join(", ")),
+        _ => each(left, op, &items, " AND "),
+    }))
+}
+
+fn each(left: &Expr, op: &BinaryOperator, items: &[String], word: &str) -> String {
+    let compared = items.iter().map(|item| format!("({left}) {op} {item}"));
+    compared.collect::<Vec<_>>().join(word)
 }
 
 fn compare_rows(a: &[Expr], op: &BinaryOperator, b: &[Expr]) -> Res<Option<String>> {
@@ -310,6 +403,9 @@ fn push_literal(out: &mut String, c: char) {
 
 // ---- functions --------------------------------------------------------------------------------
 
+/// The PostgreSQL whose rules we follow, as programs read it, and who we are.
+const VERSION: &str = concat!("PostgreSQL 15.0 (Trefoil ", env!("CARGO_PKG_VERSION"), ")");
+
 /// PostgreSQL's name, and DataFusion's.
 const NAMES: [(&str, &str); 5] = [
     ("sign", "signum"),
@@ -318,6 +414,19 @@ const NAMES: [(&str, &str); 5] = [
     ("array_remove", "array_remove_all"),
     ("current_catalog", "current_database"),
 ];
+
+pub fn is_regclass(data_type: &DataType) -> bool {
+    data_type.to_string().eq_ignore_ascii_case("regclass")
+}
+
+/// Functions that are called without parentheses, and that sqlparser does not know.
+fn without_parentheses(word: &str) -> Option<String> {
+    match word.to_lowercase().as_str() {
+        "current_schema" => Some("\"current_schema\"()".to_string()),
+        "current_role" => Some("'trefoil'".to_string()),
+        _ => None,
+    }
+}
 
 /// What the function becomes; None if it stays, perhaps under another name.
 fn call(function: &mut Function) -> Res<Option<String>> {
@@ -337,6 +446,8 @@ fn call(function: &mut Function) -> Res<Option<String>> {
         ("mod", [a, b]) => Some(format!("({a}) % ({b})")),
         ("current_database" | "current_catalog", []) => Some("'trefoil'".to_string()),
         ("current_user" | "session_user" | "user", []) => Some("'trefoil'".to_string()),
+        ("version", []) => Some(quoted(VERSION)),
+        ("age", [x]) => Some(format!("\"age\"(CAST(current_date() AS TIMESTAMP), {x})")),
         ("to_char" | "to_date" | "to_timestamp", [value, template]) => {
             let what = format!("{lower}() with a template that is no literal");
             let template = quoted(&time_format(&literal(template, &what)?, &lower)?);

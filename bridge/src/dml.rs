@@ -704,14 +704,24 @@ pub fn parse_query(sql: &str) -> Res<Box<Query>> {
 /// One expression and nothing after it.
 pub fn parse_expression(sql: &str) -> Res<SqlExpr> {
     let text = Text::new(sql)?;
+    let mut expr = expression_of(&text)?;
+    check::expression(&text, &mut expr)?;
+    Ok(expr)
+}
+
+/// The same as it is written.
+pub fn read_expression(sql: &str) -> Res<SqlExpr> {
+    expression_of(&Text::new(sql)?)
+}
+
+fn expression_of(text: &Text) -> Res<SqlExpr> {
     let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(text.tokens.clone());
-    let mut reader = crate::parse::Reader::new(&text, &mut parser);
-    let mut expr = reader.parser.parse_expr().map_err(|e| reader.syntax(e))?;
+    let mut reader = crate::parse::Reader::new(text, &mut parser);
+    let expr = reader.parser.parse_expr().map_err(|e| reader.syntax(e))?;
     reader.expect(
         datafusion::sql::sqlparser::tokenizer::Token::EOF,
         "the end of the expression",
     )?;
-    check::expression(&text, &mut expr)?;
     Ok(expr)
 }
 

@@ -19,6 +19,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
 use tokio::runtime::Runtime;
 
+use crate::age;
 use crate::error::{BridgeError, Res, from_io};
 use crate::fence;
 use crate::options::Options as OurOptions;
@@ -188,7 +189,7 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .get_or_insert_default()
         .insert(0, Arc::new(rules::Comparisons));
     let mut state = builder.build();
-    let functions = sequence_functions::functions().chain([timezone::function()]);
+    let functions = sequence_functions::functions().chain([timezone::function(), age::function()]);
     for function in functions {
         // Registering cannot fail.
         let _ = state.register_udf(Arc::new(function));

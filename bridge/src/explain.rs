@@ -85,12 +85,11 @@ fn explain_in(
         return Ok(lines);
     }
     for part in &plan.children {
-        let (Some(change), false) = (&part.change, is_conflict(part)) else {
+        if is_conflict(part) {
             lines.push("On conflict: Update".to_string());
             continue;
-        };
-        let name = change.given.trim_start_matches(char::is_control);
-        lines.push(format!("{name}: {}: {}", change.title, change.table.text));
+        }
+        lines.push(title_of(part));
         let logical = part.bound(&session.state, run, parameters)?;
         let physical = physical_plan(&session.engine, &session.state, &logical, run)?;
         push(
@@ -100,6 +99,17 @@ fn explain_in(
         );
     }
     Ok(lines)
+}
+
+fn title_of(part: &Plan) -> String {
+    match (&part.change, &part.locking) {
+        (Some(change), _) => {
+            let name = change.given.trim_start_matches(char::is_control);
+            format!("{name}: {}: {}", change.title, change.table.text)
+        }
+        (_, Some(locking)) => locking.title(),
+        _ => String::new(),
+    }
 }
 
 // It reads rows that are only known when the statement runs.

@@ -13,7 +13,7 @@ use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
 use arrow::record_batch::RecordBatch;
 
 use crate::abi::*;
-use crate::bytes::Writer;
+use crate::bytes::{Reader, Writer};
 use crate::catalog::{CppStream, Run, import_schema};
 use crate::cursor::Cursor;
 use crate::engine::{Engine, Options};
@@ -22,6 +22,7 @@ use crate::explain::explain;
 use crate::files;
 use crate::parse::{Explain, Statement};
 use crate::plan::{Plan, plan_expression};
+use crate::rename::{rename_column, rename_column_in_query, rename_table};
 use crate::session::Session;
 use crate::statement_format;
 
@@ -360,6 +361,41 @@ pub extern "C" fn tf_session_evaluate(
             Some(batch) if batch.num_rows() == 1 => write_batch(Some(batch), out),
             _ => Err(BridgeError::internal("an expression without one value")),
         }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn tf_rename_column(
+    expression: TfText,
+    column: TfText,
+    to: TfText,
+    out: *const TfSink,
+    error: *mut TfError,
+) -> c_int {
+    guard(error, || {
+        let renamed = rename_column(text(expression)?, text(column)?, text(to)?)?;
+        write(out, renamed.as_bytes())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn tf_rename_in_query(
+    query: TfText,
+    tables: TfText,
+    column: TfText,
+    to: TfText,
+    out: *const TfSink,
+    error: *mut TfError,
+) -> c_int {
+    guard(error, || {
+        let mut tables = Reader::new(unsafe { tables.bytes() });
+        let tables = tables.list(|r| Ok(r.str()?.to_string()))?;
+        let (query, column, to) = (text(query)?, text(column)?, text(to)?);
+        let renamed = match column {
+            "" => rename_table(query, &tables, to)?,
+            column => rename_column_in_query(query, &tables, column, to)?,
+        };
+        write(out, renamed.as_bytes())
     })
 }
 

@@ -17,6 +17,7 @@ use crate::check;
 use crate::ddl::Column;
 use crate::error::{BridgeError, Res};
 use crate::parse::{Name, Reader, parser_of};
+use crate::rename;
 use crate::sequence::{self, SequenceOption};
 use crate::statement_format;
 use crate::text::Text;
@@ -105,6 +106,7 @@ pub fn read_option(r: &Reader, option: ColumnOption, column: &mut Column, table:
             ..
         } => {
             check::expression(r.text, &mut expression)?;
+            rename::unqualify(&mut expression, table);
             column.stored = Some(Stored {
                 expression,
                 columns: Vec::new(),

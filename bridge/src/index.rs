@@ -247,8 +247,23 @@ fn ordered(r: &mut Reader, key: Key) -> Res<OrderedKey> {
     })
 }
 
-/// A column, a call, or an expression in parentheses.
+/// Classes of operators that compare texts as we do, by their bytes.
+const TEXT_CLASSES: [&str; 5] = [
+    "text_ops",
+    "varchar_ops",
+    "text_pattern_ops",
+    "varchar_pattern_ops",
+    "bpchar_pattern_ops",
+];
+
 fn key(r: &mut Reader, table: &str) -> Res<Key> {
+    let key = keyed_by(r, table)?;
+    TEXT_CLASSES.iter().any(|class| take(r, class));
+    Ok(key)
+}
+
+/// A column, a call, or an expression in parentheses.
+fn keyed_by(r: &mut Reader, table: &str) -> Res<Key> {
     let start = r.peek();
     let called = r.parser.peek_nth_token(1).token == Token::LParen;
     if matches!(start.token, Token::Word(_)) && !called {
@@ -555,7 +570,7 @@ mod tests {
                 "does not support NULLS FIRST/LAST options",
             ),
             ("CREATE INDEX i ON t (a COLLATE \"C\")", "COLLATE"),
-            ("CREATE INDEX i ON t (a text_ops)", "operator class"),
+            ("CREATE INDEX i ON t (a gin_trgm_ops)", "operator class"),
             (
                 "CREATE INDEX i ON t USING hash (a) INCLUDE (b)",
                 "does not support included columns",

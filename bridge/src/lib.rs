@@ -8,13 +8,15 @@
 //!     engine -> session -> parse -> plan -> cursor, explain                the way of a statement
 //!     text, check, dialect, names, copy, ddl, index, transaction, row_locks       what SQL says
 //!     sequence, sequence_functions       CREATE SEQUENCE; nextval and its like
+//!     session_functions, serial, age, timezone   current_schema(), age() and the like
 //!     generated, alter_column            SERIAL, identity and stored columns
 //!     suggest, error_text                what errors say
-//!     dml, merge, parts, change, direct, constraints     changes
+//!     dml, merge, parts, locked_parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
 //!     types, convert, rules              where our SQL differs from DataFusion's
 //!     join_order, join_graph, estimate   what is joined first
 //!     computed                           columns that indexes over expressions have
+//!     rename                             expressions that a table keeps, when names change
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
 //!     ordered, fetch                     sorts that an index spares; columns of the winners alone
 //!     dependent, domain, only_row        correlated subqueries as joins
@@ -29,6 +31,7 @@
 
 mod abi;
 mod access_query;
+mod age;
 mod alter_column;
 mod bytes;
 mod catalog;
@@ -61,6 +64,7 @@ mod index;
 mod join_graph;
 mod join_order;
 mod leaf;
+mod locked_parts;
 mod merge;
 mod names;
 mod only_row;
@@ -74,6 +78,7 @@ mod planner;
 mod pool;
 mod probe;
 mod provider;
+mod rename;
 mod row_locks;
 mod rules;
 mod same;
@@ -81,6 +86,7 @@ mod sequence;
 mod sequence_functions;
 mod serial;
 mod session;
+mod session_functions;
 mod statement_format;
 mod suggest;
 mod sum;

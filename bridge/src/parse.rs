@@ -24,6 +24,7 @@ use crate::error::{BridgeError, Res};
 use crate::generated;
 use crate::house::{self, House};
 use crate::index::{self, IndexCommand};
+use crate::locked_parts::{self, LockedPart};
 use crate::merge;
 use crate::names;
 use crate::parse_change::{
@@ -32,7 +33,7 @@ use crate::parse_change::{
 use crate::row_locks::{self, RowLocks};
 use crate::sequence::{self, SequenceCommand};
 use crate::suggest;
-use crate::text::{DIALECT, Text, folded};
+use crate::text::{DIALECT, Text, first_words, folded};
 use crate::transaction;
 
 /// Nested expressions and queries deeper than this are refused; DataFusion's own bound is lower
@@ -95,6 +96,8 @@ pub struct Statement {
     pub kind: Kind,
     /// What a query locks.
     pub locks: RowLocks,
+    /// Queries inside of it that lock what they read.
+    pub locked: Vec<LockedPart>,
     /// What the columns of a query are called.
     pub names: Vec<names::Item>,
 }
@@ -105,16 +108,21 @@ pub fn parse(sql: &str) -> Res<Statement> {
     let tokens = merge::rewrite_tokens(text.tokens.clone());
     let tokens = rewrite_inference(&text, tokens).map_err(|e| text.locate(e))?;
     let (tokens, identities) = generated::cut(&text, tokens).map_err(|e| text.locate(e))?;
+    let (tokens, locked) = locked_parts::cut(&text, tokens).map_err(|e| text.locate(e))?;
+    let rewritten = (!locked.is_empty()).then(|| tokens.clone());
     let mut parser = parser_of(tokens);
     let mut reader = Reader::new(&text, &mut parser);
+    reader.rewritten = rewritten;
     reader.identities = RefCell::new(identities);
     let (explain, kind) = reader.statement().map_err(|e| text.locate(e))?;
     let names = std::mem::take(&mut reader.names);
     let locks = std::mem::take(&mut reader.locks);
+    locked_parts::check_statement(&kind, &locks, &locked)?;
     Ok(Statement {
         explain,
         kind,
         locks,
+        locked,
         names,
         text,
     })
@@ -133,6 +141,8 @@ pub struct Reader<'a> {
     pub names: Vec<names::Item>,
     pub locks: RowLocks,
     lock_clauses: Vec<row_locks::Clause>,
+    /// The tokens, if they are not those of the text any more.
+    rewritten: Option<Vec<TokenWithSpan>>,
     /// Options of the identity columns that are still to be read.
     pub identities: RefCell<generated::Identities>,
 }
@@ -145,6 +155,7 @@ impl<'a> Reader<'a> {
             names: Vec::new(),
             locks: RowLocks::default(),
             lock_clauses: Vec::new(),
+            rewritten: None,
             identities: RefCell::default(),
         }
     }
@@ -363,7 +374,8 @@ impl<'a> Reader<'a> {
         if matches!(&start.token, Token::Word(w) if w.keyword == Keyword::SELECT
             || w.keyword == Keyword::WITH)
         {
-            let mut tokens = self.text.tokens[self.parser.index()..].to_vec();
+            let all = self.rewritten.as_ref().unwrap_or(&self.text.tokens);
+            let mut tokens = all[self.parser.index()..].to_vec();
             self.lock_clauses = row_locks::cut(self.text, &mut tokens)?;
             if !self.lock_clauses.is_empty() {
                 *self.parser = parser_of(tokens);
@@ -439,15 +451,7 @@ impl<'a> Reader<'a> {
                     local: false,
                 }),
             },
-            other => {
-                let words: Vec<String> = other
-                    .to_string()
-                    .split_whitespace()
-                    .take(2)
-                    .map(str::to_uppercase)
-                    .collect();
-                Err(BridgeError::unsupported(words.join(" ")).at(at))
-            }
+            other => Err(BridgeError::unsupported(first_words(&other)).at(at)),
         }
     }
 
@@ -510,15 +514,7 @@ impl<'a> Reader<'a> {
                 value: Some(setting_text(&value)),
                 local,
             }),
-            other => {
-                let words: Vec<String> = other
-                    .to_string()
-                    .split_whitespace()
-                    .take(2)
-                    .map(str::to_uppercase)
-                    .collect();
-                Err(BridgeError::unsupported(words.join(" ")).at(at))
-            }
+            other => Err(BridgeError::unsupported(first_words(&other)).at(at)),
         }
     }
 

@@ -31,6 +31,7 @@ use crate::dml::{Dml, parse_expression};
 use crate::error::{BridgeError, Res};
 use crate::filters::parameter_index;
 use crate::join_order::reorder;
+use crate::locked_parts::{self, Locking, outside};
 use crate::names;
 use crate::parse::{Kind, Name, Statement};
 use crate::parse_change::has_changes;
@@ -46,6 +47,8 @@ use crate::value::read_value;
 pub struct Plan {
     /// None for a query.
     pub change: Option<Change>,
+    /// A query inside of the statement that locks what it reads.
+    pub locking: Option<Locking>,
     pub logical: LogicalPlan,
     pub schema: SchemaRef,
     pub parameters: Vec<Option<DataType>>,
@@ -76,6 +79,7 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
         text: &statement.text,
         parts: RefCell::default(),
     };
+    let locked = locking_plans(planner, state, statement)?;
     let mut plan = match &statement.kind {
         Kind::Query(query) if has_changes(&query.with) => {
             let mut query = query.clone();
@@ -105,20 +109,27 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
         | Kind::Merge(_, with, _) => {
             let context = dml.context(with)?;
             let mut plan = dml.part(&statement.kind, &context)?;
-            if let (Some(change), Some(_)) = (plan.change.as_mut(), with) {
+            if let Some(change) = plan.change.as_mut()
+                && (with.is_some() || !locked.is_empty())
+            {
                 change.direct = None;
             }
             plan
         }
         _ => return Err(BridgeError::internal("this statement has no plan")),
     };
+    plan.tables
+        .extend(locked.iter().flat_map(|p| p.tables.clone()));
+    plan.children.extend(locked);
     plan.children.extend(dml.parts.take());
     if !plan.children.is_empty() {
         plan.access = None;
     }
     plan.tables.extend(planner.views());
     let mut parameters = plan.all_parameters();
-    for bound in [&statement.locks.limit, &statement.locks.offset] {
+    let own = [&statement.locks.limit, &statement.locks.offset];
+    let inside = statement.locked.iter().flat_map(|part| part.bounds());
+    for bound in own.into_iter().chain(inside) {
         if let Some(Bound::Parameter(n)) = bound {
             let count = parameters.len().max(*n as usize + 1);
             parameters.resize(count, None);
@@ -127,6 +138,18 @@ fn plan_with(planner: &Planner, state: &SessionState, statement: &Statement) -> 
     }
     plan.share_parameters(&parameters);
     Ok(plan)
+}
+
+/// Of the queries inside of the statement that lock what they read.
+fn locking_plans(planner: &Planner, state: &SessionState, statement: &Statement) -> Res<Vec<Plan>> {
+    let mut plans = Vec::new();
+    for part in &statement.locked {
+        let logical = plan_query(planner, part.query.clone()).map_err(outside)?;
+        let mut plan = Plan::new(state, logical, None, part.names.clone())?;
+        planner.add_given(part.ready(&mut plan)?);
+        plans.push(plan);
+    }
+    Ok(plans)
 }
 
 pub fn plan_query(planner: &Planner, query: Box<Query>) -> Res<LogicalPlan> {
@@ -191,6 +214,7 @@ impl Plan {
         };
         Ok(Plan {
             change,
+            locking: None,
             schema: Arc::new(names::rename(optimised.schema().as_arrow(), &names)),
             names,
             logical: optimised,
@@ -320,6 +344,7 @@ impl Plan {
             w.opt(&change.conflict, conflict);
             w.str(&change.given);
         });
+        w.opt(&self.locking, locked_parts::write);
         w.out
     }
 }

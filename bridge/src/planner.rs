@@ -28,6 +28,7 @@ use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use crate::catalog::{CppTable, Run, View};
 use crate::computed::computed_columns;
 use crate::error::{BridgeError, Res};
+use crate::locked_parts;
 use crate::parse::{self, Kind, reference};
 use crate::plan::plan_query;
 use crate::provider::Provider;
@@ -55,6 +56,8 @@ pub struct Planner<'a> {
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
     /// The data-changing parts of WITH that give no rows.
     silent: Mutex<BTreeSet<String>>,
+    /// Rows of parts of the statement that are run before, by their names.
+    given: Mutex<HashMap<String, Arc<Provider>>>,
 }
 
 impl<'a> Planner<'a> {
@@ -67,6 +70,7 @@ impl<'a> Planner<'a> {
             inside: Mutex::new(Vec::new()),
             expr_planners: state.expr_planners().to_vec(),
             silent: Mutex::new(BTreeSet::new()),
+            given: Mutex::new(HashMap::new()),
         }
     }
 
@@ -77,6 +81,12 @@ impl<'a> Planner<'a> {
     /// WITH `name` AS (a change without RETURNING): the rest of the statement cannot read it.
     pub fn add_silent(&self, name: &str) {
         self.silent.lock().expect("silent").insert(name.to_string());
+    }
+
+    /// Rows that a part of the statement gives the rest under a name that nobody can write.
+    pub fn add_given(&self, rows: Provider) {
+        let mut given = self.given.lock().expect("given");
+        given.insert(rows.name.clone(), Arc::new(rows));
     }
 
     /// The plan with all its expressions in their final types. REQUIRES: it has no subqueries.
@@ -220,6 +230,13 @@ impl<'a> Planner<'a> {
             );
         }
         match (reference.schema(), reference.table()) {
+            (None, table) if locked_parts::is_one(table) => {
+                let given = self.given.lock().expect("given");
+                match given.get(table) {
+                    Some(rows) => Ok(provider_as_source(rows.clone())),
+                    None => Err(BridgeError::internal("rows of an unknown part")),
+                }
+            }
             (Some(ROWS), table) => match self.provider(table, true)? {
                 Some(provider) => Ok(provider_as_source(provider)),
                 None if self.run.view(table)?.is_some() => Err(BridgeError::unsupported(format!(

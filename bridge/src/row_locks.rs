@@ -51,7 +51,7 @@ pub struct Clause {
 }
 
 /// A table whose rows are locked. They stand in the order of their row ids' columns.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LockedTable {
     pub table: Name,
     pub strength: Strength,
@@ -65,7 +65,7 @@ pub enum Bound {
     Parameter(u32),
 }
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RowLocks {
     pub tables: Vec<LockedTable>,
     pub limit: Option<Bound>,
@@ -73,6 +73,25 @@ pub struct RowLocks {
 }
 
 // ---- reading the clauses ------------------------------------------------------------------------
+
+/// Whether there is such a clause anywhere, perhaps.
+pub fn may_lock(tokens: &[TokenWithSpan]) -> bool {
+    let is = |t: &TokenWithSpan, words: &[&str]| {
+        matches!(&t.token, Token::Word(w)
+            if w.quote_style.is_none() && words.iter().any(|x| w.value.eq_ignore_ascii_case(x)))
+    };
+    let mut solid = tokens
+        .iter()
+        .filter(|t| !matches!(t.token, Token::Whitespace(_)))
+        .peekable();
+    while let Some(token) = solid.next() {
+        let next = ["update", "share", "no", "key"];
+        if is(token, &["for"]) && solid.peek().is_some_and(|t| is(t, &next)) {
+            return true;
+        }
+    }
+    false
+}
 
 /// Takes the locking clauses of the outermost query out of `tokens`.
 pub fn cut(text: &Text, tokens: &mut Vec<TokenWithSpan>) -> Res<Vec<Clause>> {

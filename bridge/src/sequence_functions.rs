@@ -24,8 +24,10 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::catalog::Run;
+use crate::dialect::is_regclass;
 use crate::error::{BridgeError, Res};
 use crate::serial;
+use crate::session_functions;
 
 /// The numbers cross the border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +101,7 @@ pub fn functions() -> impl Iterator<Item = ScalarUDF> {
         .iter()
         .map(|(_, kind)| ScalarUDF::new_from_impl(Function::new(*kind, Of::Plan)))
         .chain([serial::function()])
+        .chain(session_functions::functions())
 }
 
 impl std::fmt::Debug for Function {
@@ -196,7 +199,7 @@ fn text_of(value: &ScalarValue) -> Option<String> {
 
 pub fn is_one(function: &ScalarUDF) -> bool {
     let asks = function.inner().downcast_ref::<Function>().is_some();
-    asks || serial::is_one(function)
+    asks || serial::is_one(function) || session_functions::is_one(function)
 }
 
 fn unbound(expr: &Expr) -> Option<Kind> {
@@ -217,10 +220,14 @@ pub fn bind(plan: LogicalPlan, run: Option<&Arc<Run>>) -> Res<LogicalPlan> {
             }
             let name = names.save(&expr);
             let bound = expr.transform_up(|mut e| {
-                if let Some(run) = run
-                    && let Some(name) = serial::bound(&e, run)?
-                {
-                    return Ok(Transformed::yes(name));
+                if let Some(run) = run {
+                    let constant = match serial::bound(&e, run)? {
+                        None => session_functions::bound(&e, run)?,
+                        found => found,
+                    };
+                    if let Some(constant) = constant {
+                        return Ok(Transformed::yes(constant));
+                    }
                 }
                 let Some(kind) = unbound(&e) else {
                     return Ok(Transformed::no(e));
@@ -250,7 +257,7 @@ pub fn strip_regclass(function: &mut SqlFunction) {
         && let SqlExpr::Cast {
             expr, data_type, ..
         } = argument
-        && data_type.to_string().eq_ignore_ascii_case("regclass")
+        && is_regclass(data_type)
     {
         *argument = expr.as_ref().clone();
     }

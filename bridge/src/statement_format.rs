@@ -151,7 +151,7 @@ fn check(w: &mut Writer, check: &Check) {
     w.list(&check.columns, |w, column| w.str(column));
 }
 
-fn row_locks(w: &mut Writer, locks: &RowLocks) {
+pub fn row_locks(w: &mut Writer, locks: &RowLocks) {
     w.list(&locks.tables, |w, t| {
         name(w, &t.table);
         w.u8(t.strength as u8);

@@ -1,18 +1,16 @@
 //! The constraints of a table as plain values: PRIMARY KEY, UNIQUE, CHECK and FOREIGN KEY, whether
 //! they stand behind a column, beside the columns, or in ALTER TABLE ADD.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     CheckConstraint, ConstraintCharacteristics, ConstraintReferenceMatchKind, DeferrableInitial,
     Expr, ForeignKeyConstraint, IndexColumn, KeyOrIndexDisplay, NullsDistinctOption,
     PrimaryKeyConstraint, ReferentialAction, Spanned, TableConstraint, UniqueConstraint,
-    visit_expressions_mut,
 };
 
 use crate::check;
 use crate::error::{BridgeError, Res};
 use crate::parse::{Name, Reader};
+use crate::rename;
 
 /// PRIMARY KEY or UNIQUE, of a column or of the table.
 #[derive(Debug)]
@@ -118,16 +116,7 @@ pub fn check(
         return Err(BridgeError::unsupported("CHECK NOT ENFORCED").at(position));
     }
     check::expression(r.text, &mut expr)?;
-    // The table may have another name in the statement that changes it.
-    let _ = visit_expressions_mut(&mut expr, |e| {
-        if let Expr::CompoundIdentifier(parts) = e
-            && let [first, column] = parts.as_slice()
-            && r.ident(first).text == table
-        {
-            *e = Expr::Identifier(column.clone());
-        }
-        ControlFlow::<()>::Continue(())
-    });
+    rename::unqualify(&mut expr, table);
     Ok(Check {
         name: own.as_ref().map(|n| r.ident(n)).or(name),
         condition: expr.to_string(),

@@ -41,6 +41,7 @@ impl Text {
                 BridgeError::new("42601", format!("syntax error: {}", e.message)).at(position)
             })?;
         split_signs(&mut text.tokens);
+        drop_pg_catalog(&mut text.tokens);
         Ok(text)
     }
 
@@ -147,6 +148,49 @@ fn split_signs(tokens: &mut Vec<TokenWithSpan>) {
     }
 }
 
+/// pg_catalog.now(), x::pg_catalog.int4: what is built in has no schema here. Tables keep theirs,
+/// pg_catalog.pg_class: there are none, and messages say so.
+fn drop_pg_catalog(tokens: &mut Vec<TokenWithSpan>) {
+    let is_prefix = |t: &TokenWithSpan| match &t.token {
+        Token::Word(w) => folded(w) == "pg_catalog",
+        _ => false,
+    };
+    if !tokens.iter().any(is_prefix) {
+        return;
+    }
+    let (mut gone, mut plain) = (vec![false; tokens.len()], Vec::new());
+    for i in 0..tokens.len() {
+        let [prefix, dot, name] = &tokens[i..tokens.len().min(i + 3)] else {
+            break;
+        };
+        let inside = i > 0 && tokens[i - 1].token == Token::Period;
+        let Token::Word(word) = &name.token else {
+            continue;
+        };
+        let next = tokens.get(i + 3).map(|t| &t.token);
+        let table = folded(word).starts_with("pg_") && next != Some(&Token::LParen);
+        if is_prefix(prefix) && dot.token == Token::Period && !inside && !table {
+            gone[i] = true;
+            gone[i + 1] = true;
+            plain.push(i + 2);
+        }
+    }
+    // "varchar" is a type like varchar; "char" is another, and "default" a collation.
+    for i in plain {
+        if let Token::Word(word) = &tokens[i].token
+            && !["char", "default"].contains(&word.value.as_str())
+            && word
+                .value
+                .chars()
+                .all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
+        {
+            tokens[i].token = Token::make_word(&word.value.clone(), None);
+        }
+    }
+    let mut gone = gone.into_iter();
+    tokens.retain(|_| !gone.next().unwrap_or(false));
+}
+
 fn stands_at(tokens: &[&TokenWithSpan], parts: &[&str]) -> bool {
     let mut at = 0;
     for (n, part) in parts.iter().enumerate() {
@@ -181,6 +225,13 @@ fn introduces_relation(token: &Token) -> bool {
         ),
         _ => false,
     }
+}
+
+/// The first two words of what was parsed, which is its name in messages.
+pub fn first_words(parsed: &impl std::fmt::Display) -> String {
+    let text = parsed.to_string();
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    words.join(" ").to_uppercase()
 }
 
 /// The identifier that a word stands for: folded to lower case unless quoted.
@@ -231,6 +282,29 @@ mod tests {
         }
         let text = Text::new("a<-x").unwrap();
         assert_eq!(text.find_name("x", false), Some(3));
+    }
+
+    #[test]
+    fn what_is_built_in_has_no_schema() {
+        let plain = |sql: &str| -> String {
+            let tokens = Text::new(sql).unwrap().tokens.into_iter();
+            tokens.map(|t| t.token.to_string()).collect()
+        };
+        assert_eq!(
+            plain("SELECT pg_catalog.now(), x::\"pg_catalog\".\"int4\" FROM t"),
+            "SELECT now(), x::int4 FROM t"
+        );
+        assert_eq!(
+            plain("pg_catalog.pg_get_serial_sequence('t', 'a'), a.pg_catalog.b"),
+            "pg_get_serial_sequence('t', 'a'), a.pg_catalog.b"
+        );
+        for sql in [
+            "SELECT 1 FROM pg_catalog.pg_class",
+            "pg_catalog",
+            "pg_catalog.",
+        ] {
+            assert_eq!(plain(sql), sql);
+        }
     }
 
     #[test]

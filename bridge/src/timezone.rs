@@ -7,6 +7,7 @@
 //! zone z. The zone must be a constant.
 
 use arrow::array::timezone::Tz;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
@@ -32,8 +33,21 @@ struct TimeZone {
     signature: Signature,
 }
 
-fn moment(zone: Option<&str>) -> DataType {
+pub fn moment(zone: Option<&str>) -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, zone.map(Into::into))
+}
+
+/// What clocks show at these moments, in the zone of their type.
+pub fn clock(time: ArrayRef, args: &ScalarFunctionArgs) -> DfResult<ArrayRef> {
+    let rows = time.len();
+    let local = ScalarFunctionArgs {
+        arg_fields: vec![Arc::new(Field::new("time", time.data_type().clone(), true))],
+        args: vec![ColumnarValue::Array(time)],
+        number_rows: rows,
+        return_field: Arc::new(Field::new("clock", moment(None), true)),
+        config_options: args.config_options.clone(),
+    };
+    to_local_time().invoke_with_args(local)?.to_array(rows)
 }
 
 impl ScalarUDFImpl for TimeZone {
@@ -78,16 +92,7 @@ impl ScalarUDFImpl for TimeZone {
         let there = moment(Some(zone));
         let time = convert(&time.to_array(rows)?, &there)?;
         let answer = match args.return_type() {
-            DataType::Timestamp(_, None) => {
-                let local = ScalarFunctionArgs {
-                    args: vec![ColumnarValue::Array(time)],
-                    arg_fields: vec![Arc::new(Field::new("time", there, true))],
-                    number_rows: rows,
-                    return_field: args.return_field.clone(),
-                    config_options: args.config_options.clone(),
-                };
-                to_local_time().invoke_with_args(local)?.to_array(rows)?
-            }
+            DataType::Timestamp(_, None) => clock(time, &args)?,
             utc => convert(&time, utc)?,
         };
         Ok(match single {

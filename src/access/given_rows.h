@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ public:
 
     Result<std::shared_ptr<TableSource>> find(std::string_view name, bool row_ids) const override;
     std::vector<std::string> table_names() const override { return base_.table_names(); }
+    std::vector<std::string> schemas() const override { return base_.schemas(); }
+    std::optional<std::string> relation_name(std::string_view name) const override {
+        return base_.relation_name(name);
+    }
     Status call_sequence(const SequenceCall& call, std::span<int64_t> out) const override {
         return base_.call_sequence(call, out);
     }

@@ -360,6 +360,34 @@ std::vector<std::string> SnapshotCatalog::table_names() const {
     return names;
 }
 
+std::vector<std::string> SnapshotCatalog::schemas() const {
+    std::vector<std::string> found;
+    for (const std::string& schema : options_.search_path) {
+        const bool temporary = schema.starts_with(catalog::kTemporaryPrefix);
+        if (temporary || version_->catalog->has_schema(schema)) found.push_back(schema);
+    }
+    return found;
+}
+
+std::optional<std::string> SnapshotCatalog::relation_name(std::string_view name) const {
+    const std::string wanted = catalog::fold_reference(name);
+    const catalog::Reference place = catalog::parse_reference(wanted);
+    if (catalog::TablePtr found = resolve(wanted)) {
+        const bool visible = resolve(catalog::reference("", found->name)) == found;
+        return visible ? catalog::quoted(found->name)
+                       : catalog::quoted_reference(found->schema_name, found->name);
+    }
+    const catalog::SearchPath own = {place.schema};
+    for (const std::string& schema : place.schema.empty() ? options_.search_path : own) {
+        if (version_->catalog->find_by_index(schema, place.name)) {
+            return place.schema.empty() ? catalog::quoted(place.name)
+                                        : catalog::quoted_reference(schema, place.name);
+        }
+    }
+    if (find_virtual(wanted) || find_custom(wanted)) return wanted;
+    return std::nullopt;
+}
+
 Result<catalog::TablePtr> SnapshotCatalog::find_sequence(std::string_view name) const {
     const std::string folded = catalog::fold_reference(name);
     catalog::TablePtr found = resolve(folded);

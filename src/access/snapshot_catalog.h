@@ -59,6 +59,8 @@ public:
     std::optional<ViewText> find_view(std::string_view name) const override;
     // Tables and views: those in the search path by their plain names.
     std::vector<std::string> table_names() const override;
+    std::vector<std::string> schemas() const override;
+    std::optional<std::string> relation_name(std::string_view name) const override;
     Status call_sequence(const SequenceCall& call, std::span<int64_t> out) const override;
     // Whatever has this name. Null if there is nothing.
     catalog::TablePtr resolve(std::string_view name) const {

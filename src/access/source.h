@@ -174,6 +174,13 @@ public:
     // The view of this name, if there is one.
     virtual std::optional<ViewText> find_view(std::string_view) const { return std::nullopt; }
     virtual std::vector<std::string> table_names() const = 0;
+    // The schemas in which names are looked up, in this order; those that exist.
+    virtual std::vector<std::string> schemas() const { return {}; }
+    // The table, view, sequence or index of this name (as people write it) as SQL writes its name:
+    // with its schema only if it would not be found without. nullopt if there is none.
+    virtual std::optional<std::string> relation_name(std::string_view) const {
+        return std::nullopt;
+    }
     // Answers `out.size()` calls. Errors: 42P01, 42809, 55000, 2200H, 22003, 25006.
     virtual Status call_sequence(const SequenceCall&, std::span<int64_t>) const {
         return Status::unsupported("sequences are not supported in this place");

@@ -4,8 +4,11 @@
 //     ADD COLUMN        no rewrite: rows that are there hold ColumnDef::missing, the default as it
 //                       is now; only a default that may differ from row to row is written into them
 //     DROP COLUMN       no rewrite: the column leaves the definition, its bytes go with compaction
+//     RENAME COLUMN     no rewrite: expressions that use the column are kept as text, and get
+//                       another one
 //     TYPE, USING       the column becomes a new one in its place, whose values are computed from
-//                       the rows as they were; its indexes are built, and its CHECKs checked, anew
+//                       the rows as they were; its indexes are built, and its CHECKs and foreign
+//                       keys checked, anew
 //
 // Expressions are evaluated by the engine over the table as it was before the statement.
 
@@ -36,6 +39,17 @@ Status column_error(const char* sqlstate, const TableDef& table, const engine::N
         .with_position(name.position);
 }
 
+// An error gets the place of the name.
+Status at_name(Status status, const engine::Name& name) {
+    return status.ok() ? status : std::move(status).with_position(name.position);
+}
+
+// Without position and hint, if they are those of a statement of our own.
+Status without_place(const Status& status) {
+    if (status.ok()) return {};
+    return Status(status.code(), status.sqlstate(), status.message()).with_detail(status.detail());
+}
+
 bool is_number(const arrow::Type& t) {
     switch (t.id) {
         case TypeId::kInt16:
@@ -58,6 +72,10 @@ bool casts_by_itself(const arrow::Type& from, const arrow::Type& to) {
         return t.id == TypeId::kDate32 || t.id == TypeId::kTimestamp;
     };
     return is_day_or_moment(from) && is_day_or_moment(to);
+}
+
+bool contains(const std::vector<uint32_t>& numbers, uint32_t number) {
+    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
 // The definition that a statement makes of a table, and what its rows need.
@@ -102,13 +120,29 @@ public:
         return {};
     }
 
+    // After the last action.
+    Status finish() {
+        if (retyped_.empty()) return {};
+        RETURN_IF_ERROR(check_references());
+        RETURN_IF_ERROR(retype_checks());
+        take_indexes_out();
+        make_new_columns();
+        return {};
+    }
+
     const TableDef& definition() const { return def_; }
     // Columns, by id, whose values are computed by an expression over the table as it was.
     const std::map<uint32_t, std::string>& computed() const { return computed_; }
     // Columns, by id, in which there must be no NULL.
     const std::vector<uint32_t>& checked() const { return checked_; }
-    // The names of CHECKs that rows which are there must pass once more.
-    const std::vector<std::string>& rechecked() const { return rechecked_; }
+    // The names of CHECKs that rows which are there must pass.
+    const std::vector<std::string>& to_check() const { return to_check_; }
+    // The ids of columns that have another type, before and after.
+    const std::map<uint32_t, uint32_t>& renumbered() const { return renumbered_; }
+    // Statements that make the indexes over expressions that use such columns.
+    const std::vector<std::string>& indexes_to_make() const { return indexes_to_make_; }
+    // Columns that have other names: before, and now.
+    const std::vector<std::pair<std::string, std::string>>& renamed() const { return renamed_; }
     // Foreign keys of other tables that go with what was dropped.
     const std::vector<Referrer>& orphaned() const { return orphaned_; }
     bool rows_matter() const { return !computed_.empty() || !checked_.empty() || new_constraints_; }
@@ -141,11 +175,15 @@ private:
             case AlterAction::Kind::kAddCheck:
                 new_constraints_ = true;
                 RETURN_IF_ERROR(add_check(action.check, engine_, &def_));
-                return catalog::name_constraints(def_);
+                RETURN_IF_ERROR(catalog::name_constraints(def_));
+                to_check_.push_back(def_.checks.back().name);
+                return {};
             case AlterAction::Kind::kAddForeignKey:
                 new_constraints_ = true;
                 return add_foreign_key(action.foreign_key, catalog_, path_, &def_);
             case AlterAction::Kind::kRenameConstraint:
+                std::replace(to_check_.begin(), to_check_.end(), action.name.text,
+                             action.new_name.text);
                 return rename_constraint(action.name, action.new_name, &def_);
             default:
                 return drop_constraint(action);
@@ -177,73 +215,6 @@ private:
         return {};
     }
 
-    // The index that a column is part of; null if it is in none.
-    const catalog::IndexDef* index_of(uint32_t position) const {
-        for (const catalog::IndexDef& index : def_.indexes) {
-            for (const auto* positions : {&index.columns, &index.filters}) {
-                if (std::find(positions->begin(), positions->end(), position) != positions->end()) {
-                    return &index;
-                }
-            }
-        }
-        return nullptr;
-    }
-
-    // "renaming a column that CHECK constraint "x" uses is not supported"
-    static Status refuse(const char* what, const std::string& for_whom, const engine::Name& name) {
-        return Status::unsupported(std::string(what) + " that " + for_whom + " is not supported")
-            .with_position(name.position);
-    }
-
-    // Foreign keys compare values of one type.
-    Status refuse_in_references(uint32_t position, const char* what,
-                                const engine::Name& name) const {
-        auto refuse_key = [&](const catalog::ForeignKeyDef& key, const char* how) {
-            return refuse(what, "foreign key \"" + key.name + "\" " + how, name);
-        };
-        for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
-            if (key.uses(position)) return refuse_key(key, "uses");
-        }
-        const uint32_t id = def_.columns[position].id;
-        for (const catalog::TablePtr& child : catalog_.referencing(def_.id)) {
-            for (const catalog::ForeignKeyDef& key : child->foreign_keys) {
-                const auto& ids = key.referenced;
-                const bool refers =
-                    key.table == def_.id && std::find(ids.begin(), ids.end(), id) != ids.end();
-                if (refers) return refuse_key(key, "refers to");
-            }
-        }
-        return {};
-    }
-
-    // The CHECKs that use the column must be true of its new type, and then of all rows.
-    Status retype_checks(uint32_t position, const engine::Name& name) {
-        for (const catalog::CheckDef& check : def_.checks) {
-            if (!uses(check, position)) continue;
-            TableDef trial = def_;
-            engine::CheckSpec spec;
-            spec.condition = check.condition;
-            spec.position = name.position;
-            RETURN_IF_ERROR(add_check(spec, engine_, &trial));
-            rechecked_.push_back(check.name);
-        }
-        return {};
-    }
-
-    static bool uses(const catalog::CheckDef& check, uint32_t position) {
-        return std::find(check.columns.begin(), check.columns.end(), position) !=
-               check.columns.end();
-    }
-
-    // The text of the condition names the column, and was checked for its type.
-    Status refuse_in_check(uint32_t position, const char* what, const engine::Name& name) const {
-        for (const catalog::CheckDef& check : def_.checks) {
-            if (!uses(check, position)) continue;
-            return refuse(what, "CHECK constraint \"" + check.name + "\" uses", name);
-        }
-        return {};
-    }
-
     Status add_column(const AlterAction& action) {
         const engine::ColumnSpec& spec = action.column;
         column_known_ = def_.find_column(spec.name.text).has_value();
@@ -260,8 +231,8 @@ private:
         column.default_sql = spec.default_sql;
         if (spec.identity) column.generated = spec.identity->how;
         if (spec.stored) {
-            Status stored = set_stored(engine_, def_, spec.stored->expression, &column);
-            if (!stored.ok()) return std::move(stored).with_position(spec.name.position);
+            RETURN_IF_ERROR(
+                at_name(set_stored(engine_, def_, spec.stored->expression, &column), spec.name));
             computed_[column.id] = spec.stored->expression;
         } else if (spec.default_sql && spec.default_volatile) {
             computed_[column.id] = *spec.default_sql;
@@ -282,6 +253,7 @@ private:
         RETURN_IF_ERROR(drop_users(at, action));
         at = *def_.find_column(action.name.text);
         computed_.erase(def_.columns[at].id);
+        retyped_.erase(def_.columns[at].id);
         std::erase(checked_, def_.columns[at].id);
         erase_column(at, &def_);
         drop_unused_columns(&def_);
@@ -294,10 +266,9 @@ private:
         if (def_.find_column(action.new_name.text)) {
             return column_error("42701", def_, action.new_name, "already exists");
         }
-        RETURN_IF_ERROR(refuse_in_check(at, "renaming a column", action.name));
-        RETURN_IF_ERROR(refuse_in_stored(at, "renaming a column", action.name));
-        def_.columns[at].name = action.new_name.text;
-        return {};
+        renamed_.emplace_back(action.name.text, action.new_name.text);
+        return at_name(trefoil::rename_column(engine_, at, action.new_name.text, &def_),
+                       action.name);
     }
 
     Status set_default(const AlterAction& action) {
@@ -342,12 +313,7 @@ private:
             column.char_length = spec.char_length;
             return {};
         }
-        RETURN_IF_ERROR(refuse_in_references(at, "changing the type of a column", action.name));
-        RETURN_IF_ERROR(refuse_in_stored(at, "changing the type of a column", action.name));
-        if (column.generated == Generated::kStored) {
-            return Status::unsupported("changing the type of a generated column is not supported")
-                .with_position(action.name.position);
-        }
+        RETURN_IF_ERROR(refuse_in_generated(at, action));
         const std::string type = spec.char_length ? "VARCHAR" : spec.type.sql_name();
         if (!action.text && !casts_by_itself(column.type, spec.type)) {
             return Status(Code::kInvalidInput, "42804",
@@ -357,20 +323,114 @@ private:
                            "::" + type + "\".")
                 .with_position(action.name.position);
         }
-        if (column.default_sql && sequences_in(*column.default_sql).empty() &&
+        const bool is_generated = column.generated == Generated::kStored;
+        if (column.default_sql && !is_generated && sequences_in(*column.default_sql).empty() &&
             !engine_.evaluate(*column.default_sql, spec.type).ok()) {
             return Status(Code::kInvalidInput, "42804",
                           "default for column \"" + column.name +
                               "\" cannot be cast automatically to type " + type)
                 .with_position(action.name.position);
         }
-        computed_.erase(column.id);
-        column.id = def_.next_column_id++;
+        // Rows are computed from the table as it was.
+        const auto then = before_.find_column_id(column.id);
+        const std::string& name = then ? before_.columns[*then].name : column.name;
+        computed_[column.id] = action.text.value_or(in_quotes(name, '"'));
         column.type = spec.type;
         column.char_length = spec.char_length;
         column.missing = Value();
-        computed_[column.id] = action.text.value_or(in_quotes(column.name, '"'));
-        return retype_checks(at, action.name);
+        retyped_[column.id] = action.name;
+        if (is_generated) return recompute(at, action.name);
+        return {};
+    }
+
+    // The expression of a generated column must have a value of its new type.
+    Status recompute(uint32_t position, const engine::Name& name) {
+        ColumnDef& column = def_.columns[position];
+        computed_[column.id] = *column.default_sql;
+        TableDef others = def_;
+        others.columns.erase(others.columns.begin() + position);
+        column.uses.clear();
+        return at_name(set_stored(engine_, others, *column.default_sql, &column), name);
+    }
+
+    // --- When the type of a column is another one: by id, and where the statement names them ---
+
+    // The CHECKs that use such columns must be true of their new types, and then of all rows.
+    Status retype_checks() {
+        for (const auto& [id, name] : retyped_) {
+            const uint32_t position = *def_.find_column_id(id);
+            for (const catalog::CheckDef& check : def_.checks) {
+                if (!contains(check.columns, position)) continue;
+                TableDef trial = def_;
+                engine::CheckSpec spec;
+                spec.condition = check.condition;
+                spec.position = name.position;
+                RETURN_IF_ERROR(add_check(spec, engine_, &trial));
+                to_check_.push_back(check.name);
+            }
+        }
+        return {};
+    }
+
+    // Foreign keys compare values of one type.
+    Status check_references() const {
+        const engine::Name& at = retyped_.begin()->second;
+        for (const catalog::ForeignKeyDef& key : def_.foreign_keys) {
+            const catalog::TablePtr other = catalog_.find(key.table);
+            const TableDef& parent = key.table == def_.id ? def_ : *other;
+            RETURN_IF_ERROR(check_key_types(def_, parent, key, at));
+        }
+        for (const catalog::TablePtr& child : catalog_.referencing(def_.id)) {
+            if (child->id == def_.id) continue;
+            for (const catalog::ForeignKeyDef& key : child->foreign_keys) {
+                if (key.table != def_.id || is_orphaned(child->id, key.name)) continue;
+                RETURN_IF_ERROR(check_key_types(*child, def_, key, at));
+            }
+        }
+        return {};
+    }
+
+    bool is_orphaned(uint32_t table, const std::string& key) const {
+        return std::any_of(orphaned_.begin(), orphaned_.end(),
+                           [&](const Referrer& r) { return r.table == table && r.key == key; });
+    }
+
+    // Whether the expression of a hidden column uses one of them.
+    bool is_stale(uint32_t position) const {
+        const auto& uses = def_.columns[position].uses;
+        return def_.columns[position].is_hidden() &&
+               std::any_of(uses.begin(), uses.end(),
+                           [&](uint32_t id) { return retyped_.contains(id); });
+    }
+
+    // Indexes over such expressions are made again when the rows hold the new values.
+    void take_indexes_out() {
+        std::erase_if(def_.indexes, [&](const catalog::IndexDef& index) {
+            auto stale = [&](uint32_t position) { return is_stale(position); };
+            if (!std::any_of(index.columns.begin(), index.columns.end(), stale) &&
+                !std::any_of(index.filters.begin(), index.filters.end(), stale)) {
+                return false;
+            }
+            indexes_to_make_.push_back(def_.index_sql(index));
+            return true;
+        });
+        drop_unused_columns(&def_);
+    }
+
+    void make_new_columns() {
+        for (const auto& [id, name] : retyped_) {
+            const uint32_t now = def_.next_column_id++;
+            def_.columns[*def_.find_column_id(id)].id = now;
+            renumbered_[id] = now;
+            auto computed = computed_.extract(id);
+            computed.key() = now;
+            computed_.insert(std::move(computed));
+            std::replace(checked_.begin(), checked_.end(), id, now);
+            for (catalog::ForeignKeyDef& key : def_.foreign_keys) {
+                if (key.table != def_.id) continue;
+                std::replace(key.referenced.begin(), key.referenced.end(), id, now);
+            }
+        }
     }
 
     // --- Generated columns ---
@@ -379,19 +439,29 @@ private:
     const ColumnDef* user_of(uint32_t position) const {
         const uint32_t id = def_.columns[position].id;
         for (const ColumnDef& c : def_.columns) {
-            if (std::find(c.uses.begin(), c.uses.end(), id) != c.uses.end()) return &c;
+            if (contains(c.uses, id)) return &c;
         }
         return nullptr;
     }
 
-    Status refuse_in_stored(uint32_t position, const char* what, const engine::Name& name) const {
-        const ColumnDef* user = user_of(position);
-        if (!user) return {};
-        if (user->is_hidden()) {
-            const auto at = static_cast<uint32_t>(user - def_.columns.data());
-            return refuse(what, "index \"" + index_of(at)->name + "\" uses", name);
+    // Whose type is not to be changed, or not so.
+    Status refuse_in_generated(uint32_t position, const AlterAction& action) const {
+        const ColumnDef& column = def_.columns[position];
+        for (const ColumnDef& user : def_.visible_columns()) {
+            if (!contains(user.uses, column.id)) continue;
+            return Status::unsupported("cannot alter type of a column used by a generated column")
+                .with_detail("Column \"" + column.name + "\" is used by generated column \"" +
+                             user.name + "\".")
+                .with_position(action.name.position);
         }
-        return refuse(what, "generated column \"" + user->name + "\" uses", name);
+        if (column.generated != Generated::kStored) return {};
+        if (action.text) {
+            return Status(Code::kInvalidInput, "42611",
+                          "cannot specify USING when altering type of generated column")
+                .with_detail("Column \"" + column.name + "\" is a generated column.")
+                .with_position(action.name.position);
+        }
+        return {};
     }
 
     // Stored columns that use the column go with it, if that is wanted; indexes in any case.
@@ -482,7 +552,11 @@ private:
     engine::EngineSession& engine_;
     std::map<uint32_t, std::string> computed_;
     std::vector<uint32_t> checked_;
-    std::vector<std::string> rechecked_;
+    std::vector<std::string> to_check_;
+    std::map<uint32_t, engine::Name> retyped_;
+    std::map<uint32_t, uint32_t> renumbered_;
+    std::vector<std::string> indexes_to_make_;
+    std::vector<std::pair<std::string, std::string>> renamed_;
     std::vector<Referrer> orphaned_;
     bool new_constraints_ = false;
     bool column_known_ = false;  // that the last ADD COLUMN was to add
@@ -549,7 +623,8 @@ Status Session::State::take_definition(table::Transaction& t, const TableDef& be
     std::erase_if(after.indexes, is_late);
     RETURN_IF_ERROR(t.alter_table(std::move(after), rows_matter));
     const catalog::TablePtr altered = t.view()->catalog->find(before.id);
-    RETURN_IF_ERROR(rewrite_rows(t, then, rewriting_query(before, *altered, computed), altered));
+    RETURN_IF_ERROR(
+        without_place(rewrite_rows(t, then, rewriting_query(before, *altered, computed), altered)));
     if (altered->indexes.size() == wanted.size()) return {};
     TableDef whole = *altered;
     whole.indexes.clear();
@@ -559,6 +634,36 @@ Status Session::State::take_definition(table::Transaction& t, const TableDef& be
     }
     return t.alter_table(std::move(whole), rows_matter);
 }
+
+namespace {
+
+// Foreign keys of other tables follow the columns that they refer to, which have other ids now.
+Status renumber_references(table::Transaction& t, const TableDef& table,
+                           const std::map<uint32_t, uint32_t>& renumbered) {
+    if (renumbered.empty()) return {};
+    for (const catalog::TablePtr& child : t.view()->catalog->referencing(table.id)) {
+        TableDef def = *child;
+        bool any = false;
+        for (catalog::ForeignKeyDef& key : def.foreign_keys) {
+            if (key.table != table.id) continue;
+            for (uint32_t& column : key.referenced) {
+                const auto now = renumbered.find(column);
+                if (now == renumbered.end()) continue;
+                column = now->second;
+                any = true;
+            }
+        }
+        if (!any) continue;
+        RETURN_IF_ERROR(t.alter_table(def, /*rows_matter=*/true));
+        for (const catalog::ForeignKeyDef& key : def.foreign_keys) {
+            if (key.table != table.id) continue;
+            RETURN_IF_ERROR(table::check_references(*t.view(), def, key));
+        }
+    }
+    return {};
+}
+
+}  // namespace
 
 Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable& statement) {
     auto found = table_to_change(*t.view(), statement.table);
@@ -571,41 +676,51 @@ Status Session::State::alter_in(table::Transaction& t, const engine::AlterTable&
     for (const AlterAction& action : prepared.actions) {
         RETURN_IF_ERROR(alteration.apply(action));
     }
-    if (db.system_tables.contains(alteration.definition().name)) {
+    RETURN_IF_ERROR(alteration.finish());
+    TableDef after = alteration.definition();
+    if (db.system_tables.contains(after.name)) {
         return Status(Code::kInvalidInput, "42939",
-                      "\"" + alteration.definition().name + "\" is the name of a system table");
+                      "\"" + after.name + "\" is the name of a system table");
     }
-    const catalog::TableDef& now = alteration.definition();
-    if (now.name != table->name) {
-        RETURN_IF_ERROR(free_place({now.schema_name, now.name}, statement.table).status());
+    if (after.name != table->name) {
+        RETURN_IF_ERROR(free_place({after.schema_name, after.name}, statement.table).status());
     }
     for (const Referrer& orphan : alteration.orphaned()) {
         TableDef referring = *t.view()->catalog->find(orphan.table);
         drop_foreign_key(orphan.key, &referring);
         RETURN_IF_ERROR(t.alter_table(std::move(referring), /*rows_matter=*/false));
     }
-    TableDef after = alteration.definition();
     depend_on_sequences(*before->catalog, &after);
     Status taken = take_definition(t, *table, std::move(after), alteration.computed(),
                                    alteration.rows_matter());
-    if (!taken.ok() && !alteration.computed().empty()) {
-        // Position and hint would be those of our text, not of the statement's.
-        return Status(taken.code(), taken.sqlstate(), taken.message())
-            .with_detail(taken.detail())
-            .with_position(statement.table.position);
-    }
+    if (!alteration.computed().empty()) taken = at_name(std::move(taken), statement.table);
     RETURN_IF_ERROR(taken);
     const catalog::TablePtr altered = t.view()->catalog->find(table->id);
+    RETURN_IF_ERROR(renumber_references(t, *altered, alteration.renumbered()));
+    RETURN_IF_ERROR(rename_in_views(t, *before->catalog, *table, alteration.renamed()));
     RETURN_IF_ERROR(check_views(t, *table));
     RETURN_IF_ERROR(settle_sequences(t, *table, prepared));
     RETURN_IF_ERROR(check_no_nulls(*t.view()->tables.at(table->id), alteration.checked()));
     for (const catalog::CheckDef& check : altered->checks) {
-        const auto& again = alteration.rechecked();
-        if (std::find(again.begin(), again.end(), check.name) == again.end()) continue;
+        const auto& wanted = alteration.to_check();
+        if (std::find(wanted.begin(), wanted.end(), check.name) == wanted.end()) continue;
         RETURN_IF_ERROR(check_all_rows(t.view(), *altered, check));
     }
     RETURN_IF_ERROR(hold_parents(t, *table, *altered));
-    return check_new_constraints(t, *table, *altered);
+    RETURN_IF_ERROR(check_new_references(t, *table, *altered));
+    for (const std::string& sql : alteration.indexes_to_make()) {
+        RETURN_IF_ERROR(at_name(make_index(t, *altered, sql), statement.table));
+    }
+    return {};
+}
+
+// `sql`: a CREATE INDEX as TableDef::index_sql writes it.
+Status Session::State::make_index(table::Transaction& t, const TableDef& table,
+                                  const std::string& sql) {
+    ASSIGN_OR_RETURN(engine::Statement statement, engine->parse(sql));
+    auto& index = std::get<engine::CreateIndex>(statement.kind);
+    index.table.text = catalog::reference(table.schema_name, table.name);
+    return without_place(create_index_in(t, index));
 }
 
 Result<Answer> Session::State::alter_table(const engine::AlterTable& statement) {

@@ -126,9 +126,11 @@ std::string row_text(const arrow::Batch& rows, int64_t row) {
 
 arrow::SchemaPtr returned_schema(const engine::QueryPlan& plan) {
     const auto& fields = plan.schema->fields;
+    const size_t first = plan.change ? plan.change->width() : 0;
+    const size_t locks = plan.locking ? plan.locking->query.locks.size() : 0;
     auto returned = std::make_shared<arrow::Schema>();
-    returned->fields.assign(fields.begin() + static_cast<ptrdiff_t>(plan.change->width()),
-                            fields.end());
+    returned->fields.assign(fields.begin() + static_cast<ptrdiff_t>(first),
+                            fields.end() - static_cast<ptrdiff_t>(locks));
     return returned;
 }
 

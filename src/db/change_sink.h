@@ -21,7 +21,7 @@ namespace trefoil {
 // The values of a row, as errors show them: "1, null, x".
 std::string row_text(const arrow::Batch& rows, int64_t row);
 
-// Of what RETURNING answers.
+// Of what RETURNING answers; of a query that locks rows, without their ids.
 arrow::SchemaPtr returned_schema(const engine::QueryPlan& plan);
 
 // The name under which the rows of conflicts() are read.

@@ -138,6 +138,12 @@ Result<Answer> Session::State::modify(CachedStatement& statement, std::span<cons
         RETURN_IF_ERROR(plan(statement, *now));  // the catalog may be another one by now
         access::GivenRows given(*now);
         for (const engine::QueryPlan& part : whole.children) {
+            if (part.locking) {
+                ASSIGN_OR_RETURN(auto rows,
+                                 lock_and_read(t, part.locking->query, part, parameters, given));
+                given.set(part.locking->given, returned_schema(part), std::move(rows));
+                continue;
+            }
             if (part.change->given.empty()) continue;
             ASSIGN_OR_RETURN(Changed changed, run_change(t, part, parameters, given, analysis));
             given.set(part.change->given, returned_schema(part), std::move(changed.returned));

@@ -102,20 +102,6 @@ Status refer(const engine::ForeignKeySpec& spec, const TableDef& parent, Foreign
         .with_position(spec.table.position);
 }
 
-Status check_types(const TableDef& child, const TableDef& parent, const ForeignKeyDef& key,
-                   const engine::Name& at) {
-    for (size_t i = 0; i < key.columns.size(); i++) {
-        const catalog::ColumnDef& from = child.columns[key.columns[i]];
-        const catalog::ColumnDef& to = parent.columns[*parent.find_column_id(key.referenced[i])];
-        if (from.type == to.type || (is_integer(from.type) && is_integer(to.type))) continue;
-        return cannot_be(key.name, at, "42804",
-                         "Key columns \"" + from.name + "\" and \"" + to.name +
-                             "\" are of incompatible types: " + from.type.sql_name() + " and " +
-                             to.type.sql_name() + ".");
-    }
-    return {};
-}
-
 Status no_constraint(const engine::Name& name, const TableDef& table, const char* of) {
     return Status(
                Code::kInvalidInput, "42704",
@@ -164,7 +150,7 @@ Status add_key(const engine::KeySpec& spec, TableDef* table) {
 // The condition is read as that of a table with these columns.
 Status add_check(const engine::CheckSpec& spec, engine::EngineSession& engine, TableDef* table) {
     std::string sql = "CREATE TABLE " + in_quotes(table->name, '"') + " (";
-    for (const catalog::ColumnDef& column : table->columns) {
+    for (const catalog::ColumnDef& column : table->visible_columns()) {
         sql += in_quotes(column.name, '"') + " " + column.sql_type() + ", ";
     }
     auto parsed = engine.parse(sql + "CHECK (" + spec.condition + "))");
@@ -212,7 +198,21 @@ Status add_foreign_key(const engine::ForeignKeySpec& spec, const catalog::Catalo
     table->foreign_keys.push_back(std::move(key));
     Status names = catalog::name_constraints(*table);
     if (!names.ok()) return std::move(names).with_position(spec.name->position);
-    return check_types(*table, *parent, table->foreign_keys.back(), spec.table);
+    return check_key_types(*table, *parent, table->foreign_keys.back(), spec.table);
+}
+
+Status check_key_types(const TableDef& child, const TableDef& parent, const ForeignKeyDef& key,
+                       const engine::Name& at) {
+    for (size_t i = 0; i < key.columns.size(); i++) {
+        const catalog::ColumnDef& from = child.columns[key.columns[i]];
+        const catalog::ColumnDef& to = parent.columns[*parent.find_column_id(key.referenced[i])];
+        if (from.type == to.type || (is_integer(from.type) && is_integer(to.type))) continue;
+        return cannot_be(key.name, at, "42804",
+                         "Key columns \"" + from.name + "\" and \"" + to.name +
+                             "\" are of incompatible types: " + from.type.sql_name() + " and " +
+                             to.type.sql_name() + ".");
+    }
+    return {};
 }
 
 Status drop_constraint(const engine::Name& name, TableDef* table) {
@@ -297,7 +297,13 @@ Status Session::State::check_all_rows(const table::VersionPtr& version, const Ta
     ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(query, *now));
     ASSIGN_OR_RETURN(auto stream, engine->run(plan, {}, *now, &cancel));
     for (;;) {
-        ASSIGN_OR_RETURN(auto batch, stream->next());
+        auto next = stream->next();
+        if (!next.ok()) {
+            return Status(next.status().code(), next.status().sqlstate(), next.status().message())
+                .with_detail("It is for check constraint \"" + check.name + "\" of relation \"" +
+                             table.name + "\".");
+        }
+        const auto& batch = *next;
         if (!batch) return {};
         if (batch->rows == 0) continue;
         return Status(Code::kInvalidInput, "23514",
@@ -318,14 +324,8 @@ Status Session::State::hold_parents(table::Transaction& t, const TableDef& befor
     return {};
 }
 
-Status Session::State::check_new_constraints(table::Transaction& t, const TableDef& before,
-                                             const TableDef& after) {
-    for (const catalog::CheckDef& check : after.checks) {
-        const bool known =
-            std::any_of(before.checks.begin(), before.checks.end(),
-                        [&](const catalog::CheckDef& c) { return c.condition == check.condition; });
-        if (!known) RETURN_IF_ERROR(check_all_rows(t.view(), after, check));
-    }
+Status Session::State::check_new_references(table::Transaction& t, const TableDef& before,
+                                            const TableDef& after) {
     for (const ForeignKeyDef& key : after.foreign_keys) {
         if (has_foreign_key(before, after, key)) continue;
         RETURN_IF_ERROR(table::check_references(*t.view(), after, key));

@@ -26,6 +26,10 @@ Status add_check(const engine::CheckSpec& spec, engine::EngineSession& engine,
 Status add_foreign_key(const engine::ForeignKeySpec& spec, const catalog::Catalog& catalog,
                        const catalog::SearchPath& path, catalog::TableDef* table);
 
+// Errors: 42804 if values of the columns cannot be compared, at the place of `at`.
+Status check_key_types(const catalog::TableDef& child, const catalog::TableDef& parent,
+                       const catalog::ForeignKeyDef& key, const engine::Name& at);
+
 // Errors: 42704, if there is none of this name.
 Status drop_constraint(const engine::Name& name, catalog::TableDef* table);
 // Errors: 42704, 42710.

@@ -3,6 +3,7 @@
 // expression has a hidden column for it, which is computed for all rows before.
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "access/key_conditions.h"
@@ -160,43 +161,36 @@ Result<std::string> Session::State::conditions_of(const catalog::IndexDef& index
     return index.is_partial() ? access::encode_conditions(table, conditions) : std::string();
 }
 
-// The definition `after` with its new hidden columns, which the rows hold then.
-Result<catalog::TableDef> Session::State::with_hidden_columns(table::Transaction& t,
-                                                              const catalog::TableDef& before,
-                                                              catalog::TableDef after) {
-    const table::VersionPtr then = t.view();
-    RETURN_IF_ERROR(t.alter_table(std::move(after), /*rows_matter=*/true));
-    const catalog::TablePtr altered = t.view()->catalog->find(before.id);
-    Status rewritten = rewrite_rows(t, then, rewriting_query(before, *altered, {}), altered);
-    if (!rewritten.ok()) {
-        return Status(rewritten.code(), rewritten.sqlstate(), rewritten.message())
-            .with_detail(rewritten.detail());
+Status Session::State::create_index_in(table::Transaction& t,
+                                       const engine::CreateIndex& statement) {
+    ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
+    if (statement.name &&
+        (t.view()->catalog->has_relation(table->schema_name, statement.name->text) ||
+         db.system_tables.contains(statement.name->text) ||
+         !free_place({table->schema_name, statement.name->text}, *statement.name).ok())) {
+        if (statement.if_not_exists) return Status();
+        return name_is_taken(*statement.name);
     }
-    return *altered;
+    catalog::TableDef def = *table;
+    ASSIGN_OR_RETURN(catalog::IndexDef index, index_of(statement, t.view(), &def));
+    std::map<uint32_t, std::string> hidden;  // that are new
+    for (size_t i = table->columns.size(); i < def.columns.size(); i++) {
+        hidden[def.columns[i].id] = def.columns[i].default_sql.value();
+    }
+    if (!hidden.empty()) {
+        RETURN_IF_ERROR(take_definition(t, *table, std::move(def), hidden, /*rows_matter=*/true));
+        def = *t.view()->catalog->find(table->id);
+    }
+    ASSIGN_OR_RETURN(index.conditions, conditions_of(index, def, t.view()));
+    def.indexes.push_back(std::move(index));
+    return set_indexes(t, *table, std::move(def));
 }
 
 Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
     RETURN_IF_ERROR(
         check_concurrently(statement.concurrently, txn.has_value(), "CREATE INDEX CONCURRENTLY"));
-    auto work = [&](table::Transaction& t) -> Status {
-        ASSIGN_OR_RETURN(catalog::TablePtr table, table_to_change(*t.view(), statement.table));
-        if (statement.name &&
-            (t.view()->catalog->has_relation(table->schema_name, statement.name->text) ||
-             db.system_tables.contains(statement.name->text) ||
-             !free_place({table->schema_name, statement.name->text}, *statement.name).ok())) {
-            if (statement.if_not_exists) return Status();
-            return name_is_taken(*statement.name);
-        }
-        catalog::TableDef def = *table;
-        ASSIGN_OR_RETURN(catalog::IndexDef index, index_of(statement, t.view(), &def));
-        if (def.columns.size() > table->columns.size()) {
-            ASSIGN_OR_RETURN(def, with_hidden_columns(t, *table, std::move(def)));
-        }
-        ASSIGN_OR_RETURN(index.conditions, conditions_of(index, def, t.view()));
-        def.indexes.push_back(std::move(index));
-        return set_indexes(t, *table, std::move(def));
-    };
-    return define(work, "CREATE INDEX");
+    return define([&](table::Transaction& t) { return create_index_in(t, statement); },
+                  "CREATE INDEX");
 }
 
 Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {

@@ -317,7 +317,7 @@ Result<Answer> Session::State::explain(CachedStatement& statement,
     // Of the parts of WITH it need only be known which rows they would return.
     access::GivenRows given(*now);
     for (const engine::QueryPlan& part : statement.plan->children) {
-        const std::string& name = part.change->given;
+        const std::string& name = part.locking ? part.locking->given : part.change->given;
         if (!name.empty()) given.set(name, returned_schema(part), {});
     }
     ASSIGN_OR_RETURN(lines, engine->explain(*statement.plan, how, parameters, given, &cancel));

@@ -114,48 +114,55 @@ arrow::Batch taken(const arrow::Batch& batch, const std::vector<uint32_t>& rows)
 
 }  // namespace
 
+Result<std::vector<arrow::Batch>> Session::State::lock_and_read(
+    table::Transaction& t, const engine::Query& query, const engine::QueryPlan& plan,
+    std::span<const Value> parameters, const access::SourceCatalog& catalog) {
+    if (t.read_only()) {
+        return Status::read_only("cannot execute SELECT FOR UPDATE in a read-only transaction");
+    }
+    const size_t width = plan.schema->fields.size() - query.locks.size();
+    auto schema = std::make_shared<arrow::Schema>(*plan.schema);
+    schema->fields.resize(width);
+    ASSIGN_OR_RETURN(uint64_t left, value_of(query.limit, parameters, "LIMIT", UINT64_MAX));
+    ASSIGN_OR_RETURN(uint64_t skip, value_of(query.offset, parameters, "OFFSET", 0));
+    RowLocker locker(query, t, {settings.lock_timeout.count, false, &cancel});
+    RETURN_IF_ERROR(locker.find_tables(*this));
+    std::vector<arrow::Batch> answer;
+    ASSIGN_OR_RETURN(auto stream, engine->run(plan, parameters, catalog, &cancel));
+    while (left > 0) {
+        ASSIGN_OR_RETURN(auto batch, stream->next());
+        if (!batch) break;
+        const uint64_t wanted = left > UINT64_MAX - skip ? UINT64_MAX : left + skip;
+        ASSIGN_OR_RETURN(auto locked, locker.lock(*batch, wanted));
+        batch->columns.resize(width);
+        batch->schema = schema;
+        arrow::Batch rows = locked ? taken(*batch, *locked) : std::move(*batch);
+        const auto skipped = std::min(skip, static_cast<uint64_t>(rows.rows));
+        skip -= skipped;
+        const auto rest = static_cast<uint64_t>(rows.rows) - skipped;
+        if (rest == 0) continue;
+        left -= rest;
+        answer.push_back(rows.slice(static_cast<int64_t>(skipped), static_cast<int64_t>(rest)));
+    }
+    return answer;
+}
+
 Result<Answer> Session::State::locking_query(const CachedStatement& statement,
                                              std::span<const Value> parameters) {
     const auto& query = std::get<engine::Query>(statement.statement.kind);
     const engine::QueryPlan& plan = *statement.plan;
-    const size_t width = plan.schema->fields.size() - query.locks.size();
-    auto schema = std::make_shared<arrow::Schema>(*plan.schema);
-    schema->fields.resize(width);
     RETURN_IF_ERROR(check_parameter_count(plan, parameters));
-    ASSIGN_OR_RETURN(uint64_t limit, value_of(query.limit, parameters, "LIMIT", UINT64_MAX));
-    ASSIGN_OR_RETURN(uint64_t offset, value_of(query.offset, parameters, "OFFSET", 0));
-
     std::vector<arrow::Batch> answer;
     auto work = [&](table::Transaction& t) -> Result<uint64_t> {
-        if (t.read_only()) {
-            return Status::read_only("cannot execute SELECT FOR UPDATE in a read-only transaction");
-        }
-        answer.clear();
-        RowLocker locker(query, t, {settings.lock_timeout.count, false, &cancel});
-        RETURN_IF_ERROR(locker.find_tables(*this));
         auto now = catalog_of(t.view());
-        ASSIGN_OR_RETURN(auto stream, engine->run(plan, parameters, *now, &cancel));
-        uint64_t skip = offset, left = limit;
-        while (left > 0) {
-            ASSIGN_OR_RETURN(auto batch, stream->next());
-            if (!batch) break;
-            const uint64_t wanted = left > UINT64_MAX - skip ? UINT64_MAX : left + skip;
-            ASSIGN_OR_RETURN(auto locked, locker.lock(*batch, wanted));
-            batch->columns.resize(width);
-            batch->schema = schema;
-            arrow::Batch rows = locked ? taken(*batch, *locked) : std::move(*batch);
-            const auto skipped = std::min(skip, static_cast<uint64_t>(rows.rows));
-            skip -= skipped;
-            const auto rest = static_cast<uint64_t>(rows.rows) - skipped;
-            if (rest == 0) continue;
-            left -= rest;
-            answer.push_back(rows.slice(static_cast<int64_t>(skipped), static_cast<int64_t>(rest)));
-        }
+        ASSIGN_OR_RETURN(answer, lock_and_read(t, query, plan, parameters, *now));
         return uint64_t{0};
     };
     RETURN_IF_ERROR(change(work).status());
     db.statement_counters.engine_tier.fetch_add(1, std::memory_order_relaxed);
-    auto rows = answer_of(schema, std::move(answer), "SELECT");
+    auto schema = std::make_shared<arrow::Schema>(*plan.schema);
+    schema->fields.resize(schema->fields.size() - query.locks.size());
+    auto rows = answer_of(std::move(schema), std::move(answer), "SELECT");
     rows->tier = "engine";
     return rows;
 }

@@ -161,6 +161,12 @@ struct Session::State {
     // A SELECT ... FOR UPDATE: reads all of its rows and locks them before it answers.
     Result<Answer> locking_query(const CachedStatement& statement,
                                  std::span<const Value> parameters);
+    // The rows of such a query, which are locked, without the row ids at their end.
+    Result<std::vector<arrow::Batch>> lock_and_read(table::Transaction& t,
+                                                    const engine::Query& query,
+                                                    const engine::QueryPlan& plan,
+                                                    std::span<const Value> parameters,
+                                                    const access::SourceCatalog& catalog);
 
     // Reading the rows of an answer of block number `block` failed.
     void reading_failed(uint64_t block) {
@@ -253,6 +259,10 @@ struct Session::State {
     Result<Answer> comment(const engine::Comment& statement);
     Result<std::vector<catalog::ColumnDef>> view_columns(const catalog::TableDef& view,
                                                          const table::VersionPtr& version);
+    // Writes another name of a table, and of columns (before and now), into the views over it.
+    Status rename_in_views(table::Transaction& t, const catalog::Catalog& before,
+                           const catalog::TableDef& table,
+                           const std::vector<std::pair<std::string, std::string>>& columns);
     // Refuses (2BP01) what `t` did to a table if a view over it would be another one.
     Status check_views(table::Transaction& t, const catalog::TableDef& changed);
 
@@ -262,14 +272,16 @@ struct Session::State {
     Status take_definition(table::Transaction& t, const catalog::TableDef& before,
                            catalog::TableDef after, const std::map<uint32_t, std::string>& computed,
                            bool rows_matter);
+    Status make_index(table::Transaction& t, const catalog::TableDef& table,
+                      const std::string& sql);
     Status rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
                         const std::string& sql, catalog::TablePtr table);
 
     // constraints.cpp
-    // What must hold for the rows of a table that got CHECK and FOREIGN KEY constraints that it did
-    // not have before. Errors: 23514, 23503.
-    Status check_new_constraints(table::Transaction& t, const catalog::TableDef& before,
-                                 const catalog::TableDef& after);
+    // What must hold for the rows of a table that got foreign keys that it did not have before.
+    // Errors: 23503.
+    Status check_new_references(table::Transaction& t, const catalog::TableDef& before,
+                                const catalog::TableDef& after);
     // Transactions that change a table to which foreign keys of `after` refer, and do not know it
     // yet, will not commit.
     Status hold_parents(table::Transaction& t, const catalog::TableDef& before,
@@ -288,14 +300,12 @@ struct Session::State {
 
     // indexes.cpp
     Result<Answer> create_index(const engine::CreateIndex& statement);
+    Status create_index_in(table::Transaction& t, const engine::CreateIndex& statement);
     Result<catalog::IndexDef> index_of(const engine::CreateIndex& statement,
                                        const table::VersionPtr& version, catalog::TableDef* table);
     Result<std::string> conditions_of(const catalog::IndexDef& index,
                                       const catalog::TableDef& table,
                                       const table::VersionPtr& version);
-    Result<catalog::TableDef> with_hidden_columns(table::Transaction& t,
-                                                  const catalog::TableDef& before,
-                                                  catalog::TableDef after);
     Result<Answer> drop_index(const engine::DropIndex& statement);
     Result<Answer> rename_index(const engine::RenameIndex& statement);
     Result<Answer> reindex(const engine::Reindex& statement);

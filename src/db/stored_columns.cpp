@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/text_format.h"
 #include "db/constraints.h"
 
@@ -74,6 +75,70 @@ Result<uint32_t> hidden_column(engine::EngineSession& engine, const access::Sour
     return static_cast<uint32_t>(table->columns.size() - 1);
 }
 
+namespace {
+
+bool contains(const std::vector<uint32_t>& numbers, uint32_t number) {
+    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+}
+
+bool same_numbers(std::vector<uint32_t> a, std::vector<uint32_t> b) {
+    std::sort(a.begin(), a.end());
+    std::sort(b.begin(), b.end());
+    return a == b;
+}
+
+// Whether the engine finds the same columns in the texts of a CHECK or a stored column as before.
+bool is_same(engine::EngineSession& engine, const TableDef& table, const catalog::CheckDef& check) {
+    TableDef trial = table;
+    engine::CheckSpec spec;
+    spec.condition = check.condition;
+    return add_check(spec, engine, &trial).ok() &&
+           same_numbers(trial.checks.back().columns, check.columns);
+}
+
+bool is_same(engine::EngineSession& engine, const TableDef& table, const ColumnDef& column) {
+    TableDef others = table;
+    std::erase_if(others.columns, [&](const ColumnDef& c) { return c.id == column.id; });
+    ColumnDef trial = column;
+    trial.uses.clear();
+    return set_stored(engine, others, *column.default_sql, &trial).ok() &&
+           same_numbers(trial.uses, column.uses);
+}
+
+Status cannot_rename(const std::string& user) {
+    return Status::unsupported("renaming a column that " + user + " uses is not supported");
+}
+
+}  // namespace
+
+Status rename_column(engine::EngineSession& engine, uint32_t position, const std::string& to,
+                     TableDef* table) {
+    TableDef renamed = *table;
+    const ColumnDef& before = table->columns[position];
+    renamed.columns[position].name = to;
+    for (catalog::CheckDef& check : renamed.checks) {
+        if (!contains(check.columns, position)) continue;
+        ASSIGN_OR_RETURN(check.condition, engine.rename_column(check.condition, before.name, to));
+    }
+    for (ColumnDef& column : renamed.columns) {
+        if (!contains(column.uses, before.id)) continue;
+        ASSIGN_OR_RETURN(*column.default_sql,
+                         engine.rename_column(*column.default_sql, before.name, to));
+        if (column.is_hidden()) column.name = catalog::kHiddenPrefix + *column.default_sql;
+    }
+    for (const catalog::CheckDef& check : renamed.checks) {
+        if (!contains(check.columns, position) || is_same(engine, renamed, check)) continue;
+        return cannot_rename("CHECK constraint \"" + check.name + "\"");
+    }
+    for (const ColumnDef& column : renamed.columns) {
+        if (!contains(column.uses, before.id) || is_same(engine, renamed, column)) continue;
+        return cannot_rename(column.is_hidden() ? "an index"
+                                                : "generated column \"" + column.name + "\"");
+    }
+    *table = std::move(renamed);
+    return {};
+}
+
 void add_visible(ColumnDef column, TableDef* table) {
     const size_t at = table->visible_columns().size();
     table->columns.insert(table->columns.begin() + static_cast<ptrdiff_t>(at), std::move(column));
@@ -131,7 +196,9 @@ std::string rewriting_query(const TableDef& before, const TableDef& after,
         } else if (old != before.columns.end() && !column.is_hidden()) {
             value = table + "." + in_quotes(old->name, '"');
         } else {
-            value = column.default_sql ? "(" + *column.default_sql + ")" : "NULL";
+            // In terms of the table as it was.
+            const ColumnDef& c = old != before.columns.end() ? *old : column;
+            value = c.default_sql ? "(" + *c.default_sql + ")" : "NULL";
         }
         sql += ", CAST(" + value + " AS " + column.type.sql_name() + ") AS " + name;
     }

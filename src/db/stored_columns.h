@@ -24,6 +24,11 @@ Status set_stored(engine::EngineSession& engine, const catalog::TableDef& table,
 Result<uint32_t> hidden_column(engine::EngineSession& engine, const access::SourceCatalog& catalog,
                                const engine::Name& expression, catalog::TableDef* table);
 
+// Gives a column another name, also in the expressions of CHECK constraints, generated columns and
+// indexes that use it. Errors: 0A000 if one of them would not be the same then.
+Status rename_column(engine::EngineSession& engine, uint32_t position, const std::string& to,
+                     catalog::TableDef* table);
+
 // Adds a column behind those that statements see.
 void add_visible(catalog::ColumnDef column, catalog::TableDef* table);
 

@@ -2,8 +2,9 @@
 //
 // A view is the text of its query. When a statement names it, the bridge plans that text in its
 // place; names in it are looked up where they were when the view was made. The catalog keeps the
-// names and types of its columns as they were when it was made, and what it depends on. A change of
-// a table is refused if a view over it would not be planned with the same columns any more.
+// names and types of its columns as they were when it was made, and what it depends on. Another
+// name of a table or a column is written into the text, where it is clear what is meant; a change
+// of a table is refused if a view over it would not be planned with the same columns any more.
 
 #include <algorithm>
 #include <set>
@@ -89,6 +90,33 @@ Result<std::vector<catalog::ColumnDef>> Session::State::view_columns(
     ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));
     ASSIGN_OR_RETURN(engine::QueryPlan made, engine->plan(query, *catalog_of(version)));
     return columns_of(*made.schema, {}, "SELECT");
+}
+
+Status Session::State::rename_in_views(
+    table::Transaction& t, const catalog::Catalog& before, const TableDef& table,
+    const std::vector<std::pair<std::string, std::string>>& columns) {
+    const catalog::TablePtr now = t.view()->catalog->find(table.id);
+    if (columns.empty() && now->name == table.name) return {};
+    for (const catalog::TablePtr& view : t.view()->catalog->dependents(table.id)) {
+        if (view->kind != RelationKind::kView) continue;
+        std::vector<std::string> references = {catalog::reference(table.schema_name, table.name)};
+        const std::string plain = catalog::reference("", table.name);
+        const catalog::TablePtr found = before.resolve(plain, view->search_path);
+        if (found && found->id == table.id) references.push_back(plain);
+        TableDef def = *view;
+        for (const auto& [from, to] : columns) {
+            ASSIGN_OR_RETURN(def.query, engine->rename_in_query(def.query, references, from, to));
+        }
+        const catalog::TablePtr seen =
+            t.view()->catalog->resolve(catalog::reference("", now->name), view->search_path);
+        // Unless the new name means something else there.
+        if (now->name != table.name && seen && seen->id == table.id) {
+            ASSIGN_OR_RETURN(def.query,
+                             engine->rename_in_query(def.query, references, "", now->name));
+        }
+        if (def.query != view->query) RETURN_IF_ERROR(t.alter_table(def, /*rows_matter=*/false));
+    }
+    return {};
 }
 
 Status Session::State::check_views(table::Transaction& t, const TableDef& changed) {

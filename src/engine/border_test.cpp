@@ -61,6 +61,8 @@ std::string plan_bytes() {
     w.u8(1), w.u8(0), w.u8(1), w.u32(2), w.u32(0), w.u8(1), w.u8(0);
     w.u8(1), w.str("person"), w.u32(7), w.u8(0),
         w.str("");  // UPDATE person  // row id, 2 columns, RETURNING
+    w.u8(1), w.str("\1rows"), w.u32(1), w.str("person"), w.u32(7), w.u8(4), w.u8(2);  // FOR UPDATE
+    w.u8(1), w.u8(0), w.u64(3), w.u8(0);                                              // LIMIT 3
     return w.take();
 }
 
@@ -135,6 +137,10 @@ TEST_CASE("plan bytes become a plan") {
     REQUIRE(plan.change.has_value());
     CHECK(plan.change->width() == 3);
     CHECK(plan.change->returning);
+    REQUIRE(plan.locking.has_value());
+    CHECK(plan.locking->given == "\1rows");
+    CHECK(plan.locking->query.locks.at(0).wait == RowLock::Wait::kSkipLocked);
+    CHECK(plan.locking->query.limit->number == 3);
 }
 
 TEST_CASE("bytes that are cut or damaged are refused and do no harm") {

@@ -184,6 +184,9 @@ typedef struct tf_catalog {
      * into `out`. */
     int (*sequence)(void* context, uint8_t function, tf_text name, int64_t value, uint8_t is_called,
                     int64_t* out, size_t count, tf_error* error);
+    int (*schemas)(void* context, const tf_sink* out, tf_error* error); /* u32 n, n strs */
+    /* The name of a relation as SQL writes it. None of this name: *has is 0. */
+    int (*relation)(void* context, tf_text name, const tf_sink* out, uint8_t* has, tf_error* error);
 } tf_catalog;
 
 /* ---- What Rust gives: the engine ------------------------------------------------------- */
@@ -236,9 +239,9 @@ void tf_plan_release(tf_plan* plan);
  * long as the plan, and is not released. First, of INSERT ... ON CONFLICT DO UPDATE, the update of
  * the rows that are there: it reads the table "\1conflict", which the catalog of its run must have:
  * _rowid (UInt64), the columns e0, e1, ... of the row that was proposed, and t0, t1, ... of the row
- * that is there. Then the data-changing parts of WITH, in their order; the others, and the
- * statement itself, may read what they return as a table of the name that the part's "change"
- * tells. */
+ * that is there. Then queries inside of the statement that lock rows ("locking"), and the
+ * data-changing parts of WITH, in their order; the others, and the statement itself, may read what
+ * they return as a table of the name that the part's "locking" or "change" tells. */
 const tf_plan* tf_plan_child(const tf_plan* plan, size_t index);
 
 /* `parameters`: u32 n, n values, cast to the types that the plan inferred. */
@@ -256,6 +259,17 @@ int tf_session_explain(tf_session* session, const tf_plan* plan, uint8_t analyze
  * of `type` (which stays the caller's). */
 int tf_session_evaluate(tf_session* session, tf_text expression, const struct ArrowSchema* type,
                         struct ArrowArray* out, tf_error* error);
+
+/* The text of an expression over the columns of one table, in which `column` is called `to`. Both
+ * are written as SQL writes them. Errors: 42601. */
+int tf_rename_column(tf_text expression, tf_text column, tf_text to, const tf_sink* out,
+                     tf_error* error);
+
+/* The text of a query that reads a table, when a column of it, or (with column "") it itself, is
+ * called `to`. `tables`: u32 n, n strs, what the query may call the table. The same text if it is
+ * not clear what names in it mean. Errors: 42601. */
+int tf_rename_in_query(tf_text query, tf_text tables, tf_text column, tf_text to,
+                       const tf_sink* out, tf_error* error);
 
 /* The rows of `rows`, each column cast by position to the type of the column in `target` ("+s",
  * stays the caller's). Takes `rows` over, even when it fails. */
@@ -323,6 +337,7 @@ void tf_cursor_release(tf_cursor* cursor);
  *                          opt direct: it can be done without the engine,
  *                          u8 kind (0 insert, 1 update, 2 delete, 3 merge), name table,
  *                          opt on conflict, str name under which its rows are read ("": none)
+ *                opt locking: str name under which its rows are read, then as in 0 query below
  *                  on conflict: u8 what conflicts (0 any unique key, 1 that of the columns, 2 the
  *                          constraint, 3 the primary key), list name, list str conditions of
  *                          WHERE, u8 update

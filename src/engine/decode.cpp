@@ -268,7 +268,7 @@ RowBound read_bound(Reader& in) {
     return bound;
 }
 
-StatementKind read_query(Reader& in) {
+Query read_query(Reader& in) {
     Query query;
     query.locks = read_list<RowLock>(in, [](Reader& r) {
         RowLock lock;
@@ -419,7 +419,7 @@ Result<StatementKind> read_kind(Reader& in) {
     const uint8_t kind = in.u8();
     switch (kind) {
         case 0:
-            return read_query(in);
+            return StatementKind(read_query(in));
         case 1:
             return StatementKind(Insert{read_name(in)});
         case 2:
@@ -607,6 +607,12 @@ Status decode_plan(Bytes bytes, QueryPlan* plan) {
     if (in.u8() != 0) {
         ASSIGN_OR_RETURN(plan->change, read_change(in));
     }
+    plan->locking = read_optional(in, [](Reader& r) {
+        LockingPart part;
+        part.given = read_string(r);
+        part.query = read_query(r);
+        return part;
+    });
     return in.ok() && in.at_end() ? Status() : malformed("plan");
 }
 

@@ -86,16 +86,23 @@ struct ChangeShape {
     }  // without RETURNING
 };
 
+// A query inside of a statement that locks what it reads: its rows are given to the rest.
+struct LockingPart {
+    std::string given;  // under which name the others read them
+    Query query;
+};
+
 struct QueryPlan {
     arrow::SchemaPtr schema;                             // of the rows that come out
     std::vector<std::optional<arrow::Type>> parameters;  // $1, $2, ...; nullopt if not inferred
     std::optional<AccessQuery> access;                   // set if the statement is that simple
     std::vector<std::string> tables;                     // every table it reads, by name
     std::optional<ChangeShape> change;                   // set if it is the read side of a change
-    std::shared_ptr<const void> handle;                  // the engine's own
+    std::optional<LockingPart> locking;
+    std::shared_ptr<const void> handle;  // the engine's own
     // Parts that are run by themselves: of INSERT ... ON CONFLICT DO UPDATE the update of the rows
-    // that are there, which reads the table "\1conflict" (see ChangeSink); then the data-changing
-    // parts of WITH.
+    // that are there, which reads the table "\1conflict" (see ChangeSink); then queries inside of
+    // the statement that lock rows, and the data-changing parts of WITH.
     std::vector<QueryPlan> children;
 };
 
@@ -137,6 +144,18 @@ public:
 
     // Evaluates one constant SQL expression (a DEFAULT) to a value of `type`.
     virtual Result<Value> evaluate(std::string_view expression, const arrow::Type& type) = 0;
+
+    // The text of an expression over the columns of one table, in which `column` is called `to`.
+    // Errors: 42601.
+    virtual Result<std::string> rename_column(std::string_view expression, std::string_view column,
+                                              std::string_view to) = 0;
+
+    // Likewise of a query that reads a table, of which it may speak by these references; if
+    // `column` is "", it is the table that is called `to`. The same text if it is not clear what
+    // names in it mean.
+    virtual Result<std::string> rename_in_query(std::string_view query,
+                                                const std::vector<std::string>& tables,
+                                                std::string_view column, std::string_view to) = 0;
 
     // A source over rows that somebody else streams (bulk append): INSERT INTO table SELECT * FROM
     // rows, i.e. casts each column of `rows` to the table's types by position. Takes the stream

@@ -405,13 +405,33 @@ int catalog_find(void* context, tf_text name, uint8_t row_ids, tf_table* out, tf
     });
 }
 
+void write_names(const std::vector<std::string>& names, const tf_sink* out) {
+    Writer bytes;
+    bytes.u32(static_cast<uint32_t>(names.size()));
+    for (const std::string& name : names) bytes.str(name);
+    write_to(out, bytes.data());
+}
+
 int catalog_table_names(void* context, const tf_sink* out, tf_error* error) {
     return guarded(error, [&]() -> Status {
-        const std::vector<std::string> names = catalog_of(context).table_names();
-        Writer bytes;
-        bytes.u32(static_cast<uint32_t>(names.size()));
-        for (const std::string& name : names) bytes.str(name);
-        write_to(out, bytes.data());
+        write_names(catalog_of(context).table_names(), out);
+        return {};
+    });
+}
+
+int catalog_schemas(void* context, const tf_sink* out, tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        write_names(catalog_of(context).schemas(), out);
+        return {};
+    });
+}
+
+int catalog_relation(void* context, tf_text name, const tf_sink* out, uint8_t* has,
+                     tf_error* error) {
+    return guarded(error, [&]() -> Status {
+        const auto found = catalog_of(context).relation_name(as_view(name));
+        *has = found.has_value();
+        if (found) write_to(out, *found);
         return {};
     });
 }
@@ -454,7 +474,9 @@ tf_catalog catalog_functions(const access::SourceCatalog& catalog) {
             catalog_find,
             catalog_table_names,
             catalog_view,
-            catalog_sequence};
+            catalog_sequence,
+            catalog_schemas,
+            catalog_relation};
 }
 
 tf_stream stream_functions(std::unique_ptr<access::BatchStream> stream) {

@@ -7,6 +7,7 @@
 #include "arrow/array.h"
 #include "arrow/value.h"
 #include "base/check.h"
+#include "catalog/catalog.h"
 #include "engine/cursor.h"
 #include "engine/decode.h"
 #include "engine/leaf_vtable.h"
@@ -118,6 +119,32 @@ public:
         ASSIGN_OR_RETURN(arrow::Batch batch, arrow::import_batch(&array, schema));
         if (batch.rows != 1) return internal_error("a constant of more or less than one row");
         return arrow::value_at(batch.columns[0], 0);
+    }
+
+    Result<std::string> rename_column(std::string_view expression, std::string_view column,
+                                      std::string_view to) override {
+        const std::string from = catalog::quoted(column), name = catalog::quoted(to);
+        StringSink text;
+        RETURN_IF_ERROR(call([&](tf_error* e) {
+            return tf_rename_column(as_text(expression), as_text(from), as_text(name), text.get(),
+                                    e);
+        }));
+        return text.take();
+    }
+
+    Result<std::string> rename_in_query(std::string_view query,
+                                        const std::vector<std::string>& tables,
+                                        std::string_view column, std::string_view to) override {
+        const std::string name = catalog::quoted(to);
+        Writer references;
+        references.u32(static_cast<uint32_t>(tables.size()));
+        for (const std::string& table : tables) references.str(table);
+        StringSink text;
+        RETURN_IF_ERROR(call([&](tf_error* e) {
+            return tf_rename_in_query(as_text(query), as_text(references.data()), as_text(column),
+                                      as_text(name), text.get(), e);
+        }));
+        return text.take();
     }
 
     Result<std::unique_ptr<access::BatchStream>> cast_stream(
