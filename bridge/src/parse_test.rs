@@ -136,9 +136,15 @@ fn what_we_do_not_do_is_refused_by_name() {
         ("UPDATE OR IGNORE t SET a = 1", "UPDATE OR"),
         ("COMMIT PREPARED 'a'", "COMMIT PREPARED"),
         ("SELECT DISTINCT a FROM t FOR UPDATE", "FOR UPDATE"),
-        ("CREATE TABLE t (a INT, UNIQUE NULLS NOT DISTINCT (a))", "UNIQUE"),
+        (
+            "CREATE TABLE t (a INT, UNIQUE NULLS NOT DISTINCT (a))",
+            "UNIQUE",
+        ),
         ("CREATE TABLE t (a INT CHECK (a > 0) NOT ENFORCED)", "CHECK"),
-        ("CREATE TABLE t (a INT REFERENCES u DEFERRABLE)", "DEFERRABLE"),
+        (
+            "CREATE TABLE t (a INT REFERENCES u DEFERRABLE)",
+            "DEFERRABLE",
+        ),
         ("CREATE MATERIALIZED VIEW v AS SELECT 1", "MATERIALIZED"),
         ("SELECT a INTO b FROM t", "SELECT INTO"),
         ("SELECT * FROM t TABLESAMPLE SYSTEM (10)", "TABLESAMPLE"),
