@@ -13,7 +13,7 @@
 //!     suggest, error_text                what errors say
 //!     dml, merge, parts, locked_parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
-//!     types, convert, rules              where our SQL differs from DataFusion's
+//!     types, convert, rules, row_values              where our SQL differs from DataFusion's
 //!     join_order, join_graph, estimate   what is joined first
 //!     computed                           columns that indexes over expressions have
 //!     rename                             expressions that a table keeps, when names change
@@ -80,6 +80,7 @@ mod probe;
 mod provider;
 mod rename;
 mod row_locks;
+mod row_values;
 mod rules;
 mod same;
 mod sequence;

@@ -40,6 +40,7 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::convert::{Checked, Convert, is_our_cast};
+use crate::row_values;
 use crate::same;
 use crate::sum;
 use crate::types::{UUID, is_bytes, is_text};
@@ -124,6 +125,7 @@ impl AnalyzerRule for BeforeCoercion {
         let plan = rewrite_plan(plan, before_coercion)?;
         let united = plan.transform_up_with_subqueries(|node| match node {
             LogicalPlan::Union(union) => union_of_doubles(union),
+            LogicalPlan::Values(values) => row_values::as_queries(values),
             other => Ok(Transformed::no(other)),
         })?;
         Ok(united.data)
