@@ -11,6 +11,7 @@
 
 #include "arrow/bitmap.h"
 #include "arrow/builder.h"
+#include "arrow/nan_signs.h"
 #include "arrow/random_arrays.h"
 #include "arrow/value.h"
 
@@ -192,6 +193,23 @@ TEST_CASE("a compact array holds its own values and nothing else") {
             CHECK(array.buffers.size() <= 3);
         }
     }
+}
+
+TEST_CASE("a NaN loses its sign, and nothing else changes") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    ColumnBuilder builder(float64());
+    for (double v : {1.5, -nan, -0.0, nan}) builder.append_double(v);
+    builder.append_null();
+    const Array before = builder.finish();
+    const Array after = without_nan_signs(before);
+    const auto* values = after.values<double>();
+    CHECK(values[0] == 1.5);
+    CHECK((std::isnan(values[1]) && !std::signbit(values[1])));
+    CHECK((values[2] == 0 && std::signbit(values[2])));
+    CHECK((std::isnan(values[3]) && !std::signbit(values[3])));
+    CHECK(after.is_null(4));
+    const Array again = without_nan_signs(after);
+    CHECK(again.values<double>() == values);
 }
 
 TEST_CASE("a dictionary decodes to its values") {

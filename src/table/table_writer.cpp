@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arrow/compute.h"
+#include "arrow/nan_signs.h"
 #include "base/check.h"
 #include "table/keyed_rows.h"
 #include "table/segment.h"
@@ -42,6 +43,10 @@ Status check_length(const catalog::ColumnDef& column, const arrow::Array& values
                           column.sql_type() + ": '" + std::string(text.substr(0, 100)) + "'");
     }
     return {};
+}
+
+arrow::Array to_store(const arrow::Array& values) {
+    return arrow::without_nan_signs(arrow::compact(values));
 }
 
 std::vector<uint32_t> sorted(std::vector<uint32_t> places) {
@@ -110,7 +115,7 @@ Status TableWriter::flush_pending(bool all) {
         pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(used));
         pending_rows_ -= take;
         std::vector<arrow::Array> columns;
-        for (auto& column : pieces) columns.push_back(arrow::compact(arrow::concat(column)));
+        for (auto& column : pieces) columns.push_back(to_store(arrow::concat(column)));
         pieces.clear();
         RETURN_IF_ERROR(stage(std::move(columns), take));
     }
@@ -237,7 +242,7 @@ Status TableWriter::update(const arrow::Array& row_ids, const std::vector<arrow:
     }
     std::vector<arrow::Array> taken;
     for (const arrow::Array& column : columns) {
-        taken.push_back(arrow::compact(arrow::take(column, rows)));
+        taken.push_back(to_store(arrow::take(column, rows)));
     }
     ChunkKeys keys = build_keys(taken, *next_);
     added_.push_back({Chunk::in_memory(table_, RowIds::listed(std::move(ids)), std::move(taken),
