@@ -148,6 +148,7 @@ pub struct TfScanRequest {
     pub limit: u64,
     pub order: TfText,
     pub wanted: u64,
+    pub for_join: u8,
 }
 
 #[repr(C)]

@@ -12,6 +12,7 @@ use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, TableScan, lit};
 
 use crate::bytes::Writer;
+use crate::canonical;
 use crate::filters::{encode_condition, encode_constant};
 use crate::provider::Provider;
 
@@ -103,7 +104,7 @@ impl<'a> Parts<'a> {
                 }
                 for key in &sort.expr {
                     self.order.push(SortKey {
-                        column: plain_column(&key.expr)?.name.clone(),
+                        column: plain_column(canonical::inner(&key.expr))?.name.clone(),
                         descending: !key.asc,
                         nulls_first: key.nulls_first,
                     });

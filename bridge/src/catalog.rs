@@ -261,6 +261,8 @@ pub struct ScanRequest {
     pub order: Vec<u8>,
     /// With an order: how many rows will be read at most.
     pub rows: Option<u64>,
+    /// With an order: that of the keys of a merge join.
+    pub for_join: bool,
 }
 
 pub struct CppTable {
@@ -373,6 +375,7 @@ impl CppTable {
             limit: wanted.limit.unwrap_or(0),
             order: TfText::borrow(&wanted.order),
             wanted: wanted.rows.unwrap_or(u64::MAX),
+            for_join: wanted.for_join as u8,
         };
         let mut raw = TfLeaf {
             version: 0,

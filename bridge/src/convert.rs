@@ -4,6 +4,7 @@
 //!     text <-> BYTEA       \x00ff; on reading also the escape form of PostgreSQL
 //!     text -> list         {1,2,NULL}
 //!     text -> TIMESTAMP    also without seconds
+//!     text -> DOUBLE       a NaN has no sign
 //!     number -> integer    rounds, halves of a DECIMAL away from zero, of a DOUBLE to the even
 //!                          neighbour (Arrow cuts off)
 //!
@@ -28,6 +29,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
+use crate::canonical::unsigned_nans;
 use crate::error::{BridgeError, Res};
 use crate::error_text::invalid_input;
 use crate::types::{UUID, is_bytes, is_text, sql_name};
@@ -41,7 +43,7 @@ pub fn is_ours(from: &DataType, to: &DataType) -> bool {
 /// True if a CAST from one type to the other is by `Convert`.
 pub fn is_our_cast(from: &DataType, to: &DataType) -> bool {
     is_ours(from, to)
-        || (is_text(from) && matches!(to, DataType::Timestamp(..)))
+        || (is_text(from) && (matches!(to, DataType::Timestamp(..)) || to.is_floating()))
         || (to.is_integer() && (from.is_floating() || from.is_decimal()))
 }
 
@@ -59,6 +61,9 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     }
     if is_text(from) && matches!(to, DataType::Timestamp(..)) {
         return plain_cast(&with_seconds(array)?, to);
+    }
+    if is_text(from) && to.is_floating() {
+        return Ok(unsigned_nans(plain_cast(array, to)?));
     }
     if is_text(from) && is_bytes(to) {
         return plain_cast(&text_to_bytes(array)?, to);

@@ -5,7 +5,8 @@
 //! milliseconds, so a join or a sort stops too.
 //!
 //! If memory runs out before the first row is out, the plan is made once more in a way that needs
-//! less: with sort-merge joins, because a hash join cannot spill; or with sorts that spill early.
+//! less: with sort-merge joins, because a hash join cannot spill, and with sorts and aggregates
+//! that spill (spill.rs).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::error::{BridgeError, Res};
 use crate::explain;
 use crate::fence;
 use crate::names;
+use crate::options::be_frugal;
 use crate::provider::RunSlot;
 use crate::session::Session;
 
@@ -234,29 +236,35 @@ impl Cursor {
 
     /// Plans once more, in the way that needs least memory; `error` if there is none.
     fn start_again(&mut self, retry: Retry, error: Box<BridgeError>) -> Res<()> {
+        let joins = count(&retry.logical, |node| matches!(node, LogicalPlan::Join(_)));
+        let groups = count(&retry.logical, |node| {
+            matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_))
+        });
+        let sorts = count(&retry.logical, |node| {
+            matches!(node, LogicalPlan::Sort(_) | LogicalPlan::Window(_))
+        });
+        if joins + groups + sorts == 0 {
+            return Err(error);
+        }
         let mut state = retry.state.as_ref().clone();
         let config = state.config_mut();
         config.set_extension(Arc::new(RunSlot::default()));
         let options = config.options_mut();
+        be_frugal(options);
+        if joins > 0 {
+            options.optimizer.prefer_hash_join = false;
+            retry.fallbacks.fetch_add(1, Ordering::Relaxed);
+        }
+        // Few sorts at a time have more memory each. With one partition there would be hash joins,
+        // and aggregates that cannot spill.
         let reserved = &mut options.execution.sort_spill_reservation_bytes;
         let memory = self.engine.memory_bytes();
-        let sorts = count(&retry.logical, |node| {
-            matches!(node, LogicalPlan::Sort(_) | LogicalPlan::Window(_))
-        });
-        if count(&retry.logical, |node| matches!(node, LogicalPlan::Join(_))) > 0 {
-            options.optimizer.prefer_hash_join = false;
-            // Few sorts at a time have more memory each; with one partition there would be hash
-            // joins.
+        if joins + groups > 0 {
             options.execution.target_partitions = 2;
             *reserved = (*reserved).min(memory / 10);
-            retry.fallbacks.fetch_add(1, Ordering::Relaxed);
-        } else if sorts > 0 {
-            // A sort by computed keys holds little until it merges, and then needs many times that:
-            // it must spill early.
-            options.execution.target_partitions = 1;
-            *reserved = memory / 100 * 85 / sorts;
         } else {
-            return Err(error);
+            options.execution.target_partitions = 1;
+            *reserved = memory / 2 / sorts;
         }
         let plan = physical_plan(&self.engine, &state, &retry.logical, &self.run)?;
         self.source = Source::Query(execute(&self.engine, &state, plan.clone())?);

@@ -24,11 +24,13 @@ use crate::error::{BridgeError, Res, from_io};
 use crate::fence;
 use crate::options::Options as OurOptions;
 use crate::ordered;
+use crate::partial;
 use crate::planner::{CATALOG, SCHEMA};
 use crate::pool::{Limit, SharedPool};
 use crate::probe::LIST_MAX;
 use crate::rules;
 use crate::sequence_functions;
+use crate::spill::SpillingSorts;
 use crate::timezone;
 
 /// Plans are trees that are walked recursively, and the workers run them.
@@ -176,20 +178,27 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .optimizer
         .hash_join_inlist_pushdown_max_distinct_values = LIST_MAX;
     options.execution.time_zone = Some("UTC".to_string());
+    let memory = environment.memory_pool.clone();
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(environment)
         .with_default_features()
         .with_analyzer_rules(rules::analyzer_rules())
         .with_optimizer_rules(rules::optimizer_rules())
-        .with_physical_optimizer_rules(ordered::physical_rules(fence::physical_rules()))
-        .with_physical_optimizer_rule(Arc::new(rules::YieldingJoins));
+        .with_physical_optimizer_rules(ordered::physical_rules(
+            fence::physical_rules(),
+            memory.clone(),
+        ))
+        .with_physical_optimizer_rule(Arc::new(rules::YieldingJoins))
+        .with_physical_optimizer_rule(Arc::new(SpillingSorts::new(memory)));
     builder
         .expr_planners()
         .get_or_insert_default()
         .insert(0, Arc::new(rules::Comparisons));
     let mut state = builder.build();
-    let functions = sequence_functions::functions().chain([timezone::function(), age::function()]);
+    let functions = sequence_functions::functions()
+        .chain([timezone::function(), age::function()])
+        .chain(partial::functions());
     for function in functions {
         // Registering cannot fail.
         let _ = state.register_udf(Arc::new(function));

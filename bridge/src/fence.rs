@@ -16,14 +16,14 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
-    SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 
+use crate::one_input::one_input;
 use crate::same::same;
 
 /// `plan` with what misleads in its filters hidden.
@@ -87,18 +87,9 @@ impl PhysicalOptimizerRule for Fenced {
             if !has_name_twice(node.as_ref()) {
                 return Ok(Transformed::no(node));
             }
-            let fence: Arc<dyn ExecutionPlan> = Arc::new(Fence { input: node });
-            Ok(Transformed::yes(fence))
+            Ok(Transformed::yes(Fence::above(node)))
         })?;
-        let optimised = self.0.optimize(fenced.data, config)?;
-        let open = optimised.transform_up(|node| {
-            let inside = node.downcast_ref::<Fence>().map(|f| f.input.clone());
-            Ok(match inside {
-                Some(input) => Transformed::yes(input),
-                None => Transformed::no(node),
-            })
-        })?;
-        Ok(open.data)
+        Fence::open(self.0.optimize(fenced.data, config)?)
     }
     fn name(&self) -> &str {
         self.0.name()
@@ -117,10 +108,59 @@ fn has_name_twice(plan: &dyn ExecutionPlan) -> bool {
         .all(|field| seen.insert(field.name().as_str()))
 }
 
-/// A plan through which no filter is pushed, as that is how plans are unless they say otherwise.
+/// A plan through which nothing is pushed, as that is how plans are unless they say otherwise.
 #[derive(Debug)]
-struct Fence {
+pub struct Fence {
     input: Arc<dyn ExecutionPlan>,
+    ordered: bool,
+    properties: Arc<PlanProperties>,
+}
+
+impl Fence {
+    pub fn above(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Fence::new(input, true))
+    }
+
+    /// One that does not say in which order its rows come.
+    pub fn above_unordered(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Fence::new(input, false))
+    }
+
+    fn new(input: Arc<dyn ExecutionPlan>, ordered: bool) -> Fence {
+        let known = input.properties();
+        let properties = match ordered {
+            true => known.clone(),
+            false => Arc::new(PlanProperties::new(
+                EquivalenceProperties::new(input.schema()),
+                known.output_partitioning().clone(),
+                known.emission_type,
+                known.boundedness,
+            )),
+        };
+        Fence {
+            input,
+            ordered,
+            properties,
+        }
+    }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Fence {
+        Fence::new(input, self.ordered)
+    }
+
+    /// `plan` without its fences, but those that hide an order: a sort above such a plan would look
+    /// at it when it runs, and not sort.
+    pub fn open(plan: Arc<dyn ExecutionPlan>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let open = plan.transform_up(|node| {
+            let fence = node.downcast_ref::<Fence>().filter(|f| f.ordered);
+            let inside = fence.map(|f| f.input.clone());
+            Ok(match inside {
+                Some(input) => Transformed::yes(input),
+                None => Transformed::no(node),
+            })
+        })?;
+        Ok(open.data)
+    }
 }
 
 impl DisplayAs for Fence {
@@ -130,35 +170,16 @@ impl DisplayAs for Fence {
 }
 
 impl ExecutionPlan for Fence {
+    one_input!();
+
     fn name(&self) -> &str {
         "Fence"
     }
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+        &self.properties
     }
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
-    ) -> DfResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.swap_remove(0);
-        Ok(Arc::new(Fence { input }))
-    }
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.swap_remove(0);
-        Ok(Arc::new(Fence { input }))
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
     }
     fn execute(
         &self,

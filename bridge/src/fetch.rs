@@ -33,14 +33,15 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning,
-    PlanProperties, ReplaceChildrenOptions, SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    SendableRecordBatchStream,
 };
 use futures::StreamExt;
 
 use crate::catalog::{CppTable, ScanRequest};
 use crate::error::BridgeError;
 use crate::leaf::{LeafExec, Scanned};
+use crate::one_input::one_input;
 use crate::options::{Switch, is_on};
 use crate::ordered::{Sort, spread};
 
@@ -331,6 +332,10 @@ impl RowFetch {
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> RowFetch {
+        RowFetch::new(self.fetched.clone(), self.row_id, input)
+    }
 }
 
 impl Fetched {
@@ -370,39 +375,16 @@ impl DisplayAs for RowFetch {
 }
 
 impl ExecutionPlan for RowFetch {
+    one_input!();
+
     fn name(&self) -> &str {
         "RowFetch"
     }
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
     }
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![true]
-    }
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
-    ) -> DfResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.swap_remove(0);
-        let (fetched, row_id) = (self.fetched.clone(), self.row_id);
-        Ok(Arc::new(RowFetch::new(fetched, row_id, input)))
-    }
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, recompute)
     }
     fn execute(
         &self,

@@ -22,7 +22,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::filter_pushdown::{
@@ -39,9 +39,11 @@ use datafusion::physical_plan::{
 use futures::Stream;
 
 use crate::bytes::{Reader, Writer};
+use crate::canonical;
 use crate::catalog::{CppLeaf, CppStream, CppTable, Run, ScanRequest};
 use crate::error::{BridgeError, Res};
 use crate::options::{Switch, is_on};
+use crate::ordered::Asked;
 use crate::probe::{Probe, is_dynamic};
 use crate::types::is_text;
 use crate::value::read_value;
@@ -138,14 +140,10 @@ impl LeafExec {
         rows.ok().flatten().unwrap_or(0) as usize
     }
 
-    /// The same rows in this order, if the table has them so: the first `limit` of them, or as many
-    /// as are read, about `wanted`.
-    pub fn in_order(
-        &self,
-        order: &[PhysicalSortExpr],
-        limit: Option<usize>,
-        wanted: Option<usize>,
-    ) -> Res<Option<LeafExec>> {
+    /// The same rows in the order that is asked for, if the table has them so: the first `limit` of
+    /// them, or as many as are read, about `wanted`.
+    pub fn in_order(&self, asked: &Asked) -> Res<Option<LeafExec>> {
+        let order = asked.order;
         let mut bytes = Writer::default();
         bytes.u32(order.len() as u32);
         for sort in order {
@@ -157,8 +155,9 @@ impl LeafExec {
         }
         let request = ScanRequest {
             order: bytes.out,
-            limit: limit.map(|n| n as u64),
-            rows: wanted.map(|n| n as u64),
+            limit: asked.limit.map(|n| n as u64),
+            rows: asked.wanted.map(|n| n as u64),
+            for_join: asked.for_join,
             ..self.request.clone()
         };
         let mut leaf = LeafExec::new(self.scanned.clone(), request, self.answers)?;
@@ -173,6 +172,8 @@ impl LeafExec {
 
     /// The table's column that holds this value.
     fn place_of(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<u32> {
+        // An index knows which numbers are equal.
+        let expr = canonical::inner_physical(expr);
         if let Some(column) = expr.downcast_ref::<Column>() {
             return Some(self.request.projection[column.index()]);
         }

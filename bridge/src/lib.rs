@@ -14,11 +14,14 @@
 //!     dml, merge, parts, locked_parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
 //!     types, convert, rules, row_values              where our SQL differs from DataFusion's
+//!     canonical, partial, equal_windows  sorts of floating point; what DataFusion trips over
 //!     join_order, join_graph, estimate   what is joined first
 //!     computed                           columns that indexes over expressions have
 //!     rename                             expressions that a table keeps, when names change
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
-//!     ordered, fetch                     sorts that an index spares; columns of the winners alone
+//!     ordered, merge_join, first_rows    sorts that an index spares; joins of what it orders
+//!     fetch, one_input                   columns of the winners alone
+//!     spill                              sorts that spill where others cannot
 //!     dependent, domain, only_row        correlated subqueries as joins
 //!     files                              Parquet, and rows streamed in
 //!
@@ -34,6 +37,7 @@ mod access_query;
 mod age;
 mod alter_column;
 mod bytes;
+mod canonical;
 mod catalog;
 mod change;
 mod check;
@@ -49,6 +53,7 @@ mod direct;
 mod dml;
 mod domain;
 mod engine;
+mod equal_windows;
 mod error;
 mod error_text;
 mod estimate;
@@ -58,6 +63,7 @@ mod fence;
 mod fetch;
 mod files;
 mod filters;
+mod first_rows;
 mod generated;
 mod house;
 mod index;
@@ -66,12 +72,15 @@ mod join_order;
 mod leaf;
 mod locked_parts;
 mod merge;
+mod merge_join;
 mod names;
+mod one_input;
 mod only_row;
 mod options;
 mod ordered;
 mod parse;
 mod parse_change;
+mod partial;
 mod parts;
 mod plan;
 mod planner;
@@ -88,6 +97,7 @@ mod sequence_functions;
 mod serial;
 mod session;
 mod session_functions;
+mod spill;
 mod statement_format;
 mod suggest;
 mod sum;

@@ -1,6 +1,7 @@
 //! Switches of our own in DataFusion's configuration: `SET trefoil.join_order = off`.
 //!
-//! Each turns one optimisation off, for comparing answers and times; none changes an answer.
+//! Each turns one optimisation off, for comparing answers and times; none changes an answer. Beside
+//! them stands what nobody sets: whether a plan is made for little memory.
 
 use std::any::Any;
 
@@ -12,10 +13,11 @@ pub enum Switch {
     DynamicFilters,
     JoinOrder,
     LateFetch,
+    MergeJoins,
     MetadataAggregates,
 }
 
-const SWITCHES: [(Switch, &str, &str); 4] = [
+const SWITCHES: [(Switch, &str, &str); 5] = [
     (
         Switch::DynamicFilters,
         "dynamic_filters",
@@ -32,6 +34,11 @@ const SWITCHES: [(Switch, &str, &str); 4] = [
         "where a LIMIT keeps few rows, sort only what is compared and read the rest of these rows",
     ),
     (
+        Switch::MergeJoins,
+        "merge_joins",
+        "merge two inputs that indexes have in the order of a join's keys, where that is cheaper",
+    ),
+    (
         Switch::MetadataAggregates,
         "metadata_aggregates",
         "answer count(*), min and max of a whole table without reading it",
@@ -41,6 +48,7 @@ const SWITCHES: [(Switch, &str, &str); 4] = [
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     off: [bool; SWITCHES.len()],
+    frugal: bool,
 }
 
 impl ConfigExtension for Options {
@@ -56,6 +64,17 @@ pub fn is_on(config: &ConfigOptions, switch: Switch) -> bool {
             .zip(o.off)
             .all(|(s, off)| s.0 != switch || !off)
     })
+}
+
+/// True if the plan is made because another ran out of memory.
+pub fn is_frugal(config: &ConfigOptions) -> bool {
+    config.extensions.get::<Options>().is_some_and(|o| o.frugal)
+}
+
+pub fn be_frugal(config: &mut ConfigOptions) {
+    if let Some(options) = config.extensions.get_mut::<Options>() {
+        options.frugal = true;
+    }
 }
 
 impl ExtensionOptions for Options {

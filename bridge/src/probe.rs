@@ -27,6 +27,7 @@ use datafusion::physical_expr_common::physical_expr::snapshot_generation;
 
 use crate::abi::{TF_BRIDGE_VERSION, TfError, TfProbe, TfSink};
 use crate::bytes::Writer;
+use crate::canonical::inner_physical;
 use crate::catalog::import_batch;
 use crate::computed::Columns;
 use crate::error::{BridgeError, Res};
@@ -230,7 +231,7 @@ fn all_of(filter: &Arc<dyn PhysicalExpr>) -> DfResult<Option<Expr>> {
 }
 
 fn column(expr: &Arc<dyn PhysicalExpr>) -> Option<Expr> {
-    let column = expr.downcast_ref::<Column>()?;
+    let column = inner_physical(expr).downcast_ref::<Column>()?;
     Some(Expr::Column(NamedColumn::new_unqualified(column.name())))
 }
 

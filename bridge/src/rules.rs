@@ -39,7 +39,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use crate::canonical;
 use crate::convert::{Checked, Convert, is_our_cast};
+use crate::equal_windows::{self, EqualWindows};
 use crate::row_values;
 use crate::same;
 use crate::sum;
@@ -385,7 +387,7 @@ pub struct AfterCoercion;
 
 impl AnalyzerRule for AfterCoercion {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
-        rewrite_plan(plan, after_coercion)
+        canonical::sorts(rewrite_plan(plan, after_coercion)?)
     }
     fn name(&self) -> &str {
         "trefoil_checked_operators"
@@ -393,9 +395,34 @@ impl AnalyzerRule for AfterCoercion {
 }
 
 fn after_coercion(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
-    let Expr::BinaryExpr(b) = expr else {
-        return Ok(Transformed::no(expr));
-    };
+    match expr {
+        Expr::BinaryExpr(b) => checked(b, schema),
+        Expr::WindowFunction(mut call) => {
+            let changed = canonical::window(&mut call, schema);
+            Ok(Transformed::new_transformed(
+                Expr::WindowFunction(call),
+                changed,
+            ))
+        }
+        Expr::AggregateFunction(mut call) => {
+            let changed = canonical::aggregate(&mut call, schema);
+            Ok(Transformed::new_transformed(
+                Expr::AggregateFunction(call),
+                changed,
+            ))
+        }
+        // Text that met a number.
+        Expr::Cast(c)
+            if c.field.data_type().is_floating() && is_text(&c.expr.get_type(schema)?) =>
+        {
+            let to = c.field.data_type().clone();
+            Ok(Transformed::yes(Convert::cast(*c.expr, &to)))
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn checked(b: BinaryExpr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     let sign = match b.op {
         Operator::Plus => '+',
         Operator::Minus => '-',
@@ -551,6 +578,8 @@ pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             *rule = Arc::new(JoinKeys::default());
         }
     }
+    let at = rules.iter().position(|r| r.name() == equal_windows::BEFORE);
+    rules.insert(at.unwrap_or(0), Arc::new(EqualWindows));
     rules
 }
 

@@ -23,6 +23,7 @@ struct TableCounters {
     std::atomic<uint64_t> range_lookups{0};    // key ranges looked up
     std::atomic<uint64_t> index_scans{0};      // keys and key ranges of other indexes
     std::atomic<uint64_t> ordered_scans{0};    // scans that an index put in order
+    std::atomic<uint64_t> merge_scans{0};      // the same below a merge join
     std::atomic<uint64_t> late_fetches{0};     // rows that were read after a top-k had chosen them
     std::atomic<uint64_t> index_probes{0};     // keys of a join looked up instead of scanning
     std::atomic<uint64_t> searches{0};         // runs of keys that were searched

@@ -85,7 +85,8 @@ public:
     uint32_t partitions() const override { return 1; }
     bool is_ordered() const override { return true; }
     Result<std::unique_ptr<BatchStream>> open(uint32_t, const CancelFlag* cancel) const override {
-        spec_.counters->ordered_scans.fetch_add(1, std::memory_order_relaxed);
+        auto& opened = spec_.for_join ? spec_.counters->merge_scans : spec_.counters->ordered_scans;
+        opened.fetch_add(1, std::memory_order_relaxed);
         return std::unique_ptr<BatchStream>(new OrderedStream(shared_from_this(), cancel));
     }
     Statistics statistics() const override {

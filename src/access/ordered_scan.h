@@ -26,6 +26,7 @@ struct OrderedScanSpec {
     std::vector<OrderColumn> order;
     std::optional<uint64_t> limit;
     std::optional<uint64_t> wanted;  // about how many rows will be read
+    bool for_join = false;           // the order is that of the keys of a merge join
     TableCountersPtr counters;
 };
 

@@ -88,7 +88,8 @@ public:
             if (auto order = choose_index_order(*table_, filters, request.order, wanted(request))) {
                 return make_ordered_scan({table_, request.projection, std::move(output),
                                           std::move(filters), std::move(*order), request.order,
-                                          request.limit, wanted(request), counters_});
+                                          request.limit, wanted(request), request.for_join,
+                                          counters_});
             }
         }
         if (options_.use_indexes) {

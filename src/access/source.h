@@ -78,6 +78,8 @@ struct ScanRequest {
     std::vector<OrderColumn> order;
     // With an order: about how many rows will be read before the reader stops.
     std::optional<uint64_t> wanted;
+    // With an order: it is that of the keys of a merge join.
+    bool for_join = false;
 };
 
 // One counter or time of a leaf, for EXPLAIN ANALYZE, e.g. {"model_searches", 3}. What ends in

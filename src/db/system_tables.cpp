@@ -101,8 +101,8 @@ std::vector<Value> stats_row(const std::string& table, const std::string& index,
     std::vector<Value> row = {table, index};
     for (const std::atomic<uint64_t>* counter :
          {&c.scans, &c.rows_scanned, &c.zones_skipped, &c.point_lookups, &c.range_lookups,
-          &c.index_scans, &c.ordered_scans, &c.late_fetches, &c.index_probes, &c.searches,
-          &c.model_searches, &c.last_mile_steps, &c.rows_fetched, &c.rows_covered}) {
+          &c.index_scans, &c.ordered_scans, &c.merge_scans, &c.late_fetches, &c.index_probes,
+          &c.searches, &c.model_searches, &c.last_mile_steps, &c.rows_fetched, &c.rows_covered}) {
         row.push_back(number(*counter));
     }
     return row;
@@ -196,8 +196,8 @@ access::VirtualTables make_system_tables(Database::State& db) {
               [&db](const table::Version& version) { return indexes_rows(db, version); });
     add_table(all, "trefoil_stats", {"table_name", "index_name"},
               {"scans", "rows_scanned", "zones_skipped", "point_lookups", "range_lookups",
-               "index_scans", "ordered_scans", "late_fetches", "index_probes", "searches",
-               "model_searches", "last_mile_steps", "rows_fetched", "rows_covered"},
+               "index_scans", "ordered_scans", "merge_scans", "late_fetches", "index_probes",
+               "searches", "model_searches", "last_mile_steps", "rows_fetched", "rows_covered"},
               [&db](const table::Version& version) { return stats_rows(db, version); });
     add_table(all, "trefoil_counters", {"name"}, {"value"},
               [&db](const table::Version&) { return counters_rows(db); });

@@ -225,7 +225,8 @@ TEST_CASE("a leaf is scanned through its functions, and everything is released")
                             0,
                             0,
                             {},
-                            UINT64_MAX};
+                            UINT64_MAX,
+                            0};
     tf_leaf leaf{};
     REQUIRE(t.scan(t.context, &request, &leaf, &error) == 0);
     t.release(t.context);

@@ -134,8 +134,9 @@ typedef struct tf_scan_request {
         filters; /* u32 n, n exprs (plan/expr_format.h), each one answered 1 or 2 by supports() */
     uint8_t has_limit;
     uint64_t limit;
-    tf_text order;   /* order bytes; empty: in any. The limit is then of rows in this order */
-    uint64_t wanted; /* with an order: rows that will be read at most; UINT64_MAX: all */
+    tf_text order;    /* order bytes; empty: in any. The limit is then of rows in this order */
+    uint64_t wanted;  /* with an order: rows that will be read at most; UINT64_MAX: all */
+    uint8_t for_join; /* with an order: it is that of the keys of a merge join */
 } tf_scan_request;
 
 /* access::TableSource. The answers of schema() and supports() depend on the definition of the table

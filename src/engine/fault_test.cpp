@@ -241,9 +241,47 @@ TEST_CASE("an aggregation over the memory limit spills or says that memory ran o
     f.check_usable();
 }
 
+TEST_CASE("a top-k of many rows spills") {
+    Fixture f(8 * kMiB, 200'000);
+    Result<Lines> r = f.rows(
+        "SELECT count(*), min(txt), max(txt) FROM (SELECT txt FROM big ORDER BY txt LIMIT 150000) "
+        "t");
+    INFO(r.status().to_string());
+    REQUIRE(r.ok());
+    CHECK(*r == Lines{"150000|text that is longer than a view 0|"
+                      "text that is longer than a view 54998"});
+    f.check_usable();
+}
+
+TEST_CASE("a sort by long computed keys spills") {
+    Fixture f(32 * kMiB, 200'000);
+    REQUIRE(f.session->set("batch_size", "1024").ok());
+    Result<Lines> r = f.rows(
+        "SELECT count(*), max(n), min(id) FROM (SELECT id, row_number() OVER (ORDER BY repeat(txt, "
+        "20) DESC, id) n FROM big) t WHERE n > 5");
+    INFO(r.status().to_string());
+    REQUIRE(r.ok());
+    CHECK(*r == Lines{"199995|200000|0"});
+    f.check_usable();
+}
+
+TEST_CASE("array_agg spills, on one thread, too") {
+    Fixture f(8 * kMiB, 200'000);
+    for (const char* partitions : {"1", "2"}) {
+        REQUIRE(f.session->set("target_partitions", partitions).ok());
+        Result<Lines> r = f.rows(
+            "SELECT count(*), sum(cardinality(a)), min(a[1]) FROM (SELECT grp, array_agg(txt) a "
+            "FROM big GROUP BY grp) t");
+        INFO(r.status().to_string());
+        REQUIRE(r.ok());
+        CHECK((*r)[0].starts_with("100|200000|") == true);
+        f.check_usable();
+    }
+}
+
 TEST_CASE("what cannot fit ends with 53200 and names the memory limit") {
     Fixture f(2 * kMiB, 100'000);
-    Status s = f.error("SELECT txt FROM big ORDER BY txt LIMIT 90000");
+    Status s = f.error("SELECT array_agg(repeat(txt, 99)) FROM big");
     CHECK(s.sqlstate() == "53200");
     CHECK(s.code() == Code::kIo);
     CHECK_FALSE(s.message().empty());

@@ -353,6 +353,7 @@ Result<access::ScanRequest> read_request(const tf_scan_request& request) {
         if (!order.ok() || !order.at_end()) return internal_error("malformed order");
     }
     if (request.wanted != UINT64_MAX) out.wanted = request.wanted;
+    out.for_join = request.for_join != 0;
     return out;
 }
 
