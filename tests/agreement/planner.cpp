@@ -13,7 +13,8 @@ namespace {
 
 const std::vector<std::string> kSwitches = {"trefoil.dynamic_filters",     "trefoil.join_order",
                                             "trefoil.metadata_aggregates", "trefoil.index_order",
-                                            "trefoil.index_joins",         "trefoil.late_fetch"};
+                                            "trefoil.index_joins",         "trefoil.late_fetch",
+                                            "trefoil.merge_joins"};
 
 struct Warehouse {
     Warehouse() : db(must(Database::open(":memory:"))), session(must(db.connect())) {
