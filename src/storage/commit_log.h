@@ -4,7 +4,7 @@
 // together with whatever else its transaction changes, and is there as a whole or not at all. What
 // a transaction of the root sees of the log is one consistent state, like the rest of what it sees.
 //
-// Where the records lie is decided by each commit (log_files.h): in a log file if it changes the log
+// Where they lie is decided by each commit (log_files.h): in a log file if it changes the log
 // alone, else in Keyspace::kLog of the root, in parts of at most 1 MiB (store_format.h).
 //
 // Tested by commit_log_test.cpp.
@@ -44,7 +44,7 @@ private:
     static Status put_in_root(WriteTransaction& txn);
 };
 
-// The entries of Keyspace::kLog that hold one record: at most 65535 parts, or kInvalidInput (54000).
+// The entries of Keyspace::kLog that hold a record; kInvalidInput (54000) beyond 65535 parts.
 using LogEntryVisitor = std::function<Status(Bytes key, Bytes value)>;
 Status for_each_log_entry(uint64_t xid, Bytes record, const LogEntryVisitor& visit);
 

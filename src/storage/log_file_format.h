@@ -8,7 +8,7 @@
 // bytes in place and no length, and costs one sync. Nothing in it is ever written twice: what a
 // process did not finish is left alone, and the next process begins another file.
 //
-// Everything is made of sectors of 512 bytes, the unit that a disk writes whole: the two bytes "TL",
+// Everything is made of sectors of 512 bytes, which a disk writes whole: the two bytes "TL", then
 // 508 bytes of content, the two bytes "OG". That tells an unfinished frame, at the end of the log
 // after a power loss, from a damaged one: of the former a sector has no beginning or no end yet,
 // while a flipped bit leaves all sectors written and a checksum that does not fit. Integers are

@@ -1,7 +1,7 @@
 // LogFiles: the files of the commit log of one store, and what a snapshot sees of them.
 //
 // The log lies in two places. A commit that changes more than the log is a transaction of the root,
-// and its records are in Keyspace::kLog with it. A commit that changes the log alone goes to the end
+// and its records are in Keyspace::kLog with it. One that changes the log alone goes to the end
 // of a log file, which costs one sync in place of LMDB's two. The root names the files there are
 // (its key "store.log"), and each frame of a file says after which root version it was written.
 // While a file takes records, every transaction of the root has a new version, so both places

@@ -1,10 +1,10 @@
 // Crash safety: two workloads, and every way in which the world below them can fail.
 //
 // One publishes data files and commits that name them, drops one again, and copies the root; the
-// other writes to the commit log, through the root and through files. After a failed, killed or powerless run the store must open and hold a prefix of the
-// commits: all that were acknowledged, at most one more, and every file that it names whole.
-// Control runs, in which a barrier is missing, must be caught by the same check; otherwise the
-// check would prove nothing.
+// other writes to the commit log, through the root and through files. After a failed, killed or
+// powerless run the store must open and hold a prefix of the commits: all that were acknowledged,
+// at most one more, and every file that it names whole. Control runs, in which a barrier is
+// missing, must be caught by the same check; otherwise the check would prove nothing.
 
 #include <chrono>
 #include <random>
@@ -287,7 +287,7 @@ TEST_CASE("kill -9 at random moments leaves the acknowledged commits") {
         while (child.hear()) ++acknowledged;
         std::string problem = problem_of_publishing(directory / "db", acknowledged);
         REQUIRE(problem == "");
-        // problem_of_publishing() has gone on by one round, perhaps after one that was not acknowledged.
+        // It has gone on by one round, perhaps after one that was not acknowledged.
         PosixVfs disk;
         auto store = must(Store::open(disk, directory / "db", kOptions));
         auto txn = must(store->begin_read());
