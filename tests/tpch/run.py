@@ -1,7 +1,7 @@
 """TPC-H, at scale factor 0.01 if no other is named: all 22 queries must give DuckDB's answers.
 
     tests/tpch/run.py --program BUILD/trefoil              compare with answers/*.csv
-    tests/tpch/run.py --program BUILD/trefoil --scale 1    compare with DuckDB's own, in the same run
+    tests/tpch/run.py --program BUILD/trefoil --scale 1    compare with DuckDB's in the same run
     tests/tpch/run.py --record                             record answers/*.csv
 
 The last two need the Python with duckdb that tools/setup.sh --bench sets up.
