@@ -42,7 +42,6 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use crate::canonical;
 use crate::convert::{Checked, Convert, is_our_cast};
 use crate::equal_windows::{self, EqualWindows};
-use crate::lists;
 use crate::row_values;
 use crate::same;
 use crate::sum;
@@ -388,8 +387,7 @@ pub struct AfterCoercion;
 
 impl AnalyzerRule for AfterCoercion {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
-        let plan = lists::apart(rewrite_plan(plan, after_coercion)?)?;
-        canonical::sorts(plan)
+        canonical::sorts(rewrite_plan(plan, after_coercion)?)
     }
     fn name(&self) -> &str {
         "trefoil_checked_operators"
