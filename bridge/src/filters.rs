@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 
 use crate::bytes::Writer;
 use crate::computed::Columns;
+use crate::same;
 use crate::types::format_of;
 use crate::value::write_value;
 
@@ -87,6 +88,7 @@ impl Encoder<'_> {
         if depth > DEPTH_MAX {
             return self.opaque(expr);
         }
+        let expr = same::what(expr);
         let Some(column) = self.table.find(expr) else {
             return self.parts(expr, depth);
         };

@@ -42,6 +42,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use crate::canonical;
 use crate::convert::{Checked, Convert, is_our_cast};
 use crate::equal_windows::{self, EqualWindows};
+use crate::lists;
 use crate::row_values;
 use crate::same;
 use crate::sum;
@@ -387,7 +388,8 @@ pub struct AfterCoercion;
 
 impl AnalyzerRule for AfterCoercion {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
-        canonical::sorts(rewrite_plan(plan, after_coercion)?)
+        let plan = lists::hide(rewrite_plan(plan, after_coercion)?)?;
+        canonical::sorts(plan)
     }
     fn name(&self) -> &str {
         "trefoil_checked_operators"

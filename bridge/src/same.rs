@@ -27,6 +27,14 @@ pub fn same(expr: Expr) -> Expr {
     function().call(vec![expr])
 }
 
+/// What same() was given, or `expr` if it is no such call.
+pub fn what(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::ScalarFunction(call) if call.func == function() => &call.args[0],
+        other => other,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Same {
     signature: Signature,

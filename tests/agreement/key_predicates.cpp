@@ -316,7 +316,7 @@ private:
 class Trial {
 public:
     Trial(const Kind& kind, uint64_t seed)
-        : kind_(kind), random_(seed), predicates_(setting("TREFOIL_PREDICATES", 60)) {
+        : kind_(kind), random_(seed), predicates_(setting("TREFOIL_PREDICATES", 40)) {
         open();
     }
 

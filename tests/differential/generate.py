@@ -194,12 +194,21 @@ class Generator:
             lambda: f"({e(kind)} {self.maybe_not()}BETWEEN {e(kind)} AND {e(kind)})",
             lambda: f"({e(kind)} {self.maybe_not()}IN ({e(kind)}, {self.literal(kind)}, "
                     f"{self.stored(kind)}))",
+            lambda: self.lists(e(kind), kind),
             lambda: f"({e(TEXT)} {self.maybe_not()}LIKE {self.pattern()})",
             lambda: f"({e(TEXT)} ILIKE {self.pattern()})",
             lambda: f"({e(kind)} IS {self.maybe_not()}DISTINCT FROM {e(kind)} "
                     f"{self.random.choice(['AND', 'OR'])} {e(BOOL)})",
             lambda: f"({e(BOOL)} IS {self.maybe_not()}{self.random.choice(['TRUE', 'FALSE'])})",
         ])()
+
+    def lists(self, value, kind):
+        """Several lists about one value, which an optimiser may want to make one of."""
+        def one():
+            items = [self.stored(kind) for _ in range(self.random.randint(1, 4))]
+            return f"{value} {self.maybe_not()}IN ({', '.join(items)})"
+        word = self.random.choice([" AND ", " OR "])
+        return f"({word.join(one() for _ in range(self.random.randint(2, 3)))})"
 
     def maybe_not(self):
         return self.random.choice(["", "", "NOT "])
