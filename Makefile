@@ -16,7 +16,6 @@
 #     make clean     remove the build folders (the Rust bridge stays in your cache folder)
 
 PREFIX ?= /usr/local
-TOOLS_PYTHON = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/trefoil/tools/bin/python
 BUILD := build
 SOURCES = $(shell git ls-files -- 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.cpp' 'tests/*.c' \
     'tests/*.h' 'examples/*.cpp' 'examples/*.c' 'bench/*.cpp' 'bench/*.h')
@@ -55,12 +54,12 @@ test: setup build
 SEED ?= 1000
 test-long: test
 	$(call say,6000 random queries against PostgreSQL and DuckDB)
-	@python3 tests/differential/run.py --library $(BUILD)/lib/libtrefoil.so --queries 6000 --seed $(SEED)
+	@tools/python.sh tests/differential/run.py --library $(BUILD)/lib/libtrefoil.so --queries 6000 --seed $(SEED)
 	$(call say,100000 random conditions with indexes and without)
 	@TREFOIL_TREES=100000 TREFOIL_SEED=$(SEED) $(BUILD)/tests/agreement_index_predicates
 	$(call say,the answers to TPC-H at scale factor 1 beside those of DuckDB)
 	@tools/setup.sh --bench
-	@$(TOOLS_PYTHON) tests/tpch/run.py --program $(BUILD)/trefoil --scale 1
+	@tools/python.sh tests/tpch/run.py --program $(BUILD)/trefoil --scale 1
 
 check: setup-dev check-format layers tidy build headers lint
 	$(call say,running the tests)

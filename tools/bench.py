@@ -14,8 +14,6 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-TOOLS_PYTHON = CACHE / "trefoil/tools/bin/python"
 
 
 def describe_machine():
@@ -42,7 +40,7 @@ def main(build, names):
     programs.sort(key=lambda p: p.name == "bench_compare")  # the long one last
     commands = {p.name: [p] for p in programs}
     for name in ("duckdb_compare", "index_compare"):
-        commands[name] = [TOOLS_PYTHON, ROOT / f"bench/compare/{name}.py",
+        commands[name] = [ROOT / "tools/python.sh", ROOT / f"bench/compare/{name}.py",
                           "--library", build / "lib/libtrefoil.so"]
     if names:
         commands = {key: command for key, command in commands.items()

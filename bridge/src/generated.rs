@@ -20,7 +20,7 @@ use crate::parse::{Name, Reader, parser_of};
 use crate::rename;
 use crate::sequence::{self, SequenceOption};
 use crate::statement_format;
-use crate::text::Text;
+use crate::text::{Text, closing};
 
 /// catalog::ColumnDef::Generated; the numbers cross the border.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -254,18 +254,7 @@ fn parenthesised(tokens: &[TokenWithSpan], solid: &[usize], n: usize) -> std::op
     if tokens[first].token != Token::LParen {
         return 0..0;
     }
-    let mut depth = 0;
-    for (i, token) in tokens.iter().enumerate().skip(first) {
-        match token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return first..i + 1;
-        }
-    }
-    0..0
+    closing(tokens, first).map_or(0..0, |end| first..end + 1)
 }
 
 fn read_options(text: &Text, tokens: &[TokenWithSpan]) -> Res<Vec<SequenceOption>> {

@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::provider::Provider;
 use crate::row_locks::{self, Bound, RowLocks};
 use crate::statement_format;
-use crate::text::Text;
+use crate::text::{Text, closing};
 
 /// Parentheses deeper than this are not looked into.
 const DEPTH_MAX: usize = 400;
@@ -107,21 +107,6 @@ fn cut_inside(
         at = end + 1;
     }
     Ok(out)
-}
-
-fn closing(tokens: &[TokenWithSpan], open: usize) -> Option<usize> {
-    let mut depth = 0;
-    for (i, token) in tokens.iter().enumerate().skip(open) {
-        match token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some(i);
-        }
-    }
-    None
 }
 
 /// SELECT * FROM "name", at the place of `here`.

@@ -227,6 +227,22 @@ fn introduces_relation(token: &Token) -> bool {
     }
 }
 
+/// Where the parenthesis that opens at token `open` closes.
+pub fn closing(tokens: &[TokenWithSpan], open: usize) -> Option<usize> {
+    let mut depth = 0;
+    for (i, token) in tokens.iter().enumerate().skip(open) {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(i);
+        }
+    }
+    None
+}
+
 /// The first two words of what was parsed, which is its name in messages.
 pub fn first_words(parsed: &impl std::fmt::Display) -> String {
     let text = parsed.to_string();

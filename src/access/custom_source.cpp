@@ -28,14 +28,6 @@ arrow::SchemaPtr project(const arrow::Schema& schema, const std::vector<uint32_t
     return out;
 }
 
-std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
-    std::string text;
-    for (const plan::Expr& e : exprs) {
-        text += (text.empty() ? "" : " AND ") + plan::to_string(e, schema);
-    }
-    return text;
-}
-
 // Which columns are asked for, and what becomes of the rows that come.
 struct RowShape {
     RowShape(const CustomTableDef& table, std::vector<uint32_t> projection, FilterProgram program)
@@ -120,7 +112,8 @@ public:
     std::string name() const override { return "CustomScan"; }
     std::string explain() const override {
         std::string text = table_->name;
-        if (!filters_.empty()) text += ", filter=[" + list(filters_, *table_->schema) + "]";
+        if (!filters_.empty())
+            text += ", filter=[" + plan::to_string(filters_, *table_->schema) + "]";
         if (limit_) text += ", limit=" + std::to_string(*limit_);
         return text;
     }
@@ -224,9 +217,9 @@ public:
             const CustomIndexDef& index = table_->indexes[plan.index];
             text = index.name + kKinds[static_cast<size_t>(index.kind)];
         }
-        text += list(choice_.used, *table_->schema);
+        text += plan::to_string(choice_.used, *table_->schema);
         if (!choice_.residual.empty()) {
-            text += ", filter=[" + list(choice_.residual, *table_->schema) + "]";
+            text += ", filter=[" + plan::to_string(choice_.residual, *table_->schema) + "]";
         }
         if (limit_) text += ", limit=" + std::to_string(*limit_);
         return keys_only_ ? text + ", keys only" : text;

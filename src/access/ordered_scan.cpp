@@ -21,14 +21,6 @@ struct OrderedMetrics {
     std::atomic<uint64_t> find_ns{0}, fetch_ns{0};
 };
 
-std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
-    std::string text;
-    for (const plan::Expr& e : exprs) {
-        text += (text.empty() ? "" : " AND ") + plan::to_string(e, schema);
-    }
-    return text;
-}
-
 class OrderedScan;
 
 class OrderedStream final : public BatchStream {
@@ -71,9 +63,9 @@ public:
             }
         }
         text += ": order=[" + order + "]";
-        if (!spec_.plan.used.empty()) text += ", " + list(spec_.plan.used, schema);
+        if (!spec_.plan.used.empty()) text += ", " + plan::to_string(spec_.plan.used, schema);
         if (!spec_.plan.residual.empty()) {
-            text += ", filter=[" + list(spec_.plan.residual, schema) + "]";
+            text += ", filter=[" + plan::to_string(spec_.plan.residual, schema) + "]";
         }
         if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
         return text;

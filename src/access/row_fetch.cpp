@@ -18,9 +18,9 @@ struct PartRows {
     arrow::Batch batch;
 };
 
+// Of places in ascending order.
 Result<std::vector<PartRows>> read_parts(const RowReader& reader, const table::TableVersion& table,
                                          std::vector<Location> places) {
-    if (!std::is_sorted(places.begin(), places.end())) std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
     std::vector<PartRows> parts;
     for (size_t i = 0; i < places.size();) {
@@ -40,10 +40,11 @@ Result<std::vector<PartRows>> read_parts(const RowReader& reader, const table::T
 
 Result<arrow::Batch> fetch_rows(const RowReader& reader, const table::TableVersion& table,
                                 std::span<const Location> places) {
-    ASSIGN_OR_RETURN(std::vector<PartRows> parts,
-                     read_parts(reader, table, {places.begin(), places.end()}));
-    if (parts.size() == 1 && parts[0].rows.size() == places.size() &&
-        std::is_sorted(places.begin(), places.end())) {
+    std::vector<Location> sorted(places.begin(), places.end());
+    const bool in_order = std::is_sorted(sorted.begin(), sorted.end());
+    if (!in_order) std::sort(sorted.begin(), sorted.end());
+    ASSIGN_OR_RETURN(std::vector<PartRows> parts, read_parts(reader, table, std::move(sorted)));
+    if (in_order && parts.size() == 1 && parts[0].rows.size() == places.size()) {
         return std::move(parts[0].batch);
     }
     std::vector<arrow::RowRef> picked;

@@ -107,7 +107,7 @@ RowSink::State::State(arrow::SchemaPtr columns, std::string whose_)
     for (const arrow::Field& f : schema->fields) builders.emplace_back(f.type);
 }
 
-void RowSink::State::fail(std::string_view sqlstate, std::string message) {
+void RowSink::State::fail(std::string_view sqlstate, const std::string& message) {
     if (error.ok()) error = Status(Code::kInvalidInput, sqlstate, whose + ": " + message);
 }
 

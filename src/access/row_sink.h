@@ -26,7 +26,7 @@ struct RowSink::State {
     // --- for RowSink ---
     // The builder of a column; null, with an error kept, if there is none.
     arrow::ColumnBuilder* column(uint32_t column);
-    void fail(std::string_view sqlstate, std::string message);
+    void fail(std::string_view sqlstate, const std::string& message);
     void mistyped(uint32_t column, const std::string& given);
     Status flush();  // rows in builders become a batch
     Status add_batch(arrow::Batch batch);

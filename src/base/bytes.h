@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,11 @@ public:
     void str(Bytes v) {
         u32(static_cast<uint32_t>(v.size()));
         bytes(v);
+    }
+    // u32 count, then each as str() has it.
+    void strs(std::span<const std::string> all) {
+        u32(static_cast<uint32_t>(all.size()));
+        for (const std::string& one : all) str(one);
     }
     // Zero bytes until the size is a multiple of `alignment`.
     void align(size_t alignment) {

@@ -14,11 +14,11 @@
     } while (0)
 
 // Returns the Status of `expression` to the caller unless it is ok.
-#define RETURN_IF_ERROR(expression)                                    \
-    do {                                                               \
-        if (::trefoil::Status status_ = (expression); !status_.ok()) { \
-            return status_;                                            \
-        }                                                              \
+#define RETURN_IF_ERROR(expression)                                                  \
+    do {                                                                             \
+        if (::trefoil::Status checked_status = (expression); !checked_status.ok()) { \
+            return checked_status;                                                   \
+        }                                                                            \
     } while (0)
 
 #define TREFOIL_CONCAT_INNER(a, b) a##b

@@ -255,6 +255,14 @@ std::optional<uint32_t> TableDef::find_column_id(uint32_t column_id) const {
     return std::nullopt;
 }
 
+bool ColumnDef::uses_column(uint32_t column) const {
+    return std::find(uses.begin(), uses.end(), column) != uses.end();
+}
+
+bool CheckDef::uses_column(uint32_t position) const {
+    return std::find(columns.begin(), columns.end(), position) != columns.end();
+}
+
 bool TableDef::has_constraint(std::string_view constraint) const {
     auto is_it = [&](const auto& c) { return c.name == constraint; };
     return std::any_of(checks.begin(), checks.end(), is_it) ||

@@ -76,6 +76,7 @@ struct ColumnDef {
     enum class Generated : uint8_t { kNo = 0, kAlways = 1, kByDefault = 2, kStored = 3 };
     Generated generated = Generated::kNo;
     std::vector<uint32_t> uses = {};  // ids of the columns that the expression of kStored uses
+    bool uses_column(uint32_t column) const;
 
     // A stored column that the table keeps for an index over an expression. No statement sees it.
     // It is named by the text of its expression, behind kHiddenPrefix.
@@ -123,6 +124,7 @@ struct CheckDef {
     std::string name;               // no other CHECK of the table has it
     std::string condition;          // as SQL
     std::vector<uint32_t> columns;  // positions of the columns that it uses
+    bool uses_column(uint32_t position) const;
 };
 
 // What a sequence counts.

@@ -273,8 +273,7 @@ std::string encode(const TableDef& table) {
     out.str(table.schema_name);
     out.str(table.comment);
     out.str(table.query);
-    out.u32(static_cast<uint32_t>(table.search_path.size()));
-    for (const std::string& schema : table.search_path) out.str(schema);
+    out.strs(table.search_path);
     out.u32(static_cast<uint32_t>(table.depends_on.size()));
     for (uint32_t id : table.depends_on) out.u32(id);
     if (table.kind == RelationKind::kSequence) encode_sequence(table.sequence, out);

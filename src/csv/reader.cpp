@@ -197,7 +197,7 @@ private:
     }
 
     // Keeps the first error in the text.
-    void report(size_t offset, const std::string& column, Status status) {
+    void report(size_t offset, const std::string& column, const Status& status) {
         if (first_error_ && first_error_->offset <= offset) return;
         const uint64_t line = block_.first_line + count_lines(Bytes(block_.text).substr(0, offset));
         std::string message = "line " + std::to_string(line);

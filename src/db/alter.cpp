@@ -44,12 +44,6 @@ Status at_name(Status status, const engine::Name& name) {
     return status.ok() ? status : std::move(status).with_position(name.position);
 }
 
-// Without position and hint, if they are those of a statement of our own.
-Status without_place(const Status& status) {
-    if (status.ok()) return {};
-    return Status(status.code(), status.sqlstate(), status.message()).with_detail(status.detail());
-}
-
 bool is_number(const arrow::Type& t) {
     switch (t.id) {
         case TypeId::kInt16:
@@ -72,10 +66,6 @@ bool casts_by_itself(const arrow::Type& from, const arrow::Type& to) {
         return t.id == TypeId::kDate32 || t.id == TypeId::kTimestamp;
     };
     return is_day_or_moment(from) && is_day_or_moment(to);
-}
-
-bool contains(const std::vector<uint32_t>& numbers, uint32_t number) {
-    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
 // The definition that a statement makes of a table, and what its rows need.
@@ -360,7 +350,7 @@ private:
         for (const auto& [id, name] : retyped_) {
             const uint32_t position = *def_.find_column_id(id);
             for (const catalog::CheckDef& check : def_.checks) {
-                if (!contains(check.columns, position)) continue;
+                if (!check.uses_column(position)) continue;
                 TableDef trial = def_;
                 engine::CheckSpec spec;
                 spec.condition = check.condition;
@@ -439,7 +429,7 @@ private:
     const ColumnDef* user_of(uint32_t position) const {
         const uint32_t id = def_.columns[position].id;
         for (const ColumnDef& c : def_.columns) {
-            if (contains(c.uses, id)) return &c;
+            if (c.uses_column(id)) return &c;
         }
         return nullptr;
     }
@@ -448,7 +438,7 @@ private:
     Status refuse_in_generated(uint32_t position, const AlterAction& action) const {
         const ColumnDef& column = def_.columns[position];
         for (const ColumnDef& user : def_.visible_columns()) {
-            if (!contains(user.uses, column.id)) continue;
+            if (!user.uses_column(column.id)) continue;
             return Status::unsupported("cannot alter type of a column used by a generated column")
                 .with_detail("Column \"" + column.name + "\" is used by generated column \"" +
                              user.name + "\".")
@@ -566,7 +556,7 @@ private:
 
 // Rows of the altered table, computed from those that `before` shows.
 Status Session::State::rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
-                                    const std::string& sql, catalog::TablePtr table) {
+                                    const std::string& sql, const catalog::TablePtr& table) {
     auto then = catalog_of(before);
     ASSIGN_OR_RETURN(engine::Statement query, engine->parse(sql));
     ASSIGN_OR_RETURN(engine::QueryPlan plan, engine->plan(query, *then));

@@ -120,8 +120,10 @@ Result<trefoil::Value> to_value(const trefoil_value& value) {
             std::memcpy(uuid.bytes.data(), value.as.uuid, uuid.bytes.size());
             return trefoil::Value(uuid);
         }
+        default:
+            return Status::invalid("a parameter has the unknown type " +
+                                   std::to_string(value.type));
     }
-    return Status::invalid("a parameter has the unknown type " + std::to_string(value.type));
 }
 
 // Moves what `result` holds into a new Handle.

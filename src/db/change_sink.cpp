@@ -192,7 +192,7 @@ Status ChangeSink::write(arrow::Batch batch) {
 }
 
 // Each row as its action says; the batch by actions, because RETURNING keeps no order.
-Status ChangeSink::merge(Pieces pieces) {
+Status ChangeSink::merge(const Pieces& pieces) {
     using Action = engine::RowAction;
     const auto* actions = pieces.actions.values<int32_t>();
     for (Action action : {Action::kInsert, Action::kUpdate, Action::kDelete}) {

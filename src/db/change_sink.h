@@ -61,7 +61,7 @@ private:
     Pieces take_apart(const engine::QueryPlan& plan, arrow::Batch batch) const;
     Status check(const engine::QueryPlan& plan, const Pieces& pieces) const;
     Status insert(Pieces pieces);
-    Status merge(Pieces pieces);
+    Status merge(const Pieces& pieces);
     Result<std::vector<uint32_t>> without_conflict(const arrow::Batch& rows);
     void keep(const engine::QueryPlan& plan, arrow::Batch returned);
 

@@ -200,20 +200,18 @@ Status cancelled() {
     return {Code::kInvalidInput, "57014", "the statement was cancelled"};
 }
 
-// Feeds the rows of a CSV file to `write`. Answers how many bad rows were skipped.
-Result<uint64_t> read_csv(Vfs& vfs, const std::string& path, const arrow::SchemaPtr& schema,
-                          const csv::ReadOptions& options, size_t threads,
-                          const access::CancelFlag& cancel,
-                          const std::function<Status(arrow::Batch)>& write) {
+// Inserts the rows of a CSV file. Answers how many bad rows were skipped.
+Result<uint64_t> read_csv(Vfs& vfs, const std::string& path, const csv::ReadOptions& options,
+                          size_t threads, const access::CancelFlag& cancel, BulkInsert& insert) {
     ASSIGN_OR_RETURN(auto file, vfs.open(path, OpenMode::kRead));
     csv::BlockSplitter splitter(options);
-    BlockParser parser(schema, options, threads);
+    BlockParser parser(insert.schema(), options, threads);
     uint64_t skipped = 0;
     auto drain = [&](bool all) -> Status {
         while (parser.is_full() || (all && !parser.is_empty())) {
             ASSIGN_OR_RETURN(csv::BlockRows rows, parser.take());
             skipped += rows.skipped;
-            if (rows.batch.rows > 0) RETURN_IF_ERROR(write(std::move(rows.batch)));
+            if (rows.batch.rows > 0) RETURN_IF_ERROR(insert.write(std::move(rows.batch)));
         }
         return {};
     };
@@ -228,7 +226,7 @@ Result<uint64_t> read_csv(Vfs& vfs, const std::string& path, const arrow::Schema
         if (n == 0) splitter.finish(&blocks);
         for (csv::Block& block : blocks) {
             if (std::exchange(header_pending, false)) {
-                RETURN_IF_ERROR(csv::take_header(&block, *schema, options));
+                RETURN_IF_ERROR(csv::take_header(&block, *insert.schema(), options));
             }
             parser.add(std::move(block));
             RETURN_IF_ERROR(drain(false));
@@ -239,7 +237,7 @@ Result<uint64_t> read_csv(Vfs& vfs, const std::string& path, const arrow::Schema
     return skipped;
 }
 
-Status in_file(Status status, const std::string& path) {
+Status in_file(const Status& status, const std::string& path) {
     return Status(status.code(), status.sqlstate(), "COPY " + path + ": " + status.message())
         .with_hint(status.hint());
 }
@@ -296,7 +294,6 @@ Result<Answer> Session::State::copy_from(const engine::CopyFrom& statement) {
         auto now = catalog_of(t.view());
         ASSIGN_OR_RETURN(BulkInsert insert,
                          BulkInsert::make(*engine, *now, cancel, writer, std::move(columns)));
-        auto write = [&](arrow::Batch batch) { return insert.write(std::move(batch)); };
         if (format.parquet) {
             ASSIGN_OR_RETURN(auto file, engine->read_parquet(copy.file, &cancel));
             ArrowArrayStream exported;
@@ -305,11 +302,10 @@ Result<Answer> Session::State::copy_from(const engine::CopyFrom& statement) {
             for (;;) {
                 ASSIGN_OR_RETURN(auto batch, stream->next());
                 if (!batch) break;
-                RETURN_IF_ERROR(write(std::move(*batch)));
+                RETURN_IF_ERROR(insert.write(std::move(*batch)));
             }
         } else {
-            auto read =
-                read_csv(db.vfs, copy.file, insert.schema(), format.csv, db.threads, cancel, write);
+            auto read = read_csv(db.vfs, copy.file, format.csv, db.threads, cancel, insert);
             if (!read.ok()) return in_file(read.status(), copy.file);
             skipped = *read;
         }

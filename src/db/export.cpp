@@ -140,7 +140,7 @@ std::string view_sql(const catalog::TableDef& view) {
     for (const catalog::ColumnDef& c : view.columns) {
         columns += (columns.empty() ? "" : ", ") + in_quotes(c.name, '"');
     }
-    const std::string create =
+    std::string create =
         "CREATE VIEW " + sql_name(view) + " (" + columns + ") AS " + view.query + "\n;\n";
     if (view.search_path == catalog::SearchPath{std::string(catalog::kPublicSchema)}) return create;
     return "SET search_path = " + (path.empty() ? "''" : path) + ";\n" + create +

@@ -275,7 +275,7 @@ struct Session::State {
     Status make_index(table::Transaction& t, const catalog::TableDef& table,
                       const std::string& sql);
     Status rewrite_rows(table::Transaction& t, const table::VersionPtr& before,
-                        const std::string& sql, catalog::TablePtr table);
+                        const std::string& sql, const catalog::TablePtr& table);
 
     // constraints.cpp
     // What must hold for the rows of a table that got foreign keys that it did not have before.

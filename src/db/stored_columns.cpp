@@ -9,16 +9,17 @@
 #include "db/constraints.h"
 
 namespace trefoil {
-namespace {
 
 using catalog::ColumnDef;
 using catalog::TableDef;
 using Generated = ColumnDef::Generated;
 
-// Without what it says of our own text.
-Status of_expression(const Status& wrong) {
-    return Status(wrong.code(), wrong.sqlstate(), wrong.message()).with_detail(wrong.detail());
+Status without_place(const Status& status) {
+    if (status.ok()) return {};
+    return Status(status.code(), status.sqlstate(), status.message()).with_detail(status.detail());
 }
+
+namespace {
 
 // The type of the column that would hold the expression.
 Result<arrow::Type> type_of(engine::EngineSession& engine, const access::SourceCatalog& catalog,
@@ -26,9 +27,9 @@ Result<arrow::Type> type_of(engine::EngineSession& engine, const access::SourceC
     auto statement =
         engine.parse("CREATE TABLE t AS SELECT " + expression + " AS value FROM " +
                      in_quotes(table.schema_name, '"') + "." + in_quotes(table.name, '"'));
-    if (!statement.ok()) return of_expression(statement.status());
+    if (!statement.ok()) return without_place(statement.status());
     auto plan = engine.plan(*statement, catalog);
-    if (!plan.ok()) return of_expression(plan.status());
+    if (!plan.ok()) return without_place(plan.status());
     return plan->schema->fields.at(0).type;
 }
 
@@ -49,7 +50,7 @@ Status set_stored(engine::EngineSession& engine, const TableDef& table,
     }
     auto parsed = engine.parse(sql + in_quotes(column->name, '"') + " " + column->sql_type() +
                                " GENERATED ALWAYS AS (" + expression + ") STORED)");
-    if (!parsed.ok()) return of_expression(parsed.status());
+    if (!parsed.ok()) return without_place(parsed.status());
     const auto& made = std::get<engine::CreateTable>(parsed->kind);
     for (const std::string& used : made.columns.back().stored.value().columns) {
         column->uses.push_back(table.columns[*table.find_column(used)].id);
@@ -76,10 +77,6 @@ Result<uint32_t> hidden_column(engine::EngineSession& engine, const access::Sour
 }
 
 namespace {
-
-bool contains(const std::vector<uint32_t>& numbers, uint32_t number) {
-    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
-}
 
 bool same_numbers(std::vector<uint32_t> a, std::vector<uint32_t> b) {
     std::sort(a.begin(), a.end());
@@ -117,21 +114,21 @@ Status rename_column(engine::EngineSession& engine, uint32_t position, const std
     const ColumnDef& before = table->columns[position];
     renamed.columns[position].name = to;
     for (catalog::CheckDef& check : renamed.checks) {
-        if (!contains(check.columns, position)) continue;
+        if (!check.uses_column(position)) continue;
         ASSIGN_OR_RETURN(check.condition, engine.rename_column(check.condition, before.name, to));
     }
     for (ColumnDef& column : renamed.columns) {
-        if (!contains(column.uses, before.id)) continue;
+        if (!column.uses_column(before.id)) continue;
         ASSIGN_OR_RETURN(*column.default_sql,
                          engine.rename_column(*column.default_sql, before.name, to));
         if (column.is_hidden()) column.name = catalog::kHiddenPrefix + *column.default_sql;
     }
     for (const catalog::CheckDef& check : renamed.checks) {
-        if (!contains(check.columns, position) || is_same(engine, renamed, check)) continue;
+        if (!check.uses_column(position) || is_same(engine, renamed, check)) continue;
         return cannot_rename("CHECK constraint \"" + check.name + "\"");
     }
     for (const ColumnDef& column : renamed.columns) {
-        if (!contains(column.uses, before.id) || is_same(engine, renamed, column)) continue;
+        if (!column.uses_column(before.id) || is_same(engine, renamed, column)) continue;
         return cannot_rename(column.is_hidden() ? "an index"
                                                 : "generated column \"" + column.name + "\"");
     }

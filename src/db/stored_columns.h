@@ -45,4 +45,7 @@ void drop_unused_columns(catalog::TableDef* table);
 std::string rewriting_query(const catalog::TableDef& before, const catalog::TableDef& after,
                             const std::map<uint32_t, std::string>& computed);
 
+// Without position and hint, which are about a statement of our own.
+Status without_place(const Status& status);
+
 }  // namespace trefoil

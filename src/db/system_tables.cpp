@@ -157,8 +157,8 @@ TableRows comments_rows(const table::Version& version) {
 
 }  // namespace
 
-void add_table(access::VirtualTables& all, const std::string& name, std::vector<const char*> texts,
-               std::vector<const char*> numbers,
+void add_table(access::VirtualTables& all, const std::string& name,
+               const std::vector<const char*>& texts, const std::vector<const char*>& numbers,
                std::function<TableRows(const table::Version&)> rows) {
     std::vector<arrow::Field> columns;
     for (const char* column : texts) columns.push_back({column, arrow::utf8_view(), true});
@@ -171,7 +171,8 @@ void add_table(access::VirtualTables& all, const std::string& name,
                std::function<TableRows(const table::Version&)> rows) {
     auto schema = std::make_shared<arrow::Schema>();
     schema->fields = std::move(columns);
-    auto batch = [schema, rows](const table::Version& version) -> Result<arrow::Batch> {
+    auto batch = [schema,
+                  rows = std::move(rows)](const table::Version& version) -> Result<arrow::Batch> {
         const TableRows all_rows = rows(version);
         arrow::Batch out{schema, static_cast<int64_t>(all_rows.size()), {}};
         for (size_t c = 0; c < schema->fields.size(); c++) {

@@ -20,8 +20,8 @@ void add_table(access::VirtualTables& all, const std::string& name,
                std::vector<arrow::Field> columns,
                std::function<TableRows(const table::Version&)> rows);
 // Adds a table of columns of text and, after them, of BIGINT.
-void add_table(access::VirtualTables& all, const std::string& name, std::vector<const char*> texts,
-               std::vector<const char*> numbers,
+void add_table(access::VirtualTables& all, const std::string& name,
+               const std::vector<const char*>& texts, const std::vector<const char*>& numbers,
                std::function<TableRows(const table::Version&)> rows);
 
 inline constexpr std::array kInformationSchemaTables = {"check_constraints",

@@ -232,8 +232,7 @@ int leaf_rejected(void* context, const tf_sink* out, tf_error* error) {
     return guarded(error, [&]() -> Status {
         const std::vector<std::string> lines = leaf_of(context).rejected();
         Writer bytes;
-        bytes.u32(static_cast<uint32_t>(lines.size()));
-        for (const std::string& line : lines) bytes.str(line);
+        bytes.strs(lines);
         write_to(out, bytes.data());
         return {};
     });
@@ -372,6 +371,7 @@ int table_scan(void* context, const tf_scan_request* request, tf_leaf* out, tf_e
     });
 }
 
+// NOLINTNEXTLINE(readability-function-size): C has no spans.
 int table_fetch(void* context, const uint32_t* columns, size_t column_count,
                 const uint64_t* row_ids, size_t row_count, ArrowArray* out, tf_error* error) {
     return guarded(error, [&]() -> Status {
@@ -408,8 +408,7 @@ int catalog_find(void* context, tf_text name, uint8_t row_ids, tf_table* out, tf
 
 void write_names(const std::vector<std::string>& names, const tf_sink* out) {
     Writer bytes;
-    bytes.u32(static_cast<uint32_t>(names.size()));
-    for (const std::string& name : names) bytes.str(name);
+    bytes.strs(names);
     write_to(out, bytes.data());
 }
 
@@ -444,16 +443,15 @@ int catalog_view(void* context, tf_text name, const tf_sink* out, uint8_t* has, 
         if (!view) return {};
         Writer bytes;
         bytes.str(view->name);
-        bytes.u32(static_cast<uint32_t>(view->path.size()));
-        for (const std::string& schema : view->path) bytes.str(schema);
+        bytes.strs(view->path);
         bytes.str(view->query);
-        bytes.u32(static_cast<uint32_t>(view->columns.size()));
-        for (const std::string& column : view->columns) bytes.str(column);
+        bytes.strs(view->columns);
         write_to(out, bytes.data());
         return {};
     });
 }
 
+// NOLINTNEXTLINE(readability-function-size): C has no spans.
 int catalog_sequence(void* context, uint8_t function, tf_text name, int64_t value,
                      uint8_t is_called, int64_t* out, size_t count, tf_error* error) {
     return guarded(error, [&]() -> Status {

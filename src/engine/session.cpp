@@ -137,8 +137,7 @@ public:
                                         std::string_view column, std::string_view to) override {
         const std::string name = catalog::quoted(to);
         Writer references;
-        references.u32(static_cast<uint32_t>(tables.size()));
-        for (const std::string& table : tables) references.str(table);
+        references.strs(tables);
         StringSink text;
         RETURN_IF_ERROR(call([&](tf_error* e) {
             return tf_rename_in_query(as_text(query), as_text(references.data()), as_text(column),

@@ -59,7 +59,7 @@ Result<std::shared_ptr<KeyRun>> KeyRun::over_sections(RunDirectory directory,
         ASSIGN_OR_RETURN(run->model_, PiecewiseLinearModel::open(model, owner));
         run->has_model_ = true;
     }
-    run->directory_ = std::move(directory);
+    run->directory_ = directory;
     run->owner_ = std::move(owner);
     return run;
 }
@@ -68,7 +68,7 @@ Result<KeyRunPtr> KeyRun::open(std::shared_ptr<const DataFile> file) {
     ASSIGN_OR_RETURN(Bytes bytes, file->directory());
     ASSIGN_OR_RETURN(RunDirectory directory, RunDirectory::decode(bytes));
     auto read = [&](uint64_t offset, uint64_t length) { return file->read(offset, length); };
-    ASSIGN_OR_RETURN(std::shared_ptr<KeyRun> run, over_sections(std::move(directory), read, file));
+    ASSIGN_OR_RETURN(std::shared_ptr<KeyRun> run, over_sections(directory, read, file));
     run->file_ = std::move(file);
     return KeyRunPtr(std::move(run));
 }

@@ -176,7 +176,7 @@ Result<KeyRunPtr> merge_to_scratch(Store& store, std::span<const RunSource> sour
     auto read = [&](uint64_t offset, uint64_t length) -> Result<Bytes> {
         return map->bytes().substr(offset, length);
     };
-    ASSIGN_OR_RETURN(auto run, KeyRun::over_sections(std::move(directory), read, map));
+    ASSIGN_OR_RETURN(auto run, KeyRun::over_sections(directory, read, map));
     return KeyRunPtr(std::move(run));
 }
 

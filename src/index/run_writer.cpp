@@ -221,7 +221,7 @@ Status RunWriter::finish_bytes() {
 
 Result<RunDirectory> RunWriter::finish() {
     RETURN_IF_ERROR(directory_.shape == KeyShape::kInteger ? finish_integers() : finish_bytes());
-    return std::move(directory_);
+    return directory_;
 }
 
 KeyRunPtr run_in_memory(KeyShape shape, const PrefixRanges& ranges, size_t bytes,
@@ -234,7 +234,7 @@ KeyRunPtr run_in_memory(KeyShape shape, const PrefixRanges& ranges, size_t bytes
     auto read = [&](uint64_t offset, uint64_t length) -> Result<Bytes> {
         return sink->read(offset, length);
     };
-    auto run = KeyRun::over_sections(std::move(*directory), read, sink);
+    auto run = KeyRun::over_sections(*directory, read, sink);
     CHECK(run.ok());
     return std::move(run).value();
 }

@@ -142,6 +142,13 @@ public:
     }
     std::string take() { return std::move(out_); }
 
+    void print_all(std::span<const Expr> all, std::string_view separator, Binding least) {
+        for (const Expr& e : all) {
+            if (&e != all.data()) out_ += separator;
+            print(e, least);
+        }
+    }
+
 private:
     std::string column(uint32_t index) const {
         if (index >= schema_.fields.size()) return "#" + std::to_string(index);
@@ -174,10 +181,10 @@ private:
                 out_ += e.text;
                 return;
             case Expr::Kind::kAnd:
-                print_all(e, 0, e.children.size(), " AND ", kNotBinding);
+                print_all(e.children, " AND ", kNotBinding);
                 return;
             case Expr::Kind::kOr:
-                print_all(e, 0, e.children.size(), " OR ", kAndBinding);
+                print_all(e.children, " OR ", kAndBinding);
                 return;
             case Expr::Kind::kNot:
                 print_not(e.children[0]);
@@ -221,17 +228,9 @@ private:
     }
 
     // Children first .. end.
-    void print_all(const Expr& e, size_t first, size_t end, std::string_view separator,
-                   Binding least) {
-        for (size_t i = first; i < end; i++) {
-            if (i > first) out_ += separator;
-            print(e.children[i], least);
-        }
-    }
-
     void print_list(const Expr& e) {
         const size_t end = std::min(e.children.size(), 1 + kPrintedListMax);
-        print_all(e, 1, end, ", ", kOrBinding);
+        print_all(std::span(e.children).subspan(1, end - 1), ", ", kOrBinding);
         if (end < e.children.size()) {
             out_ += ", ... " + std::to_string(e.children.size() - end) + " more";
         }
@@ -355,6 +354,12 @@ Result<Expr> bind(const Expr& expr, std::span<const Value> parameters) {
 std::string to_string(const Expr& expr, const arrow::Schema& schema) {
     Printer printer(schema);
     printer.print(expr, kOrBinding);
+    return printer.take();
+}
+
+std::string to_string(std::span<const Expr> conditions, const arrow::Schema& schema) {
+    Printer printer(schema);
+    printer.print_all(conditions, " AND ", conditions.size() > 1 ? kNotBinding : kOrBinding);
     return printer.take();
 }
 

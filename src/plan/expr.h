@@ -72,6 +72,8 @@ Result<Expr> bind(const Expr& expr, std::span<const Value> parameters);
 // than kPrintedListMax the rest is counted: "id IN (1, 2, ... 98 more)".
 constexpr size_t kPrintedListMax = 20;
 std::string to_string(const Expr& expr, const arrow::Schema& schema);
+// Conditions that must all hold, with AND between them.
+std::string to_string(std::span<const Expr> conditions, const arrow::Schema& schema);
 
 // Reads one expression in the form of expr_format.h. A literal that a Value cannot hold without
 // loss becomes opaque. Errors: kInvalidInput if the bytes are malformed.

@@ -267,6 +267,10 @@ void LineEditor::State::append_newest() const {
         open(options.history_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) return;  // a history that cannot be kept is no reason to bother anybody
     std::FILE* file = fdopen(fd, "a");
+    if (file == nullptr) {
+        close(fd);
+        return;
+    }
     std::fseek(file, 0, SEEK_END);  // libedit writes a heading if the position is 0
     HistEvent event;
     history(history_list, &event, H_NSAVE_FP, size_t{1}, file);

@@ -104,7 +104,7 @@ Status BackupWriter::copy_file(const DataFile& file, const std::string& name) {
 }
 
 Status BackupWriter::write_root(const ReadTransaction& root) {
-    const std::string staging = inside("tmp/root"), data = staging + "/data.mdb";
+    const std::string staging = inside("tmp/root");
     RETURN_IF_ERROR(to_.make_dir(staging));
     {
         ASSIGN_OR_RETURN(std::unique_ptr<LmdbRoot> copy,

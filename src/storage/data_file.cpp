@@ -49,9 +49,14 @@ std::string_view suffix_of(FileKind kind) {
 }
 
 std::string to_string(const FileName& name) {
+    return std::string(directory_of(name.kind)) + "/" + digits_of(name.id) +
+           std::string(suffix_of(name.kind));
+}
+
+std::string digits_of(FileId id) {
     char digits[17];
-    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(name.id));
-    return std::string(directory_of(name.kind)) + "/" + digits + std::string(suffix_of(name.kind));
+    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(id));
+    return digits;
 }
 
 DataFile::DataFile(FileName name, std::string path, std::shared_ptr<const FileMap> map,
@@ -145,7 +150,7 @@ Result<Bytes> DataFile::read(uint64_t offset, uint64_t length) const {
                        std::to_string(offset + length) +
                        " were asked for, but its sections end at " + std::to_string(body_bytes_));
     }
-    if (length == 0) return Bytes(map_->data() + offset, 0);
+    if (length == 0) return raw_bytes().substr(offset, 0);
     bool populated = false;
     for (uint64_t block = offset / kFileBlockBytes;
          block <= (offset + length - 1) / kFileBlockBytes; ++block) {

@@ -62,6 +62,8 @@ struct FileName {
 };
 // "seg/0000000000000007.seg"
 std::string to_string(const FileName& name);
+// 16 hexadecimal digits, as names of files have them.
+std::string digits_of(FileId id);
 
 class DataFile;
 

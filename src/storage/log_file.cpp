@@ -149,9 +149,7 @@ Status LogFile::append(const Place& place, std::span<const Bytes> records) {
     RETURN_IF_ERROR(file_->write(at, to_sectors(content)));
     RETURN_IF_ERROR(file_->sync());
     std::lock_guard guard(mutex_);
-    frames_.push_back({at, content.size(),
-                       hash_bytes(Bytes(content).substr(kLogFrameHeaderBytes), salt_ + at),
-                       static_cast<uint32_t>(records.size()), place});
+    frames_.push_back(*read_frame_header(at, content));
     return {};
 }
 
@@ -180,19 +178,31 @@ Result<LogFile::Found> LogFile::find_frame(uint64_t at, Frame* frame) const {
     std::string content;
     ASSIGN_OR_RETURN(Found found, read_content(at, kLogFrameHeaderBytes, &content));
     if (found != Found::kFrame) return found;
+    const std::optional<Frame> header = read_frame_header(at, content);
+    if (!header) return Found::kDamage;
+    *frame = *header;
+    return read_frame(*frame, &content);
+}
+
+std::optional<LogFile::Frame> LogFile::read_frame_header(uint64_t at, Bytes content) const {
     Reader reader(content);
-    frame->at = at;
-    frame->bytes = reader.u32();
-    frame->records = reader.u32();
-    frame->place.root_version = reader.u64();
-    frame->place.first_xid = reader.u64();
-    frame->checksum = reader.u64();
-    const uint64_t expected = hash_bytes(Bytes(content).substr(0, reader.position()), salt_ + at);
-    if (reader.u64() != expected || frame->bytes < kLogFrameHeaderBytes) return Found::kDamage;
-    ASSIGN_OR_RETURN(found, read_content(at, frame->bytes, &content));
+    Frame frame;
+    frame.at = at;
+    frame.bytes = reader.u32();
+    frame.records = reader.u32();
+    frame.place.root_version = reader.u64();
+    frame.place.first_xid = reader.u64();
+    frame.checksum = reader.u64();
+    const uint64_t expected = hash_bytes(content.substr(0, reader.position()), salt_ + at);
+    if (reader.u64() != expected || frame.bytes < kLogFrameHeaderBytes) return std::nullopt;
+    return frame;
+}
+
+Result<LogFile::Found> LogFile::read_frame(const Frame& frame, std::string* content) const {
+    ASSIGN_OR_RETURN(Found found, read_content(frame.at, frame.bytes, content));
     if (found != Found::kFrame) return found;
-    const Bytes body = Bytes(content).substr(kLogFrameHeaderBytes);
-    return hash_bytes(body, salt_ + at) == frame->checksum ? Found::kFrame : Found::kDamage;
+    const Bytes body = Bytes(*content).substr(kLogFrameHeaderBytes);
+    return hash_bytes(body, salt_ + frame.at) == frame.checksum ? Found::kFrame : Found::kDamage;
 }
 
 // A sector without a beginning or an end was never written, or not to its end; one that has
@@ -246,12 +256,9 @@ std::vector<LogFile::Frame> LogFile::frames_with(size_t frames, uint64_t from, u
 Status LogFile::read(size_t frames, uint64_t from, uint64_t to, const RecordVisitor& visit) const {
     std::string content;
     for (const Frame& frame : frames_with(frames, from, to)) {
-        ASSIGN_OR_RETURN(Found found, read_content(frame.at, frame.bytes, &content));
-        const Bytes body = Bytes(content).substr(std::min(kLogFrameHeaderBytes, content.size()));
-        if (found != Found::kFrame || hash_bytes(body, salt_ + frame.at) != frame.checksum) {
-            return damaged(frame.at);
-        }
-        Reader reader(body);
+        ASSIGN_OR_RETURN(Found found, read_frame(frame, &content));
+        if (found != Found::kFrame) return damaged(frame.at);
+        Reader reader(Bytes(content).substr(kLogFrameHeaderBytes));
         for (uint32_t i = 0; i < frame.records; i++) {
             const Bytes record = reader.str();
             if (!reader.ok()) return damaged(frame.at);

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -93,6 +94,9 @@ private:
     // The answer is damage where another look may help.
     Result<Found> find_frame(uint64_t at, Frame* frame) const;
     Result<Found> read_content(uint64_t at, uint64_t bytes, std::string* content) const;
+    Result<Found> read_frame(const Frame& frame, std::string* content) const;
+    // What the beginning of a frame's content says; nothing if it is damaged.
+    std::optional<Frame> read_frame_header(uint64_t at, Bytes content) const;
     std::vector<Frame> frames_with(size_t frames, uint64_t from, uint64_t to) const;
     Status damaged(uint64_t at) const;
     uint64_t end() const;  // of the last frame; under mutex_

@@ -3,7 +3,6 @@
 #include "storage/log_files.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/check.h"
 
@@ -32,9 +31,7 @@ std::string LogView::encode() const {
 }
 
 std::string LogFiles::path_of(FileId id) const {
-    char name[32];
-    std::snprintf(name, sizeof name, "/%016llx.log", static_cast<unsigned long long>(id));
-    return directory_ + name;
+    return directory_ + "/" + digits_of(id) + ".log";
 }
 
 Result<std::shared_ptr<LogFile>> LogFiles::open(FileId id) {

@@ -255,8 +255,7 @@ Status StoreOpener::open_log() {
                                                     store_->read_only());
     ASSIGN_OR_RETURN(ReadTransaction txn, store_->begin_read());
     if (store_->read_only()) return {};
-    ASSIGN_OR_RETURN(LogView log, store_->log_view(txn));
-    return store_->log_files_->recover(log);
+    return store_->log_files_->recover(txn.log_);
 }
 
 Status StoreOpener::read_format(const ReadTransaction& txn) {

@@ -106,35 +106,20 @@ Result<std::optional<std::string>> ReadTransaction::last_key(Keyspace keyspace,
 WriteTransaction::WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root, LogView log)
     : ReadTransaction(std::move(root), std::move(log)), store_(&store) {}
 
-WriteTransaction::WriteTransaction(WriteTransaction&& other) noexcept
-    : ReadTransaction(std::move(other)),
-      store_(std::exchange(other.store_, nullptr)),
-      failed_(std::move(other.failed_)),
-      in_root_(other.in_root_),
-      beyond_log_(other.beyond_log_),
-      log_changed_(other.log_changed_),
-      new_records_(std::move(other.new_records_)) {}
-
-WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept {
-    if (this == &other) return *this;
-    end();
-    ReadTransaction::operator=(std::move(other));
-    store_ = std::exchange(other.store_, nullptr);
-    failed_ = std::move(other.failed_);
-    in_root_ = other.in_root_;
-    beyond_log_ = other.beyond_log_;
-    log_changed_ = other.log_changed_;
-    new_records_ = std::move(other.new_records_);
-    return *this;
-}
-
+WriteTransaction::WriteTransaction(WriteTransaction&&) noexcept = default;
+WriteTransaction& WriteTransaction::operator=(WriteTransaction&&) noexcept = default;
 WriteTransaction::~WriteTransaction() {
     end();
 }
 
+void WriteTransaction::EndTurn::operator()(Store* store) const {
+    store->writer_ended();
+}
+
+// The next writer may begin only when the root's transaction is over.
 void WriteTransaction::end() {
     root_.reset();
-    if (Store* store = std::exchange(store_, nullptr)) store->writer_ended();
+    store_.reset();
 }
 
 void WriteTransaction::note_change(Keyspace keyspace) {

@@ -91,6 +91,7 @@ public:
 protected:
     friend class CommitLog;
     friend class Store;
+    friend class StoreOpener;
     ReadTransaction(std::unique_ptr<RootTransaction> root, LogView log);
     std::unique_ptr<RootTransaction> root_;
     LogView log_;
@@ -128,15 +129,18 @@ private:
         std::vector<Bytes> records;
     };
     WriteTransaction(Store& store, std::unique_ptr<RootTransaction> root, LogView log);
+    struct EndTurn {
+        void operator()(Store* store) const;
+    };
     void end();
     void note_change(Keyspace keyspace);
     // Writes what log_ says into the root, as the files of the log from now on.
     Status put_log_files();
-    Store* store_ = nullptr;    // null once it is over
-    Status failed_;             // the first put or erase that broke the transaction
-    bool in_root_ = false;      // something was changed in the root
-    bool beyond_log_ = false;   // something outside of Keyspace::kLog was
-    bool log_changed_ = false;  // log_ is not what the root had
+    std::unique_ptr<Store, EndTurn> store_;  // null once it is over
+    Status failed_;                          // the first put or erase that broke the transaction
+    bool in_root_ = false;                   // something was changed in the root
+    bool beyond_log_ = false;                // something outside of Keyspace::kLog was
+    bool log_changed_ = false;               // log_ is not what the root had
     NewRecords new_records_;
 };
 

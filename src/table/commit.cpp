@@ -117,7 +117,7 @@ Status CommitGroup::apply_catalog(TableStore::CommitRequest& request, Change& ch
 // What was made needs what it depends on, and nothing may depend on what was dropped.
 Status CommitGroup::check_dependencies(const Change& change, const catalog::Catalog& before,
                                        const catalog::Catalog& after) {
-    const Status gone = Status::conflict(
+    Status gone = Status::conflict(
         "conflict: another transaction dropped what this one needs, or uses what it drops");
     for (const catalog::TablePtr& def : change.defined) {
         if (!def->schema_name.empty() && !after.has_schema(def->schema_name)) return gone;

@@ -262,7 +262,7 @@ Status erase_table(WriteTransaction& root, uint32_t table) {
 }
 
 Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
-                                catalog::TablePtr def, const TableVersion* known_table,
+                                const catalog::TablePtr& def, const TableVersion* known_table,
                                 std::set<FileName>* files, uint64_t* part_id_max) {
     TableVersion table(def);
     const KnownFiles known(known_table, *def);

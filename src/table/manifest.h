@@ -28,7 +28,7 @@ Status erase_table(WriteTransaction& root, uint32_t table);
 // the highest segment or run id seen. Files that `known`, an older version of the table or null,
 // has open are not read again.
 Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
-                                catalog::TablePtr def, const TableVersion* known,
+                                const catalog::TablePtr& def, const TableVersion* known,
                                 std::set<FileName>* files, uint64_t* part_id_max);
 
 }  // namespace trefoil::table

@@ -40,8 +40,8 @@ std::optional<uint64_t> RecentChanges::find(uint32_t table, std::span<const uint
     for (uint64_t row : rows) {
         auto changed = t.rows.find(row);
         if (changed != t.rows.end() && changed->second > xid) return row;
-        for (size_t i = t.bulks.size(); i-- > 0 && t.bulks[i].xid > xid;) {
-            if (t.bulks[i].rows.find(row)) return row;
+        for (size_t i = t.bulks.size(); i > 0 && t.bulks[i - 1].xid > xid; i--) {
+            if (t.bulks[i - 1].rows.find(row)) return row;
         }
     }
     return std::nullopt;

@@ -1,7 +1,7 @@
 """Random queries must give the answers that PostgreSQL and DuckDB give.
 
-    tests/differential/run.py --library BUILD/lib/libtrefoil.so [--queries N] [--seed S]
-                              [--failures N] [--only SYSTEM]
+    tools/python.sh tests/differential/run.py --library BUILD/lib/libtrefoil.so
+        [--queries N] [--seed S] [--failures N] [--only SYSTEM]
 
 Each seed is a schema with data (generate.py) of which 40 queries are asked. PostgreSQL, where it is
 installed, decides: a query fails if its rows differ, or if one of both answers and the other does
@@ -15,14 +15,10 @@ import argparse
 import collections
 import decimal
 import math
-import os
 import pathlib
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "trefoil"
-TOOLS_PYTHON = CACHE / "tools/bin/python"
 PER_SCHEMA = 40
 # What depends on the order in which conditions are evaluated, which SQL leaves open.
 EVALUATION = {"22003", "22012", "22008"}
@@ -156,9 +152,6 @@ def main():
     parser.add_argument("--failures", type=int, default=10)
     parser.add_argument("--only", choices=["postgresql", "duckdb"])
     args = parser.parse_args()
-    # DuckDB lives in the tools' own Python.
-    if TOOLS_PYTHON.is_file() and pathlib.Path(sys.prefix) != TOOLS_PYTHON.parents[1]:
-        return subprocess.run([TOOLS_PYTHON, __file__, *sys.argv[1:]]).returncode
     sys.path.insert(0, str(HERE))
     from engines import Trefoil
     found = oracles(args.only)
