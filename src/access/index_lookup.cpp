@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "access/row_reader.h"
 #include "access/stopwatch.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr uint32_t kBatchRows = 8192;
 // Spans from here on go out as slices of their own; shorter ones are picked together.
 constexpr uint32_t kLongSpan = 1024;
+// A partition of fewer rows costs more than it gains.
+constexpr double kPartitionRows = 20'000;
 
 Status cancelled() {
     return {Code::kInvalidInput, "57014", "the statement was cancelled"};
@@ -28,37 +31,10 @@ struct LookupMetrics {
     explicit LookupMetrics(size_t indexes) : found(indexes) {}
 };
 
-std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
-    std::string text;
-    for (const plan::Expr& e : exprs) {
-        text += (text.empty() ? "" : " AND ") + plan::to_string(e, schema);
-    }
-    return text;
-}
-
-class IndexLookup;
-
-class IndexLookupStream final : public BatchStream {
-public:
-    IndexLookupStream(std::shared_ptr<const IndexLookup> lookup, const CancelFlag* cancel)
-        : lookup_(std::move(lookup)), cancel_(cancel) {}
-    const arrow::SchemaPtr& schema() const override;
-    Result<std::optional<arrow::Batch>> next() override;
-
-private:
-    Status search();
-    Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
-    Result<arrow::Batch> read_rows(bool* empty);
-    std::optional<arrow::Batch> count_rows();
-    void count(uint64_t fetched, uint64_t passed);
-
-    std::shared_ptr<const IndexLookup> lookup_;
-    const CancelFlag* cancel_;
-    bool searched_ = false;
-
-    std::vector<table::RowSpan> found_;  // normalised
-    size_t at_ = 0;
-    uint64_t rows_out_ = 0;
+// What was found, shared by all streams: spans in the order in which the rows lie.
+struct FoundRows {
+    std::vector<table::RowSpan> spans;
+    uint64_t count = 0;  // of rows
 };
 
 class IndexLookup final : public Leaf, public std::enable_shared_from_this<IndexLookup> {
@@ -66,7 +42,10 @@ public:
     IndexLookup(IndexLookupSpec spec, FilterProgram residual)
         : spec_(std::move(spec)),
           reader_(*spec_.table, spec_.projection, spec_.output, std::move(residual)),
-          metrics_(spec_.table->index_count()) {}
+          metrics_(spec_.table->index_count()) {
+        const double rows = counts_only() ? 0 : static_cast<double>(*statistics().row_count);
+        partitions_ = partitions_of(rows, kPartitionRows, spec_.partitions_max);
+    }
 
     std::string name() const override {
         const IndexPlan& plan = spec_.choice.plan;
@@ -80,9 +59,9 @@ public:
         std::string text = plan.kind == IndexPlan::Kind::kScan
                                ? index_def().name + " (" + index_kind() + "): "
                                : "indexes=[" + to_string(plan, StoredIndexes(*spec_.table)) + "], ";
-        text += list(spec_.choice.used, schema);
+        text += plan::to_string(spec_.choice.used, schema);
         if (!spec_.choice.residual.empty()) {
-            text += ", filter=[" + list(spec_.choice.residual, schema) + "]";
+            text += ", filter=[" + plan::to_string(spec_.choice.residual, schema) + "]";
         }
         if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
         return text;
@@ -91,10 +70,9 @@ public:
         return rejected_indexes(StoredIndexes(*spec_.table), spec_.filters, &spec_.choice.plan);
     }
     const arrow::SchemaPtr& schema() const override { return spec_.output; }
-    uint32_t partitions() const override { return 1; }
-    Result<std::unique_ptr<BatchStream>> open(uint32_t, const CancelFlag* cancel) const override {
-        return std::unique_ptr<BatchStream>(new IndexLookupStream(shared_from_this(), cancel));
-    }
+    uint32_t partitions() const override { return partitions_; }
+    Result<std::unique_ptr<BatchStream>> open(uint32_t partition,
+                                              const CancelFlag* cancel) const override;
 
     Statistics statistics() const override {
         Statistics s;
@@ -129,8 +107,17 @@ public:
     const IndexLookupSpec& spec() const { return spec_; }
     const RowReader& reader() const { return reader_; }
     LookupMetrics& counts() const { return metrics_; }
+    // Nothing is wanted but how many rows there are.
+    bool counts_only() const { return spec_.projection.empty() && spec_.choice.residual.empty(); }
+    // Found once, by the first stream.
+    Result<const FoundRows*> found(const CancelFlag* cancel) const {
+        std::call_once(finding_, [&] { finding_status_ = find(cancel); });
+        RETURN_IF_ERROR(finding_status_);
+        return &found_;
+    }
 
 private:
+    Status find(const CancelFlag* cancel) const;
     // REQUIRES: a plan of one scan.
     const catalog::IndexDef& index_def() const {
         return spec_.table->index_def(spec_.choice.plan.index);
@@ -146,38 +133,98 @@ private:
 
     IndexLookupSpec spec_;
     RowReader reader_;
+    uint32_t partitions_ = 1;
+    mutable std::once_flag finding_;
+    mutable Status finding_status_;
+    mutable FoundRows found_;
     mutable LookupMetrics metrics_;
 };
 
-const arrow::SchemaPtr& IndexLookupStream::schema() const {
-    return lookup_->schema();
-}
-
-Status IndexLookupStream::search() {
-    const IndexLookupSpec& spec = lookup_->spec();
-    const IndexPlan& plan = spec.choice.plan;
-    const StoredIndexes indexes(*spec.table);
-    const Stopwatch watch(lookup_->counts().find_ns);
+Status IndexLookup::find(const CancelFlag* cancel) const {
+    const IndexPlan& plan = spec_.choice.plan;
+    const StoredIndexes indexes(*spec_.table);
+    const Stopwatch watch(metrics_.find_ns);
     IndexScanCounts counts;
-    ASSIGN_OR_RETURN(found_, indexes.find_rows(plan, cancel_, &counts));
-    uint64_t rows = 0;
-    for (const table::RowSpan& span : found_) rows += span.size();
-    LookupMetrics& m = lookup_->counts();
-    m.keys += counts.keys;
-    m.searches += counts.searches.searches;
-    m.model_searches += counts.searches.model_searches;
-    m.last_mile_steps += counts.searches.last_mile_steps;
-    for (size_t i = 0; i < counts.found.size(); i++) m.found[i] += counts.found[i];
-    m.rows_combined += rows;
-    TableCounters& all = *spec.counters;
+    ASSIGN_OR_RETURN(found_.spans, indexes.find_rows(plan, cancel, &counts));
+    for (const table::RowSpan& span : found_.spans) found_.count += span.size();
+    metrics_.keys += counts.keys;
+    metrics_.searches += counts.searches.searches;
+    metrics_.model_searches += counts.searches.model_searches;
+    metrics_.last_mile_steps += counts.searches.last_mile_steps;
+    for (size_t i = 0; i < counts.found.size(); i++) metrics_.found[i] += counts.found[i];
+    metrics_.rows_combined += found_.count;
+    TableCounters& all = *spec_.counters;
     const bool primary =
-        plan.kind == IndexPlan::Kind::kScan && spec.table->index_def(plan.index).is_primary;
+        plan.kind == IndexPlan::Kind::kScan && spec_.table->index_def(plan.index).is_primary;
     auto& kind = indexes.is_lookup(plan) ? all.point_lookups
                  : primary               ? all.range_lookups
                                          : all.index_scans;
     kind.fetch_add(counts.keys, std::memory_order_relaxed);
     all.add(counts.searches);
     return {};
+}
+
+// One of `partitions()` equal shares of the rows.
+class IndexLookupStream final : public BatchStream {
+public:
+    IndexLookupStream(std::shared_ptr<const IndexLookup> lookup, uint32_t partition,
+                      const CancelFlag* cancel)
+        : lookup_(std::move(lookup)),
+          partition_(partition),
+          cancel_(cancel),
+          wanted_(lookup_->spec().limit.value_or(UINT64_MAX)) {}
+    const arrow::SchemaPtr& schema() const override { return lookup_->schema(); }
+    Result<std::optional<arrow::Batch>> next() override;
+
+private:
+    Status begin();
+    // What is left of the span at which we are, as far as it is ours.
+    table::RowSpan current() const;
+    void advance(uint64_t rows);
+    Result<arrow::Batch> read_span(table::RowSpan span, bool* empty);
+    Result<arrow::Batch> read_rows(bool* empty);
+    arrow::Batch count_rows();
+    void count(uint64_t fetched, uint64_t passed);
+
+    std::shared_ptr<const IndexLookup> lookup_;
+    const uint32_t partition_;
+    const CancelFlag* cancel_;
+    const FoundRows* found_ = nullptr;  // null before the first next()
+    size_t span_ = 0;                   // at which we are
+    uint32_t done_ = 0;                 // rows of it that others have or that went out
+    uint64_t left_ = 0;                 // rows of our share that are still to be read
+    uint64_t wanted_;                   // rows that may still go out
+};
+
+Result<std::unique_ptr<BatchStream>> IndexLookup::open(uint32_t partition,
+                                                       const CancelFlag* cancel) const {
+    return std::unique_ptr<BatchStream>(
+        new IndexLookupStream(shared_from_this(), partition, cancel));
+}
+
+Status IndexLookupStream::begin() {
+    ASSIGN_OR_RETURN(found_, lookup_->found(cancel_));
+    const uint64_t first = found_->count * partition_ / lookup_->partitions();
+    const uint64_t end = found_->count * (partition_ + 1) / lookup_->partitions();
+    left_ = first;
+    while (left_ > 0) advance(current().size());
+    left_ = end - first;
+    return {};
+}
+
+table::RowSpan IndexLookupStream::current() const {
+    table::RowSpan span = found_->spans[span_];
+    span.begin += done_;
+    span.end = static_cast<uint32_t>(std::min<uint64_t>(span.end, span.begin + left_));
+    return span;
+}
+
+void IndexLookupStream::advance(uint64_t rows) {
+    done_ += static_cast<uint32_t>(rows);
+    left_ -= rows;
+    if (done_ < found_->spans[span_].size()) return;
+    span_++;
+    done_ = 0;
 }
 
 void IndexLookupStream::count(uint64_t fetched, uint64_t passed) {
@@ -187,15 +234,11 @@ void IndexLookupStream::count(uint64_t fetched, uint64_t passed) {
 }
 
 // All rows at once, where none of their columns is wanted.
-std::optional<arrow::Batch> IndexLookupStream::count_rows() {
-    uint64_t rows = 0;
-    for (const table::RowSpan& span : found_) rows += span.size();
-    at_ = found_.size();
-    count(rows, rows);
-    rows = std::min(rows, lookup_->spec().limit.value_or(UINT64_MAX));
-    lookup_->counts().rows_out += rows;
-    if (rows == 0) return std::nullopt;
-    return arrow::Batch{lookup_->spec().output, static_cast<int64_t>(rows), {}};
+arrow::Batch IndexLookupStream::count_rows() {
+    const uint64_t rows = std::min(left_, wanted_);
+    count(left_, left_);
+    left_ = 0;
+    return {lookup_->spec().output, static_cast<int64_t>(rows), {}};
 }
 
 // A long span: slices where every row passes the residual filter.
@@ -213,18 +256,16 @@ Result<arrow::Batch> IndexLookupStream::read_span(table::RowSpan span, bool* emp
 
 // Short spans of one part, picked together.
 Result<arrow::Batch> IndexLookupStream::read_rows(bool* empty) {
-    const uint32_t number = found_[at_].part;
+    const uint32_t number = current().part;
     const table::Part& part = lookup_->spec().table->part(number);
-    const IndexLookupSpec& spec = lookup_->spec();
     uint64_t wanted = kBatchRows;
-    if (spec.limit && spec.choice.residual.empty()) {
-        wanted = std::min(wanted, *spec.limit - rows_out_);
-    }
+    if (lookup_->spec().choice.residual.empty()) wanted = std::min(wanted, wanted_);
     std::vector<uint32_t> rows;
-    while (at_ < found_.size() && found_[at_].part == number && found_[at_].size() < kLongSpan &&
-           rows.size() < wanted) {
-        for (uint32_t row = found_[at_].begin; row < found_[at_].end; row++) rows.push_back(row);
-        at_++;
+    while (left_ > 0 && rows.size() < wanted) {
+        const table::RowSpan span = current();
+        if (span.part != number || span.size() >= kLongSpan) break;
+        for (uint32_t row = span.begin; row < span.end; row++) rows.push_back(row);
+        advance(span.size());
     }
     const size_t fetched = rows.size();
     RETURN_IF_ERROR(lookup_->reader().filter(part, &rows));
@@ -235,33 +276,27 @@ Result<arrow::Batch> IndexLookupStream::read_rows(bool* empty) {
 }
 
 Result<std::optional<arrow::Batch>> IndexLookupStream::next() {
-    if (!searched_) {
-        searched_ = true;
-        RETURN_IF_ERROR(search());
-    }
+    if (!found_) RETURN_IF_ERROR(begin());
     const Stopwatch watch(lookup_->counts().fetch_ns);
-    const auto& limit = lookup_->spec().limit;
-    const bool counts_only =
-        lookup_->spec().projection.empty() && lookup_->spec().choice.residual.empty();
-    if (counts_only && at_ < found_.size()) return count_rows();
-    while (at_ < found_.size() && !(limit && rows_out_ >= *limit)) {
+    while (left_ > 0 && wanted_ > 0) {
         if (cancel_ && cancel_->load(std::memory_order_relaxed)) return cancelled();
         bool empty = false;
         arrow::Batch batch;
-        if (found_[at_].size() >= kLongSpan) {
-            table::RowSpan span = found_[at_];
+        table::RowSpan span = current();
+        if (lookup_->counts_only()) {
+            batch = count_rows();
+        } else if (span.size() >= kLongSpan) {
             span.end = std::min<uint32_t>(span.end, span.begin + kBatchRows);
-            found_[at_].begin = span.end;
-            if (found_[at_].size() == 0) at_++;
+            advance(span.size());
             ASSIGN_OR_RETURN(batch, read_span(span, &empty));
         } else {
             ASSIGN_OR_RETURN(batch, read_rows(&empty));
         }
         if (empty) continue;
-        if (limit && static_cast<uint64_t>(batch.rows) > *limit - rows_out_) {
-            batch = batch.slice(0, static_cast<int64_t>(*limit - rows_out_));
+        if (static_cast<uint64_t>(batch.rows) > wanted_) {
+            batch = batch.slice(0, static_cast<int64_t>(wanted_));
         }
-        rows_out_ += static_cast<uint64_t>(batch.rows);
+        wanted_ -= static_cast<uint64_t>(batch.rows);
         lookup_->counts().rows_out += static_cast<uint64_t>(batch.rows);
         return std::optional(std::move(batch));
     }

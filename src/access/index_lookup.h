@@ -4,8 +4,8 @@
 // model of each run of keys predicts where a key is, the rows found are checked against the
 // snapshot (deleted and newer rows never show), and sets of rows are intersected and united. Then
 // the rows are fetched in the order in which they lie: what the keys did not answer is filtered,
-// and the columns asked for are read, slices where rows lie side by side, picked otherwise. A limit
-// counts rows that came through the filter.
+// and the columns asked for are read, slices where rows lie side by side, picked otherwise; of many
+// rows, each thread fetches a share. A limit counts rows that came through the filter.
 //
 //     PointLookup   whole keys of a unique index
 //     RangeLookup   ranges of the primary key
@@ -31,6 +31,7 @@ struct IndexLookupSpec {
     std::vector<plan::Expr> filters;  // that the choice was made for
     IndexChoice choice;
     std::optional<uint64_t> limit;
+    uint32_t partitions_max = 1;
     TableCountersPtr counters;
 };
 

@@ -42,14 +42,6 @@ struct Entry {
     uint64_t at;
 };
 
-std::string list(const std::vector<plan::Expr>& exprs, const arrow::Schema& schema) {
-    std::string text;
-    for (const plan::Expr& e : exprs) {
-        text += (text.empty() ? "" : " AND ") + plan::to_string(e, schema);
-    }
-    return text;
-}
-
 // The entries in the ranges, shared by all streams. A row that was updated may stand in several
 // runs under the same key: those of the run that has the most are read as they lie, those of the
 // others are gathered, so that they can be told from the former.
@@ -79,18 +71,17 @@ public:
         for (uint32_t c : spec_.projection) output_places_.push_back(place_of(c));
         for (uint32_t c : residual_.columns()) filter_places_.push_back(place_of(c));
         // Without columns there is only to count.
-        const double worth = parts_.empty() ? 1 : spec_.plan.plan.rows / kPartitionEntries;
-        partitions_ = static_cast<uint32_t>(
-            std::clamp(worth, 1.0, static_cast<double>(std::max(1u, spec_.partitions_max))));
+        const double entries = parts_.empty() ? 0 : spec_.plan.plan.rows;
+        partitions_ = partitions_of(entries, kPartitionEntries, spec_.partitions_max);
     }
 
     std::string name() const override { return "IndexOnlyScan"; }
     std::string explain() const override {
         const arrow::Schema& schema = *spec_.table->def().schema();
         std::string text = spec_.table->index_def(index()).name + ": ";
-        text += list(spec_.plan.used, schema);
+        text += plan::to_string(spec_.plan.used, schema);
         if (!spec_.plan.residual.empty()) {
-            text += ", filter=[" + list(spec_.plan.residual, schema) + "]";
+            text += ", filter=[" + plan::to_string(spec_.plan.residual, schema) + "]";
         }
         if (spec_.limit) text += ", limit=" + std::to_string(*spec_.limit);
         return text;

@@ -102,7 +102,7 @@ public:
             if (choice) {
                 return make_index_lookup({table_, request.projection, std::move(output),
                                           std::move(filters), std::move(*choice), request.limit,
-                                          counters_});
+                                          options_.partitions_max, counters_});
             }
         }
         Statistics statistics = statistics_of(request.projection, filters, request.limit);
@@ -273,7 +273,7 @@ SnapshotCatalog::SnapshotCatalog(table::VersionPtr version, AccessOptions option
                                  CounterRegistry& counters, const VirtualTables& virtual_tables,
                                  CustomTablesPtr custom_tables)
     : version_(std::move(version)),
-      options_(options),
+      options_(std::move(options)),
       counters_(counters),
       virtual_tables_(virtual_tables),
       custom_tables_(std::move(custom_tables)) {}
@@ -371,7 +371,7 @@ std::vector<std::string> SnapshotCatalog::schemas() const {
 }
 
 std::optional<std::string> SnapshotCatalog::relation_name(std::string_view name) const {
-    const std::string wanted = catalog::fold_reference(name);
+    std::string wanted = catalog::fold_reference(name);
     const catalog::Reference place = catalog::parse_reference(wanted);
     if (catalog::TablePtr found = resolve(wanted)) {
         const bool visible = resolve(catalog::reference("", found->name)) == found;

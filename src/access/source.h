@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -86,6 +87,11 @@ struct ScanRequest {
 // kTimeSuffix is nanoseconds, and is shown as a time without the suffix.
 using Metric = std::pair<std::string, uint64_t>;
 inline constexpr std::string_view kTimeSuffix = "_ns";
+
+// How many partitions pay for so many rows, if each should have `least`.
+inline uint32_t partitions_of(double rows, double least, uint32_t max) {
+    return static_cast<uint32_t>(std::clamp(rows / least, 1.0, std::max(1.0, max * 1.0)));
+}
 
 class Leaf {
 public:

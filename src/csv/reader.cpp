@@ -185,7 +185,7 @@ private:
             }
             Status status = append_field(builder, text, checked_);
             if (status.ok()) continue;
-            report(place.offset, field.name, std::move(status));
+            report(place.offset, field.name, status);
             if (!options_.ignore_errors) {
                 rows_ = row;  // later columns may only have an earlier error
                 break;

@@ -77,6 +77,28 @@ inline Answer run(Session& session, std::string_view sql, std::vector<Value> par
     return answer;
 }
 
+// The rows in the order in which they come.
+inline std::vector<std::string> sequence(Session& session, const std::string& sql) {
+    auto rows = must(session.execute(sql));
+    std::vector<std::string> out;
+    for (;;) {
+        auto batch = must(rows.next());
+        if (!batch) return out;
+        for (int64_t r = 0; r < batch->row_count(); r++) out.push_back(row_text(*batch, r));
+    }
+}
+
+// The lines of EXPLAIN, each ending in '|' and a new line.
+inline std::string plan_of(Session& session, const std::string& sql) {
+    std::string text;
+    for (const std::string& line : sequence(session, "EXPLAIN " + sql)) text += line + "\n";
+    return text;
+}
+
+inline bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
 inline int64_t number(Session& session, std::string_view sql) {
     Answer answer = run(session, sql);
     REQUIRE(answer.rows.size() == 1);

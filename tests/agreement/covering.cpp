@@ -5,17 +5,14 @@
 // an open transaction, opened again, with keys that moved, after REINDEX); at each, random columns
 // and conditions are asked with covering scans on and off, on both tiers.
 
-#include <random>
-
-#include "answers.h"
+#include "trial.h"
 
 namespace trefoil {
 namespace {
 
-class Trial {
+class Trial : SeededTrial {
 public:
-    explicit Trial(uint32_t seed) : random_(seed) {
-        open();
+    explicit Trial(uint32_t seed) : SeededTrial(seed) {
         run(*session_,
             "CREATE TABLE t (id BIGINT PRIMARY KEY, a INT, b TEXT, c DOUBLE, d BIGINT, e "
             "DECIMAL(8,2),"
@@ -65,14 +62,6 @@ public:
     }
 
 private:
-    void open() {
-        session_.reset();
-        db_.reset();
-        db_.emplace(must(Database::open(directory_ / "db", {.threads = 2})));
-        session_.emplace(must(db_->connect()));
-    }
-
-    uint32_t below(uint32_t n) { return random_() % n; }
     std::string text(uint32_t n) { return std::to_string(n); }
 
     std::string value(char column) {
@@ -155,16 +144,12 @@ private:
         return out;
     }
 
-    void set(const char* name, bool on) {
-        run(*session_, std::string("SET trefoil.") + name + (on ? " = on" : " = off"));
-    }
-
     uint64_t rows_covered() {
         return static_cast<uint64_t>(
             number(*session_, "SELECT rows_covered FROM trefoil_stats WHERE table_name = 't'"));
     }
 
-    void compare(const char* stage) {
+    void compare(const std::string& stage) {
         CAPTURE(stage);
         const uint64_t before = rows_covered();
         for (int i = 0; i < 50; i++) {
@@ -186,29 +171,11 @@ private:
         covered_ += rows_covered() - before;
     }
 
-    TestDirectory directory_;
-    std::optional<Database> db_;
-    std::optional<Session> session_;
-    std::mt19937 random_;
     uint64_t covered_ = 0;
 };
 
 TEST_CASE("covering scans answer what the rows answer, at every stage of a table") {
     Trial(7).run_all();
-}
-
-std::string plan_of(Session& session, const std::string& sql) {
-    std::string text;
-    auto rows = must(session.execute("EXPLAIN " + sql));
-    for (;;) {
-        auto batch = must(rows.next());
-        if (!batch) return text;
-        for (int64_t r = 0; r < (*batch).row_count(); r++) text += (*batch).text(r, 0) + "\n";
-    }
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 TEST_CASE("what is covered is answered without rows, and what is not is read") {

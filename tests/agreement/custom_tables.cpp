@@ -30,12 +30,6 @@ struct World {
     Session session;
 };
 
-bool has(const std::string& text, const std::string& part) {
-    if (text.find(part) != std::string::npos) return true;
-    MESSAGE(text << " does not have " << part);
-    return false;
-}
-
 // Asks what the script asks of the employees until it changes them, and of the staff.
 size_t ask_script(World& world, const std::shared_ptr<PlainTable>& with_nulls) {
     size_t asked = 0;

@@ -186,6 +186,37 @@ TEST_CASE("an index finds what a scan finds, for nested conditions over columns 
     CHECK(used.first() == "true|true|");
 }
 
+TEST_CASE("many rows that an index finds are fetched by several threads, each row once") {
+    Database db = must(Database::open(":memory:", {.threads = 4}));
+    Session session = must(db.connect());
+    run(session, "CREATE TABLE t (id BIGINT PRIMARY KEY, s TEXT, v BIGINT)");
+    // One part of the rows lies together, another is scattered.
+    run(session,
+        "INSERT INTO t SELECT i, concat('some text with ', CASE WHEN i < 50000 THEN 7 ELSE i % 25 "
+        "END), i FROM generate_series(0, 799999) AS g(i)");
+    run(session, "CREATE INDEX ON t (s)");
+    const std::string where = " FROM t WHERE s LIKE 'some text with 7%' AND v <> 11";
+    const std::string plan = plan_of(session, "SELECT sum(v)" + where);
+    INFO(plan);
+    CHECK(has(plan, "IndexScan t_s_idx"));
+    CHECK_FALSE(has(plan, "input_partitions=1"));
+    for (const bool changed : {false, true}) {
+        if (changed) run(session, "DELETE FROM t WHERE id % 1000 = 3 OR id BETWEEN 700 AND 9000");
+        for (const bool fast : {true, false}) {
+            run(session, std::string("SET trefoil.fast_path = ") + (fast ? "on" : "off"));
+            for (const char* columns : {"id, v", "s", "sum(v), count(*), min(id), max(id)"}) {
+                const std::string sql = "SELECT " + std::string(columns) + where;
+                const auto found = run(session, sql).rows;
+                CHECK(run(session, sql + " LIMIT 70000 OFFSET 5").rows.size() ==
+                      std::min<size_t>(found.size() - std::min<size_t>(found.size(), 5), 70000));
+                run(session, "SET trefoil.use_indexes = off");
+                CHECK(run(session, sql).rows == found);
+                run(session, "SET trefoil.use_indexes = on");
+            }
+        }
+    }
+}
+
 TEST_CASE("hashes find what a scan finds, too, and nothing else with the same hash") {
     Trees make(setting("TREFOIL_SEED", 5) + 3);
     Town town(/*hashes=*/true);

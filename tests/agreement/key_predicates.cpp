@@ -14,7 +14,7 @@
 #include <random>
 #include <set>
 
-#include "answers.h"
+#include "trial.h"
 
 namespace trefoil {
 namespace {
@@ -313,12 +313,10 @@ private:
 // --- A table of one kind
 // --------------------------------------------------------------------------------
 
-class Trial {
+class Trial : TrialDatabase {
 public:
     Trial(const Kind& kind, uint64_t seed)
-        : kind_(kind), random_(seed), predicates_(setting("TREFOIL_PREDICATES", 40)) {
-        open();
-    }
+        : kind_(kind), random_(seed), predicates_(setting("TREFOIL_PREDICATES", 40)) {}
 
     void run_all() {
         create();
@@ -360,13 +358,6 @@ public:
     uint64_t asked() const { return asked_; }
 
 private:
-    void open() {
-        session_.reset();
-        db_.reset();
-        db_.emplace(must(Database::open(directory_ / "db", {.threads = 2})));
-        session_.emplace(must(db_->connect()));
-    }
-
     void create() {
         std::string columns, names;
         for (size_t i = 0; i < kind_.keys.size(); i++) {
@@ -442,7 +433,7 @@ private:
     }
 
     // Asks the same in every way.
-    void compare(const char* stage) {
+    void compare(const std::string& stage) {
         CAPTURE(kind_.name);
         CAPTURE(stage);
         ConditionMaker maker(kind_, random_);
@@ -453,10 +444,6 @@ private:
             asked_++;
         }
         CHECK(matching > predicates_ / 4);  // otherwise the conditions are no test
-    }
-
-    void set(const char* name, bool on) {
-        run(*session_, std::string("SET trefoil.") + name + " = " + (on ? "on" : "off"));
     }
 
     size_t compare_one(const Condition& condition) {
@@ -504,9 +491,6 @@ private:
     uint64_t asked_ = 0;
     bool large_ = false;                  // the planner may find a scan cheaper
     uint64_t servable_ = 0, served_ = 0;  // conditions: the index can answer them, and did
-    TestDirectory directory_;
-    std::optional<Database> db_;
-    std::optional<Session> session_;
 };
 
 TEST_CASE("the index selects what a scan selects, for every kind of key") {

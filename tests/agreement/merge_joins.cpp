@@ -5,37 +5,14 @@
 // transaction, opened again). At each, random joins of every kind are asked: as they are, with
 // ORDER BY and LIMIT, and as the sort-merge joins that are planned where a hash table does not fit.
 
-#include <random>
-
-#include "answers.h"
+#include "trial.h"
 
 namespace trefoil {
 namespace {
 
-std::vector<std::string> sequence(Session& session, const std::string& sql) {
-    auto rows = must(session.execute(sql));
-    std::vector<std::string> out;
-    for (;;) {
-        auto batch = must(rows.next());
-        if (!batch) return out;
-        for (int64_t r = 0; r < batch->row_count(); r++) out.push_back(row_text(*batch, r));
-    }
-}
-
-std::string plan_of(Session& session, const std::string& sql) {
-    std::string text;
-    for (const std::string& line : sequence(session, "EXPLAIN " + sql)) text += line + "\n";
-    return text;
-}
-
-bool has(const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
-}
-
-class Trial {
+class Trial : public StagedTrial {
 public:
-    explicit Trial(uint32_t seed) : random_(seed) {
-        open();
+    explicit Trial(uint32_t seed) : StagedTrial(seed, 370) {
         for (const char* table : {"l", "r"}) {
             run(*session_, "CREATE TABLE " + std::string(table) +
                                " (id BIGINT PRIMARY KEY, k BIGINT, m TEXT, n INT NOT NULL, "
@@ -47,41 +24,11 @@ public:
         }
     }
 
-    void run_all() {
-        insert(0, 200);
-        compare("in memory");
-        must(db_->checkpoint());
-        compare("in a segment");
-        change();
-        insert(200, 330);
-        compare("a segment and memory");
-        must(db_->checkpoint());
-        change();
-        compare("patches, and keys that moved");
-        run(*session_, "BEGIN");
-        insert(330, 370);
-        change();
-        compare("an open transaction");
-        run(*session_, "COMMIT");
-        open();
-        change();
-        compare("opened again");
-    }
-
     int64_t merge_scans() {
         return number(*session_, "SELECT sum(merge_scans) FROM trefoil_stats");
     }
 
 private:
-    void open() {
-        session_.reset();
-        db_.reset();
-        db_.emplace(must(Database::open(directory_ / "db", {.threads = 2})));
-        session_.emplace(must(db_->connect()));
-    }
-
-    uint32_t below(uint32_t n) { return random_() % n; }
-
     std::string value(char column) {
         if (below(7) == 0 && column != 'n') return "NULL";
         switch (column) {
@@ -96,7 +43,7 @@ private:
         }
     }
 
-    void insert(int from, int to) {
+    void insert(int from, int to) override {
         for (const char* table : {"l", "r"}) {
             std::string values;
             const int step = *table == 'l' ? 7 : 5;
@@ -109,7 +56,7 @@ private:
         }
     }
 
-    void change() {
+    void change() override {
         for (const std::string table : {"l", "r"}) {
             for (const char column : {'k', 'm', 'n', 'd'}) {
                 run(*session_, "UPDATE " + table + " SET " + column + " = " + value(column) +
@@ -175,7 +122,7 @@ private:
         return text;
     }
 
-    void compare(const char* stage) {
+    void compare(const std::string& stage) override {
         CAPTURE(stage);
         for (int i = 0; i < 25; i++) {
             const Join join = this->join();
@@ -187,27 +134,28 @@ private:
         }
     }
 
-    void set(const char* name, bool on) {
-        run(*session_, std::string("SET ") + name + (on ? " = true" : " = false"));
+    void prefer_hash_join(bool on) {
+        run(*session_,
+            std::string("SET datafusion.optimizer.prefer_hash_join = ") + (on ? "true" : "false"));
     }
 
     // With merge joins and without, with hash tables and with sorts.
     template <class Ask>
     void compare_all(const std::string& sql, Ask ask) {
         INFO(sql);
-        set("trefoil.merge_joins", false);
+        set("merge_joins", false);
         const auto truth = ask();
-        set("datafusion.optimizer.prefer_hash_join", false);
+        prefer_hash_join(false);
         CHECK(ask() == truth);
-        set("datafusion.optimizer.prefer_hash_join", true);
-        set("trefoil.merge_joins", true);
+        prefer_hash_join(true);
+        set("merge_joins", true);
         CHECK(ask() == truth);
-        set("datafusion.optimizer.prefer_hash_join", false);
+        prefer_hash_join(false);
         CHECK(ask() == truth);
         run(*session_, "SET target_partitions = 1");
         CHECK(ask() == truth);
         run(*session_, "RESET target_partitions");
-        set("datafusion.optimizer.prefer_hash_join", true);
+        prefer_hash_join(true);
     }
     void compare_sets(const std::string& sql) {
         compare_all(sql, [&] { return run(*session_, sql).rows; });
@@ -215,11 +163,6 @@ private:
     void compare_sequences(const std::string& sql) {
         compare_all(sql, [&] { return sequence(*session_, sql); });
     }
-
-    std::mt19937 random_;
-    TestDirectory directory_;
-    std::optional<Database> db_;
-    std::optional<Session> session_;
 };
 
 TEST_CASE("a join that merges two indexes finds what a hash join finds") {

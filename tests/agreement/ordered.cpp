@@ -7,32 +7,14 @@
 // equal in what they are ordered by may come in any order, so of these columns alone the sequences
 // are compared.
 
-#include <random>
-
-#include "answers.h"
+#include "trial.h"
 
 namespace trefoil {
 namespace {
 
-// The rows in the order in which they come.
-std::vector<std::string> sequence(Session& session, const std::string& sql) {
-    auto rows = must(session.execute(sql));
-    std::vector<std::string> out;
-    for (;;) {
-        auto batch = must(rows.next());
-        if (!batch) return out;
-        for (int64_t r = 0; r < batch->row_count(); r++) out.push_back(row_text(*batch, r));
-    }
-}
-
-const char* on_off(bool on) {
-    return on ? "on" : "off";
-}
-
-class Trial {
+class Trial : public StagedTrial {
 public:
-    explicit Trial(uint32_t seed) : random_(seed) {
-        open();
+    explicit Trial(uint32_t seed) : StagedTrial(seed, 560) {
         run(*session_,
             "CREATE TABLE t (id BIGINT PRIMARY KEY, a INT, b TEXT, c DOUBLE, d BIGINT, "
             "e INT NOT NULL, wide TEXT)");
@@ -48,40 +30,11 @@ public:
         run(*session_, "CREATE INDEX ON t (d, a) WHERE e < 7");
     }
 
-    void run_all() {
-        insert(0, 300);
-        compare("in memory");
-        must(db_->checkpoint());
-        compare("in a segment");
-        change();
-        insert(300, 500);
-        compare("a segment and memory");
-        must(db_->checkpoint());
-        change();
-        compare("patches, and keys that moved");
-        run(*session_, "BEGIN");
-        insert(500, 560);
-        change();
-        compare("an open transaction");
-        run(*session_, "COMMIT");
-        open();
-        change();
-        compare("opened again");
-    }
-
     int64_t ordered_scans() {
         return number(*session_, "SELECT ordered_scans FROM trefoil_stats WHERE table_name = 't'");
     }
 
 private:
-    void open() {
-        session_.reset();
-        db_.reset();
-        db_.emplace(must(Database::open(directory_ / "db", {.threads = 2})));
-        session_.emplace(must(db_->connect()));
-    }
-
-    uint32_t below(uint32_t n) { return random_() % n; }
     std::string value(const char* column) {
         if (below(6) == 0 && *column != 'e') return "NULL";
         switch (*column) {
@@ -96,7 +49,7 @@ private:
         }
     }
 
-    void insert(int from, int to) {
+    void insert(int from, int to) override {
         std::string values;
         for (int i = from; i < to; i++) {
             values += (values.empty() ? "(" : ", (") + std::to_string(i * 7 % 1009);
@@ -107,7 +60,7 @@ private:
     }
 
     // Values that move in every index, and back; rows that go.
-    void change() {
+    void change() override {
         for (const char* column : {"a", "b", "c", "d", "e"}) {
             run(*session_, std::string("UPDATE t SET ") + column + " = " + value(column) +
                                " WHERE id % 13 = " + std::to_string(below(13)));
@@ -176,7 +129,7 @@ private:
         }
     }
 
-    void compare(const char* stage) {
+    void compare(const std::string& stage) override {
         CAPTURE(stage);
         for (int i = 0; i < 40; i++) {
             std::string columns;
@@ -189,10 +142,6 @@ private:
             compare_one("SELECT " + columns + from + tail);
             if (!limited) compare_sets("SELECT *" + from + tail);
         }
-    }
-
-    void set(const char* name, bool on) {
-        run(*session_, std::string("SET trefoil.") + name + " = " + on_off(on));
     }
 
     void compare_one(const std::string& sql) {
@@ -214,11 +163,6 @@ private:
         set("index_order", true);
         CHECK(run(*session_, sql).rows == truth.rows);
     }
-
-    std::mt19937 random_;
-    TestDirectory directory_;
-    std::optional<Database> db_;
-    std::optional<Session> session_;
 };
 
 TEST_CASE("an index puts rows in the order in which a sort puts them") {
