@@ -30,7 +30,7 @@ def read_suites(build, wanted, cpp_only):
         command = shlex.split(command)
         if wanted and not any(name.startswith(w) for w in wanted):
             continue
-        if cpp_only and command[0] in ("python3", "bash"):
+        if cpp_only and (command[0] in ("python3", "bash") or command[0].endswith(".sh")):
             continue
         suites.append((name, command))
     return suites
