@@ -40,6 +40,9 @@ impl Text {
                 let position = text.offset(e.location);
                 BridgeError::new("42601", format!("syntax error: {}", e.message)).at(position)
             })?;
+        // Of several spaces the first says all; a text may have millions.
+        text.tokens
+            .dedup_by(|b, a| is_space(&a.token) && is_space(&b.token));
         split_signs(&mut text.tokens);
         drop_pg_catalog(&mut text.tokens);
         Ok(text)
@@ -225,6 +228,11 @@ fn introduces_relation(token: &Token) -> bool {
         ),
         _ => false,
     }
+}
+
+fn is_space(token: &Token) -> bool {
+    use datafusion::sql::sqlparser::tokenizer::Whitespace::{Newline, Space, Tab};
+    matches!(token, Token::Whitespace(Space | Newline | Tab))
 }
 
 /// Where the parenthesis that opens at token `open` closes.
