@@ -28,6 +28,7 @@ use crate::engine::Engine;
 use crate::error::{BridgeError, Res};
 use crate::explain;
 use crate::fence;
+use crate::keys;
 use crate::names;
 use crate::options::be_frugal;
 use crate::provider::RunSlot;
@@ -74,6 +75,7 @@ pub fn physical_plan(
         .get_extension::<RunSlot>()
         .ok_or_else(|| BridgeError::internal("a session without a run slot"))?;
     let logical = fence::hide_terms(logical.clone())?;
+    let logical = keys::as_columns(logical, state)?;
     let exact;
     let mut state = state;
     if joins_floats(&logical)? {

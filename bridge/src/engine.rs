@@ -24,7 +24,6 @@ use crate::error::{BridgeError, Res, from_io};
 use crate::fence;
 use crate::options::Options as OurOptions;
 use crate::ordered;
-use crate::partial;
 use crate::planner::{CATALOG, SCHEMA};
 use crate::pool::{Limit, SharedPool};
 use crate::probe::LIST_MAX;
@@ -196,9 +195,7 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
         .get_or_insert_default()
         .insert(0, Arc::new(rules::Comparisons));
     let mut state = builder.build();
-    let functions = sequence_functions::functions()
-        .chain([timezone::function(), age::function()])
-        .chain(partial::functions());
+    let functions = sequence_functions::functions().chain([timezone::function(), age::function()]);
     for function in functions {
         // Registering cannot fail.
         let _ = state.register_udf(Arc::new(function));

@@ -14,7 +14,7 @@
 //!     dml, merge, parts, locked_parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
 //!     types, convert, rules, row_values, lists       where our SQL differs from DataFusion's
-//!     canonical, partial, equal_windows  sorts of floating point; what DataFusion trips over
+//!     canonical, equal_windows, keys     sorts of floating point; what DataFusion trips over
 //!     join_order, join_graph, estimate   what is joined first
 //!     computed                           columns that indexes over expressions have
 //!     rename                             expressions that a table keeps, when names change
@@ -69,6 +69,7 @@ mod house;
 mod index;
 mod join_graph;
 mod join_order;
+mod keys;
 mod leaf;
 mod lists;
 mod locked_parts;
@@ -81,7 +82,6 @@ mod options;
 mod ordered;
 mod parse;
 mod parse_change;
-mod partial;
 mod parts;
 mod plan;
 mod planner;

@@ -5,34 +5,70 @@
 //! may have one value; where no item is left it says false or true, though a may be NULL; and NULL
 //! is an item like any other. It also makes a list of `a = 1 OR a = 2`. So where a plan has several
 //! lists, each becomes the argument of same(), see same.rs. The access layer looks through it.
+//!
+//! Whether a list is constant DataFusion finds out by asking its items about no rows, for which a
+//! CASE is NULL, and so constant. So `a IN (CASE ..., 1)` becomes a = CASE ... OR a = 1.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::prelude::lit;
 
 use crate::same::same;
 
-/// Hides the lists of a plan from each other.
+/// Hides the lists of a plan from each other, and takes those apart that hold more than values.
 pub fn hide(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    let plan = rewrite(plan, |e| match e {
+        Expr::InList(list) if list.list.iter().any(is_computed) => {
+            Transformed::new(compared(list), true, TreeNodeRecursion::Continue)
+        }
+        other => Transformed::no(other),
+    })?;
     if count(&plan)? < 2 {
         return Ok(plan);
     }
-    let hidden = plan.transform_up_with_subqueries(|node| {
+    rewrite(plan, |e| match is_list(&e) {
+        true => Transformed::new(same(e), true, TreeNodeRecursion::Jump),
+        false => Transformed::no(e),
+    })
+}
+
+/// Each expression of a plan, from the top, rewritten under its name.
+fn rewrite(plan: LogicalPlan, change: impl Fn(Expr) -> Transformed<Expr>) -> DfResult<LogicalPlan> {
+    let rewritten = plan.transform_up_with_subqueries(|node| {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let changed = expr.transform_down(|e| match is_list(&e) {
-                true => Ok(Transformed::new(same(e), true, TreeNodeRecursion::Jump)),
-                false => Ok(Transformed::no(e)),
-            })?;
+            let changed = expr.transform_down(|e| Ok(change(e)))?;
             Ok(match changed.transformed {
                 true => changed.update_data(|e| name.restore(e)),
                 false => changed,
             })
         })
     })?;
-    Ok(hidden.data)
+    Ok(rewritten.data)
+}
+
+/// Whether an item is neither a constant nor a column.
+fn is_computed(item: &Expr) -> bool {
+    item.any_column_refs() && !matches!(without_casts(item), Expr::Column(_))
+}
+
+/// a = x OR a = y, or a <> x AND a <> y, for a list of x and y.
+fn compared(list: InList) -> Expr {
+    let (value, negated) = (list.expr, list.negated);
+    let terms = list.list.into_iter().map(|item| match negated {
+        true => value.as_ref().clone().not_eq(item),
+        false => value.as_ref().clone().eq(item),
+    });
+    let all = match negated {
+        true => conjunction(terms),
+        false => disjunction(terms),
+    };
+    all.unwrap_or(lit(negated))
 }
 
 fn count(plan: &LogicalPlan) -> DfResult<usize> {

@@ -179,7 +179,7 @@ Status ChangeSink::check(const engine::QueryPlan& plan, const Pieces& pieces) co
 Status ChangeSink::write(arrow::Batch batch) {
     Pieces pieces = take_apart(plan_, std::move(batch));
     const engine::ChangeShape& shape = *plan_.change;
-    if (shape.action) return merge(std::move(pieces));
+    if (shape.action) return merge(pieces);
     if (shape.columns > 0) RETURN_IF_ERROR(check(plan_, pieces));
     if (!shape.row_id) return insert(std::move(pieces));
     std::vector<uint32_t> applied;
