@@ -3,13 +3,14 @@
     tools/python.sh tests/differential/run.py --library BUILD/lib/libtrefoil.so
         [--queries N] [--seed S] [--failures N] [--only SYSTEM]
 
-Each seed is a schema with data (generate.py) of which 40 queries are asked; of every other schema in
-batches of a few rows, so that plans are those of large tables. PostgreSQL, where it is installed,
-decides: a query fails if its rows differ, or if one of both answers and the other does not. DuckDB
-(of tools/setup.sh --bench) is asked too: where there is no PostgreSQL it decides, else the queries
-in which it alone differs are only counted, as its rules are others (casts, errors). Rows are
-compared without their order unless the query has ORDER BY; numbers to nine digits, as their types differ. A failure prints what is needed to see it again. The last line is
-`N passed, N failed`.
+Each seed is a schema with data (generate.py) of which 40 queries are asked; of every other schema
+in batches of a few rows, so that plans are those of large tables. PostgreSQL, where it is
+installed, decides: a query fails if its rows differ, or if one of both answers and the other does
+not. DuckDB (of tools/setup.sh --bench) is asked too: where there is no PostgreSQL it decides, else
+the queries in which it alone differs are only counted, as its rules are others (casts, errors).
+Rows are compared without their order unless the query has ORDER BY; numbers to nine digits, as
+their types differ. A failure prints what is needed to see it again. The last line is `N passed, N
+failed`.
 """
 import argparse
 import collections
