@@ -157,7 +157,8 @@ impl<'a> Keys<'a> {
         };
         let order = [PhysicalSortExpr::new_default(key)];
         let schema = Arc::new(self.schema.as_arrow().clone());
-        EquivalenceProperties::new_with_orderings(schema, [order.clone()]).ordering_satisfy(order)
+        let sorted = EquivalenceProperties::new_with_orderings(schema, [order.clone()]);
+        sorted.ordering_satisfy(order)
     }
 
     /// `input` with the new columns; None if there are none.
