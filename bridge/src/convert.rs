@@ -4,6 +4,7 @@
 //!     text <-> BYTEA       \x00ff; on reading also the escape form of PostgreSQL
 //!     text -> list         {1,2,NULL}
 //!     text -> TIMESTAMP    also without seconds
+//!     text <-> INTERVAL    in the forms of PostgreSQL, see interval.rs
 //!     text -> DOUBLE       a NaN has no sign
 //!     number -> integer    rounds, halves of a DECIMAL away from zero, of a DOUBLE to the even
 //!                          neighbour (Arrow cuts off)
@@ -19,7 +20,9 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast_with_options, kernels};
-use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
+use arrow::datatypes::{
+    DataType, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit,
+};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
@@ -32,19 +35,28 @@ use datafusion::logical_expr::{
 use crate::canonical::unsigned_nans;
 use crate::error::{BridgeError, Res};
 use crate::error_text::invalid_input;
+use crate::interval;
 use crate::types::{UUID, is_bytes, is_text, sql_name};
 
 /// True if casting `from` to `to` is one of ours.
 pub fn is_ours(from: &DataType, to: &DataType) -> bool {
     (is_text(from) && (*to == UUID || is_bytes(to) || matches!(to, DataType::List(_))))
-        || (is_text(to) && (*from == UUID || is_bytes(from)))
+        || (is_text(to) && (*from == UUID || is_bytes(from) || is_interval(from)))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    *data_type == DataType::Interval(IntervalUnit::MonthDayNano)
 }
 
 /// True if a CAST from one type to the other is by `Convert`.
 pub fn is_our_cast(from: &DataType, to: &DataType) -> bool {
     is_ours(from, to)
-        || (is_text(from) && (matches!(to, DataType::Timestamp(..)) || to.is_floating()))
+        || (is_text(from) && is_read_otherwise(to))
         || (to.is_integer() && (from.is_floating() || from.is_decimal()))
+}
+
+fn is_read_otherwise(to: &DataType) -> bool {
+    matches!(to, DataType::Timestamp(..) | DataType::Interval(_)) || to.is_floating()
 }
 
 /// Casts an array as Arrow does, or in one of our ways.
@@ -60,7 +72,10 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
         return text_to_list(array, element);
     }
     if is_text(from) && matches!(to, DataType::Timestamp(..)) {
-        return plain_cast(&with_seconds(array)?, to);
+        return plain_cast(&respelled(array, with_seconds)?, to);
+    }
+    if is_text(from) && matches!(to, DataType::Interval(_)) {
+        return plain_cast(&respelled(array, interval::with_units)?, to);
     }
     if is_text(from) && to.is_floating() {
         return Ok(unsigned_nans(plain_cast(array, to)?));
@@ -70,6 +85,11 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     }
     if *from == UUID && is_text(to) {
         return plain_cast(&uuid_to_text(array), to);
+    }
+    if is_interval(from) && is_text(to) {
+        let intervals = array.as_primitive::<IntervalMonthDayNanoType>().iter();
+        let texts: StringViewArray = intervals.map(|i| i.map(interval::text_of)).collect();
+        return plain_cast(&(Arc::new(texts) as ArrayRef), to);
     }
     if is_bytes(from) && is_text(to) {
         return plain_cast(&bytes_to_text(array)?, to);
@@ -173,24 +193,27 @@ fn texts(array: &ArrayRef) -> Res<StringViewArray> {
         .clone())
 }
 
-/// `2024-03-01 12:00` as `2024-03-01 12:00:00`, which Arrow wants.
-fn with_seconds(array: &ArrayRef) -> Res<ArrayRef> {
-    let lacks = |text: &str| {
-        let bytes = text.trim().as_bytes();
-        bytes.len() == 16 && bytes[13] == b':' && matches!(bytes[10], b' ' | b'T')
-    };
+/// Texts as Arrow wants them; `spell` says None of those that are.
+fn respelled(array: &ArrayRef, spell: impl Fn(&str) -> Option<String>) -> Res<ArrayRef> {
     let texts = texts(array)?;
-    if !texts.iter().flatten().any(lacks) {
-        return Ok(array.clone());
-    }
     let mut out = StringViewBuilder::with_capacity(texts.len());
     for text in texts.iter() {
-        match text {
-            Some(text) if lacks(text) => out.append_value(format!("{}:00", text.trim())),
-            other => out.append_option(other),
+        match text.and_then(&spell) {
+            Some(other) => out.append_value(other),
+            None => out.append_option(text),
         }
     }
     Ok(Arc::new(out.finish()))
+}
+
+/// `2024-03-01 12:00+02` as `2024-03-01 12:00:00+02`.
+fn with_seconds(text: &str) -> Option<String> {
+    let text = text.trim();
+    let bytes = text.as_bytes();
+    let minutes = bytes.len() >= 16 && bytes[13] == b':' && matches!(bytes[10], b' ' | b'T');
+    let lacks = minutes && bytes.get(16).is_none_or(|next| b"+-Zz ".contains(next));
+    let (start, zone) = text.split_at_checked(16)?;
+    lacks.then(|| format!("{start}:00{zone}"))
 }
 
 fn text_to_uuid(array: &ArrayRef) -> Res<ArrayRef> {

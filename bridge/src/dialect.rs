@@ -22,6 +22,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{BridgeError, Res};
+use crate::interval;
 use crate::text::DIALECT;
 use crate::timezone;
 use crate::types::char_length;
@@ -76,6 +77,15 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
             Some(n) => Some(format!("left(CAST({expr} AS TEXT), {n})")),
             None => None,
         },
+        Expr::Interval(interval) if interval.leading_field.is_none() => {
+            if let Expr::Value(value) = interval.value.as_mut()
+                && let Value::SingleQuotedString(text) = &mut value.value
+                && let Some(spelled) = interval::with_units(text)
+            {
+                *text = spelled;
+            }
+            None
+        }
         Expr::AtTimeZone {
             timestamp,
             time_zone,

@@ -193,7 +193,7 @@ fn first_state(threads: usize, memory_bytes: u64, environment: Arc<RuntimeEnv>) 
     builder
         .expr_planners()
         .get_or_insert_default()
-        .insert(0, Arc::new(rules::Comparisons));
+        .insert(0, Arc::new(rules::Operators));
     let mut state = builder.build();
     let functions = sequence_functions::functions().chain([timezone::function(), age::function()]);
     for function in functions {

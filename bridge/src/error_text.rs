@@ -282,7 +282,9 @@ fn bad_arguments(m: &str) -> Option<Box<BridgeError>> {
 
 // Cannot infer common argument type for comparison operation Int64 = Date32
 fn not_comparable(m: &str) -> Option<Box<BridgeError>> {
-    if let Some(what) = between(m, "Cannot coerce arithmetic expression ", " to valid types")
+    let coerced = between(m, "Cannot coerce arithmetic expression ", " to valid types");
+    let temporal = || between(m, "Cannot get result type for temporal operation ", ": ");
+    if let Some(what) = coerced.or_else(temporal)
         && let [left, op, right] = what.split(' ').collect::<Vec<_>>().as_slice()
     {
         let (left, right) = (sql_name_of_arrow_text(left), sql_name_of_arrow_text(right));

@@ -147,7 +147,7 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    /// Whether rows that are sorted by `key` are known to be. Rows without columns cannot be sorted.
+    /// Whether rows sorted by `key` are known to be so. Rows without columns cannot be sorted.
     fn is_understood(&self, key: &Expr) -> DfResult<bool> {
         if self.schema.fields().is_empty() {
             return Ok(false);

@@ -13,7 +13,7 @@
 //!     suggest, error_text                what errors say
 //!     dml, merge, parts, locked_parts, change, direct, constraints     changes
 //!     planner, provider, leaf, filters, access_query  DataFusion's view of our tables
-//!     types, convert, rules, row_values, lists       where our SQL differs from DataFusion's
+//!     types, convert, rules, row_values, lists, interval   where our SQL differs from DataFusion's
 //!     canonical, equal_windows, keys     sorts of floating point; what DataFusion trips over
 //!     join_order, join_graph, estimate   what is joined first
 //!     computed                           columns that indexes over expressions have
@@ -67,6 +67,7 @@ mod first_rows;
 mod generated;
 mod house;
 mod index;
+mod interval;
 mod join_graph;
 mod join_order;
 mod keys;

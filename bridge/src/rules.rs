@@ -42,6 +42,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use crate::canonical;
 use crate::convert::{Checked, Convert, is_our_cast};
 use crate::equal_windows::{self, EqualWindows};
+use crate::interval;
 use crate::lists;
 use crate::row_values;
 use crate::same;
@@ -474,18 +475,34 @@ fn constant(mut expr: &Expr) -> Option<f64> {
     }
 }
 
-/// Text compared with a UUID or bytes: DataFusion asks for the type of the comparison while it
-/// still plans, before any rule has run, so this one case is met here too.
+/// Text compared with a UUID or bytes, and multiples of intervals: DataFusion asks for the type of
+/// the whole while it still plans, before any rule has run.
 #[derive(Debug)]
-pub struct Comparisons;
+pub struct Operators;
 
-impl ExprPlanner for Comparisons {
+impl ExprPlanner for Operators {
     fn plan_binary_op(
         &self,
         mut raw: RawBinaryExpr,
         schema: &DFSchema,
     ) -> DfResult<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::*;
+        let operator = match raw.op {
+            Multiply => Some(Operator::Multiply),
+            Divide => Some(Operator::Divide),
+            _ => None,
+        };
+        if let Some(op) = operator {
+            let (left, right) = (
+                raw.left.get_type(schema).ok(),
+                raw.right.get_type(schema).ok(),
+            );
+            let sides = ((&raw.left, left.as_ref()), (&raw.right, right.as_ref()));
+            return Ok(match interval::scaled(sides.0, op, sides.1) {
+                Some(scaled) => PlannerResult::Planned(scaled),
+                None => PlannerResult::Original(raw),
+            });
+        }
         if !matches!(raw.op, Eq | NotEq | Lt | LtEq | Gt | GtEq) {
             return Ok(PlannerResult::Original(raw));
         }
