@@ -17,7 +17,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, ObjectNamePart, UnaryOperator, Value, ValueWithSpan,
+    FunctionArguments, Interval, ObjectNamePart, UnaryOperator, Value, ValueWithSpan,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -77,13 +77,8 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
             Some(n) => Some(format!("left(CAST({expr} AS TEXT), {n})")),
             None => None,
         },
-        Expr::Interval(interval) if interval.leading_field.is_none() => {
-            if let Expr::Value(value) = interval.value.as_mut()
-                && let Value::SingleQuotedString(text) = &mut value.value
-                && let Some(spelled) = interval::with_units(text)
-            {
-                *text = spelled;
-            }
+        Expr::Interval(interval) => {
+            spell_out(interval);
             None
         }
         Expr::AtTimeZone {
@@ -102,6 +97,17 @@ pub fn rewrite(expr: &mut Expr) -> Res<()> {
         *expr = parsed(&new)?;
     }
     Ok(())
+}
+
+/// INTERVAL '1:30' as INTERVAL '1 hours 30 minutes'; not what has its unit behind it.
+fn spell_out(interval: &mut Interval) {
+    if interval.leading_field.is_none()
+        && let Expr::Value(value) = interval.value.as_mut()
+        && let Value::SingleQuotedString(text) = &mut value.value
+        && let Some(spelled) = interval::with_units(text)
+    {
+        *text = spelled;
+    }
 }
 
 fn similar(expr: &Expr) -> Res<Option<String>> {

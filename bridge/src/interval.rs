@@ -4,9 +4,9 @@
 //!
 //!     1 day 02:03:04.5     -02:30     1-2 (years and months)     2 days ago     P1Y2M3DT4H5M6S
 //!
-//! Multiples: months, days and hours are multiplied each for itself. What is left of a month counts as days,
-//! of which a month has 30, and what is left of a day as hours, of which a day has 24; the result
-//! is in whole microseconds. This is what PostgreSQL does.
+//! Multiples: months, days and hours are multiplied each for itself. What is left of a month counts
+//! as days, of which a month has 30, and what is left of a day as hours, of which a day has 24; the
+//! result is in whole microseconds. This is what PostgreSQL does.
 
 use std::sync::{Arc, LazyLock};
 
