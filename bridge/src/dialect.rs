@@ -23,7 +23,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{BridgeError, Res};
 use crate::interval;
-use crate::text::DIALECT;
+use crate::text::{DIALECT, check_operators};
 use crate::timezone;
 use crate::types::char_length;
 
@@ -234,7 +234,7 @@ fn any_of(left: &Expr, op: &BinaryOperator, right: &Expr) -> Res<Option<String>>
     Ok(Some(match op {
         _ if items.is_empty() => "FALSE".to_string(),
         BinaryOperator::Eq => format!("({left}) IN ({})", items.join(", ")),
-        _ => each(left, op, &items, " OR "),
+        _ => each(left, op, &items, " OR ")?,
     }))
 }
 
@@ -245,13 +245,14 @@ fn all_of(left: &Expr, op: &BinaryOperator, right: &Expr) -> Res<Option<String>>
     Ok(Some(match op {
         _ if items.is_empty() => "TRUE".to_string(),
         BinaryOperator::NotEq => format!("({left}) NOT IN ({})", items.join(", ")),
-        _ => each(left, op, &items, " AND "),
+        _ => each(left, op, &items, " AND ")?,
     }))
 }
 
-fn each(left: &Expr, op: &BinaryOperator, items: &[String], word: &str) -> String {
+fn each(left: &Expr, op: &BinaryOperator, items: &[String], word: &str) -> Res<String> {
+    check_operators(items.len())?;
     let compared = items.iter().map(|item| format!("({left}) {op} {item}"));
-    compared.collect::<Vec<_>>().join(word)
+    Ok(compared.collect::<Vec<_>>().join(word))
 }
 
 fn compare_rows(a: &[Expr], op: &BinaryOperator, b: &[Expr]) -> Res<Option<String>> {
@@ -292,6 +293,7 @@ fn same_width(a: usize, b: usize) -> Res<()> {
 }
 
 fn row_in_list(row: &[Expr], list: &[Expr], negated: bool) -> Res<String> {
+    check_operators(list.len())?;
     let mut equal = Vec::new();
     for item in list {
         let Expr::Tuple(item) = item else {

@@ -14,35 +14,40 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, disjunction};
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use datafusion::prelude::lit;
 
 use crate::same::same;
+use crate::text::check_operators;
 
 /// Hides the lists of a plan from each other, and takes those apart that hold more than values.
 pub fn hide(plan: LogicalPlan) -> DfResult<LogicalPlan> {
     let plan = rewrite(plan, |e| match e {
         Expr::InList(list) if list.list.iter().any(is_computed) => {
-            Transformed::new(compared(list), true, TreeNodeRecursion::Continue)
+            check_operators(list.list.len())?;
+            Ok(Transformed::yes(compared(list)))
         }
-        other => Transformed::no(other),
+        other => Ok(Transformed::no(other)),
     })?;
     if count(&plan)? < 2 {
         return Ok(plan);
     }
     rewrite(plan, |e| match is_list(&e) {
-        true => Transformed::new(same(e), true, TreeNodeRecursion::Jump),
-        false => Transformed::no(e),
+        true => Ok(Transformed::new(same(e), true, TreeNodeRecursion::Jump)),
+        false => Ok(Transformed::no(e)),
     })
 }
 
 /// Each expression of a plan, from the top, rewritten under its name.
-fn rewrite(plan: LogicalPlan, change: impl Fn(Expr) -> Transformed<Expr>) -> DfResult<LogicalPlan> {
+fn rewrite(
+    plan: LogicalPlan,
+    change: impl Fn(Expr) -> DfResult<Transformed<Expr>>,
+) -> DfResult<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|node| {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let changed = expr.transform_down(|e| Ok(change(e)))?;
+            let changed = expr.transform_down(&change)?;
             Ok(match changed.transformed {
                 true => changed.update_data(|e| name.restore(e)),
                 false => changed,
@@ -91,29 +96,35 @@ fn count(plan: &LogicalPlan) -> DfResult<usize> {
 fn is_list(expr: &Expr) -> bool {
     match expr {
         Expr::InList(list) => !list.list.iter().any(has_subquery),
-        Expr::BinaryExpr(b) => b.op == Operator::Or && one_of(expr).is_some(),
+        Expr::BinaryExpr(b) if b.op == Operator::Or => {
+            value_of(&b.right).is_some_and(|value| is_one_of(expr, value))
+        }
         _ => false,
     }
 }
 
-/// What has to be one of several constants, if that is all that `expr` says.
-fn one_of(expr: &Expr) -> Option<&Expr> {
+/// Whether `expr` says no more than that `value` is one of several constants.
+fn is_one_of(expr: &Expr, value: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(b) if b.op == Operator::Or => {
+            is_one_of(&b.right, value) && is_one_of(&b.left, value)
+        }
+        other => value_of(other) == Some(value),
+    }
+}
+
+/// a, if `expr` says a = 1 or a IN (1, 2), or that beside something else.
+fn value_of(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::InList(list) if !list.negated => Some(without_casts(&list.expr)),
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::Eq,
-            right,
-        }) => match (is_constant(left), is_constant(right)) {
-            (false, true) => Some(without_casts(left)),
-            (true, false) => Some(without_casts(right)),
-            _ => None,
-        },
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::Or,
-            right,
-        }) => one_of(left).filter(|a| one_of(right) == Some(*a)),
+        Expr::BinaryExpr(b) if b.op == Operator::Or => value_of(&b.right),
+        Expr::BinaryExpr(b) if b.op == Operator::Eq => {
+            match (is_constant(&b.left), is_constant(&b.right)) {
+                (false, true) => Some(without_casts(&b.left)),
+                (true, false) => Some(without_casts(&b.right)),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

@@ -12,6 +12,11 @@ use datafusion::sql::sqlparser::tokenizer::{
 
 use crate::error::{BridgeError, Res};
 
+/// What a + b + c or a UNION b UNION c makes is nested as deeply as it is long, and whoever walks
+/// through it needs stack for each level.
+const OPERATORS_MAX: usize = 1000;
+const PARTS_MAX: usize = 500;
+
 pub static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
 
 #[derive(Debug)]
@@ -45,6 +50,7 @@ impl Text {
             .dedup_by(|b, a| is_space(&a.token) && is_space(&b.token));
         split_signs(&mut text.tokens);
         drop_pg_catalog(&mut text.tokens);
+        check_chains(&text)?;
         Ok(text)
     }
 
@@ -230,6 +236,74 @@ fn introduces_relation(token: &Token) -> bool {
     }
 }
 
+/// Errors: 54001 if operators, or set operations and joins, follow each other without end.
+fn check_chains(text: &Text) -> Res<()> {
+    #[derive(Default)]
+    struct Chain {
+        operators: usize,
+        parts: usize,
+    }
+    // Inside of each parenthesis that is open.
+    let mut chains = vec![Chain::default()];
+    for token in &text.tokens {
+        match token.token {
+            Token::LParen => chains.push(Chain::default()),
+            Token::RParen if chains.len() > 1 => drop(chains.pop()),
+            _ => {}
+        }
+        let Some(chain) = chains.last_mut() else {
+            break;
+        };
+        match link(&token.token) {
+            Link::Operator => chain.operators += 1,
+            Link::Part => (chain.operators, chain.parts) = (0, chain.parts + 1),
+            Link::End => chain.operators = 0,
+            Link::None => {}
+        }
+        let place = text.offset(token.span.start);
+        check_operators(chain.operators).map_err(|e| e.at(place))?;
+        if chain.parts > PARTS_MAX {
+            let message = format!("a query joins or unites more than {PARTS_MAX} others");
+            return Err(BridgeError::new("54001", message)
+                .at(place)
+                .hint("Put some of them into parentheses, or into a table."));
+        }
+    }
+    Ok(())
+}
+
+/// Errors: 54001 if so many operators in a row are too many.
+pub fn check_operators(count: usize) -> Res<()> {
+    if count <= OPERATORS_MAX {
+        return Ok(());
+    }
+    let message = format!("an expression has more than {OPERATORS_MAX} operators in a row");
+    Err(BridgeError::new("54001", message)
+        .hint("IN (...) takes long lists, JOIN (VALUES ...) longer ones."))
+}
+
+enum Link {
+    Operator,
+    Part,
+    End,
+    None,
+}
+
+fn link(token: &Token) -> Link {
+    match token {
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod => Link::Operator,
+        Token::StringConcat | Token::DoubleColon => Link::Operator,
+        Token::Comma | Token::SemiColon => Link::End,
+        Token::Word(word) => match word.keyword {
+            Keyword::AND | Keyword::OR => Link::Operator,
+            Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::JOIN => Link::Part,
+            Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::ON => Link::End,
+            _ => Link::None,
+        },
+        _ => Link::None,
+    }
+}
+
 fn is_space(token: &Token) -> bool {
     use datafusion::sql::sqlparser::tokenizer::Whitespace::{Newline, Space, Tab};
     matches!(token, Token::Whitespace(Space | Newline | Tab))
@@ -329,6 +403,23 @@ mod tests {
         ] {
             assert_eq!(plain(sql), sql);
         }
+    }
+
+    #[test]
+    fn endless_chains_are_refused() {
+        let chain = |first: &str, more: &str, n: usize| {
+            let text = Text::new(&format!("SELECT {first}{}", more.repeat(n)));
+            text.err().map(|e| e.sqlstate.clone())
+        };
+        let refused = Some("54001".to_string());
+        assert_eq!(chain("1", " + 1", OPERATORS_MAX), None);
+        assert_eq!(chain("1", " + 1", OPERATORS_MAX + 1), refused);
+        assert_eq!(chain("a", "::INT", OPERATORS_MAX + 1), refused);
+        assert_eq!(chain("1", " UNION SELECT 1 + 1 + 1", PARTS_MAX), None);
+        assert_eq!(chain("1", " UNION SELECT 1", PARTS_MAX + 1), refused);
+        assert_eq!(chain("1", ", 1 + 1", OPERATORS_MAX + 1), None);
+        assert_eq!(chain("1", " + (1)", OPERATORS_MAX + 1), refused);
+        assert_eq!(chain("(1)", ", (1 + 1)", OPERATORS_MAX + 1), None);
     }
 
     #[test]

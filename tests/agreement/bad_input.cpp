@@ -119,6 +119,18 @@ TEST_CASE("text that is no statement") {
           std::to_string(9 << 20) + "|");
     std::string deep = "SELECT " + std::string(5000, '(') + "1" + std::string(5000, ')');
     CHECK(!ask(d.session, deep).ok());
+    auto chain = [](std::string text, const std::string& more, int times) {
+        for (int i = 0; i < times; i++) text += more;
+        return text;
+    };
+    d.refused(chain("SELECT 1", " + 1", 100'000), "54001", "+ 1", {"1000 operators"});
+    d.refused(chain("SELECT id FROM person WHERE id = 1", " OR id = 2", 100'000), "54001",
+              "OR id = 2", {"1000 operators"});
+    d.refused(chain("SELECT 1", " UNION ALL SELECT 1", 10'000), "54001", "UNION", {"500"});
+    d.refused(chain("SELECT id < ANY ('{1", ", 2", 10'000) + "}') FROM person", "54001", "",
+              {"1000 operators"});
+    CHECK(run(d.session, chain("SELECT 1", " + 1", 100)).first() == "101|");
+    CHECK(run(d.session, chain("SELECT 1 IN (1", ", 2", 10'000) + ")").first() == "true|");
 }
 
 TEST_CASE("a value that does not fit refuses the whole statement and names it") {
