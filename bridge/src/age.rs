@@ -5,9 +5,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
-use arrow::datatypes::{
-    DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
@@ -16,6 +14,7 @@ use datafusion::logical_expr::{
 
 use crate::convert::convert;
 use crate::error::BridgeError;
+use crate::interval::INTERVAL;
 use crate::timezone::{clock, moment};
 
 pub fn function() -> ScalarUDF {
@@ -49,7 +48,7 @@ impl ScalarUDFImpl for Age {
         }
     }
     fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
-        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+        Ok(INTERVAL)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let single = args

@@ -20,9 +20,7 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast_with_options, kernels};
-use arrow::datatypes::{
-    DataType, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit,
-};
+use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
@@ -35,17 +33,13 @@ use datafusion::logical_expr::{
 use crate::canonical::unsigned_nans;
 use crate::error::{BridgeError, Res};
 use crate::error_text::invalid_input;
-use crate::interval;
+use crate::interval::{self, INTERVAL};
 use crate::types::{UUID, is_bytes, is_text, sql_name};
 
 /// True if casting `from` to `to` is one of ours.
 pub fn is_ours(from: &DataType, to: &DataType) -> bool {
     (is_text(from) && (*to == UUID || is_bytes(to) || matches!(to, DataType::List(_))))
-        || (is_text(to) && (*from == UUID || is_bytes(from) || is_interval(from)))
-}
-
-fn is_interval(data_type: &DataType) -> bool {
-    *data_type == DataType::Interval(IntervalUnit::MonthDayNano)
+        || (is_text(to) && (*from == UUID || is_bytes(from) || *from == INTERVAL))
 }
 
 /// True if a CAST from one type to the other is by `Convert`.
@@ -86,7 +80,7 @@ pub fn convert(array: &ArrayRef, to: &DataType) -> Res<ArrayRef> {
     if *from == UUID && is_text(to) {
         return plain_cast(&uuid_to_text(array), to);
     }
-    if is_interval(from) && is_text(to) {
+    if *from == INTERVAL && is_text(to) {
         let intervals = array.as_primitive::<IntervalMonthDayNanoType>().iter();
         let texts: StringViewArray = intervals.map(|i| i.map(interval::text_of)).collect();
         return plain_cast(&(Arc::new(texts) as ArrayRef), to);
@@ -196,12 +190,13 @@ fn texts(array: &ArrayRef) -> Res<StringViewArray> {
 /// Texts as Arrow wants them; `spell` says None of those that are.
 fn respelled(array: &ArrayRef, spell: impl Fn(&str) -> Option<String>) -> Res<ArrayRef> {
     let texts = texts(array)?;
+    let spelled: Vec<_> = texts.iter().map(|text| text.and_then(&spell)).collect();
+    if spelled.iter().all(Option::is_none) {
+        return Ok(array.clone());
+    }
     let mut out = StringViewBuilder::with_capacity(texts.len());
-    for text in texts.iter() {
-        match text.and_then(&spell) {
-            Some(other) => out.append_value(other),
-            None => out.append_option(text),
-        }
+    for (text, other) in texts.iter().zip(&spelled) {
+        out.append_option(other.as_deref().or(text));
     }
     Ok(Arc::new(out.finish()))
 }

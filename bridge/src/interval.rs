@@ -147,7 +147,8 @@ fn fields(mut text: &str, units: &[(char, &str)]) -> Option<Vec<String>> {
     Some(out)
 }
 
-const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+/// As all columns and results have it.
+pub const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// `left` times or by `right`, if that is an interval and a number; None if it is something else.
 /// The types are None of what has none yet: a parameter is taken for a number.

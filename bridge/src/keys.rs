@@ -36,7 +36,8 @@ pub fn as_columns(plan: LogicalPlan, state: &SessionState) -> DfResult<LogicalPl
 
 fn of_sort(sort: &Sort, state: &SessionState) -> DfResult<Option<LogicalPlan>> {
     let mut keys = Keys::new(sort.input.schema(), state);
-    let expr = keys.replace_order(sort.expr.clone())?;
+    let mut expr = sort.expr.clone();
+    keys.replace_order(&mut expr)?;
     let Some(input) = keys.below(&sort.input)? else {
         return Ok(None);
     };
@@ -47,19 +48,7 @@ fn of_sort(sort: &Sort, state: &SessionState) -> DfResult<Option<LogicalPlan>> {
 
 fn of_window(window: &Window, state: &SessionState) -> DfResult<Option<LogicalPlan>> {
     let mut keys = Keys::new(window.input.schema(), state);
-    let calls = window.window_expr.iter().map(|call| {
-        rewritten(call, |e| {
-            if let Expr::WindowFunction(call) = e {
-                let params = &mut call.params;
-                for part in &mut params.partition_by {
-                    keys.replace(part)?;
-                }
-                params.order_by = keys.replace_order(std::mem::take(&mut params.order_by))?;
-            }
-            Ok(())
-        })
-    });
-    let calls = calls.collect::<DfResult<Vec<_>>>()?;
+    let calls = keys.replace_in_calls(&window.window_expr)?;
     let Some(input) = keys.below(&window.input)? else {
         return Ok(None);
     };
@@ -69,30 +58,12 @@ fn of_window(window: &Window, state: &SessionState) -> DfResult<Option<LogicalPl
 
 fn of_aggregate(aggregate: &Aggregate, state: &SessionState) -> DfResult<Option<LogicalPlan>> {
     let mut keys = Keys::new(aggregate.input.schema(), state);
-    let calls = aggregate.aggr_expr.iter().map(|call| {
-        rewritten(call, |e| {
-            if let Expr::AggregateFunction(call) = e {
-                let params = &mut call.params;
-                params.order_by = keys.replace_order(std::mem::take(&mut params.order_by))?;
-            }
-            Ok(())
-        })
-    });
-    let calls = calls.collect::<DfResult<Vec<_>>>()?;
+    let calls = keys.replace_in_calls(&aggregate.aggr_expr)?;
     let Some(input) = keys.below(&aggregate.input)? else {
         return Ok(None);
     };
-    let groups = aggregate.group_expr.clone();
-    let computed = Aggregate::try_new(input, groups, calls)?;
+    let computed = Aggregate::try_new(input, aggregate.group_expr.clone(), calls)?;
     Ok(Some(LogicalPlan::Aggregate(computed)))
-}
-
-/// `expr` after a change to what is under its name, which it keeps.
-fn rewritten(expr: &Expr, change: impl FnOnce(&mut Expr) -> DfResult<()>) -> DfResult<Expr> {
-    let name = NamePreserver::new_for_projection().save(expr);
-    let mut bare = expr.clone().unalias();
-    change(&mut bare)?;
-    Ok(name.restore(bare))
 }
 
 fn without_keys(plan: LogicalPlan, schema: &DFSchemaRef) -> DfResult<LogicalPlan> {
@@ -126,11 +97,31 @@ impl<'a> Keys<'a> {
         format!("{} {place}", self.prefix)
     }
 
-    fn replace_order(&mut self, mut order: Vec<Key>) -> DfResult<Vec<Key>> {
-        for key in &mut order {
+    /// The calls of window functions or aggregates, which keep their names.
+    fn replace_in_calls(&mut self, calls: &[Expr]) -> DfResult<Vec<Expr>> {
+        let replaced = calls.iter().map(|call| {
+            let name = NamePreserver::new_for_projection().save(call);
+            let mut bare = call.clone().unalias();
+            match &mut bare {
+                Expr::WindowFunction(call) => {
+                    for part in &mut call.params.partition_by {
+                        self.replace(part)?;
+                    }
+                    self.replace_order(&mut call.params.order_by)?;
+                }
+                Expr::AggregateFunction(call) => self.replace_order(&mut call.params.order_by)?,
+                _ => {}
+            }
+            Ok(name.restore(bare))
+        });
+        replaced.collect()
+    }
+
+    fn replace_order(&mut self, order: &mut [Key]) -> DfResult<()> {
+        for key in order {
             self.replace(&mut key.expr)?;
         }
-        Ok(order)
+        Ok(())
     }
 
     fn replace(&mut self, key: &mut Expr) -> DfResult<()> {

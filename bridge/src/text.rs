@@ -260,16 +260,20 @@ fn check_chains(text: &Text) -> Res<()> {
             Link::End => chain.operators = 0,
             Link::None => {}
         }
-        let place = text.offset(token.span.start);
-        check_operators(chain.operators).map_err(|e| e.at(place))?;
-        if chain.parts > PARTS_MAX {
-            let message = format!("a query joins or unites more than {PARTS_MAX} others");
-            return Err(BridgeError::new("54001", message)
-                .at(place)
-                .hint("Put some of them into parentheses, or into a table."));
-        }
+        // A place is searched for, so only that of an error.
+        let checked = check_operators(chain.operators).and_then(|()| check_parts(chain.parts));
+        checked.map_err(|e| e.at(text.offset(token.span.start)))?;
     }
     Ok(())
+}
+
+fn check_parts(count: usize) -> Res<()> {
+    if count <= PARTS_MAX {
+        return Ok(());
+    }
+    let message = format!("a query joins or unites more than {PARTS_MAX} others");
+    Err(BridgeError::new("54001", message)
+        .hint("Put some of them into parentheses, or into a table."))
 }
 
 /// Errors: 54001 if so many operators in a row are too many.
