@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
-use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::ScalarValue;
+use arrow::datatypes::{DataType, IntervalMonthDayNano, TimestampMicrosecondType};
 use datafusion::error::Result as DfResult;
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -51,38 +51,23 @@ impl ScalarUDFImpl for Age {
         Ok(INTERVAL)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let single = args
-            .args
-            .iter()
-            .all(|a| matches!(a, ColumnarValue::Scalar(_)));
-        let rows = if single { 1 } else { args.number_rows };
         let zone = args.config_options.execution.time_zone.clone();
-        let clocks = args.args.iter().map(|value| {
-            let time = value.to_array(rows)?;
-            match time.data_type() {
-                DataType::Timestamp(_, Some(_)) => {
-                    let there = moment(Some(zone.as_deref().unwrap_or("UTC")));
-                    clock(convert(&time, &there)?, &args)
-                }
-                _ => Ok(convert(&time, &moment(None))?),
+        let clock_of = |time: &ArrayRef| match time.data_type() {
+            DataType::Timestamp(_, Some(_)) => {
+                let there = moment(Some(zone.as_deref().unwrap_or("UTC")));
+                clock(convert(time, &there)?, &args)
             }
-        });
-        let clocks: Vec<ArrayRef> = clocks.collect::<DfResult<_>>()?;
-        debug_assert!(matches!(
-            clocks[0].data_type(),
-            DataType::Timestamp(TimeUnit::Microsecond, None)
-        ));
-        let later = clocks[0].as_primitive::<TimestampMicrosecondType>();
-        let earlier = clocks[1].as_primitive::<TimestampMicrosecondType>();
-        let ages = later
-            .iter()
-            .zip(earlier)
-            .map(|(a, b)| Some(between(a?, b?)));
-        let ages: ArrayRef = Arc::new(ages.collect::<IntervalMonthDayNanoArray>());
-        Ok(match single {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&ages, 0)?),
-            false => ColumnarValue::Array(ages),
-        })
+            _ => Ok(convert(time, &moment(None))?),
+        };
+        let ages = |times: &[ArrayRef]| -> DfResult<ArrayRef> {
+            let (later, earlier) = (clock_of(&times[0])?, clock_of(&times[1])?);
+            let later = later.as_primitive::<TimestampMicrosecondType>();
+            let earlier = earlier.as_primitive::<TimestampMicrosecondType>();
+            let ages = later.iter().zip(earlier);
+            let ages = ages.map(|(a, b)| Some(between(a?, b?)));
+            Ok(Arc::new(ages.collect::<IntervalMonthDayNanoArray>()))
+        };
+        make_scalar_function(ages, vec![])(&args.args)
     }
 }
 

@@ -10,12 +10,12 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{AsArray, IntervalMonthDayNanoArray};
+use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use arrow::datatypes::{
     DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
 };
-use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility, cast,
@@ -232,23 +232,17 @@ impl ScalarUDFImpl for Scaled {
         Ok(INTERVAL)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let single = args
-            .args
-            .iter()
-            .all(|a| matches!(a, ColumnarValue::Scalar(_)));
-        let rows = if single { 1 } else { args.number_rows };
-        let (intervals, numbers) = (args.args[0].to_array(rows)?, args.args[1].to_array(rows)?);
-        let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>();
-        let numbers = numbers.as_primitive::<Float64Type>();
-        let results = intervals.iter().zip(numbers).map(|pair| match pair {
-            (Some(interval), Some(number)) => self.apply(interval, number).map(Some),
-            _ => Ok(None),
-        });
-        let results: IntervalMonthDayNanoArray = results.collect::<DfResult<_>>()?;
-        Ok(match single {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&results, 0)?),
-            false => ColumnarValue::Array(Arc::new(results)),
-        })
+        let scale = |args: &[ArrayRef]| -> DfResult<ArrayRef> {
+            let intervals = args[0].as_primitive::<IntervalMonthDayNanoType>();
+            let numbers = args[1].as_primitive::<Float64Type>();
+            let results = intervals.iter().zip(numbers).map(|pair| match pair {
+                (Some(interval), Some(number)) => self.apply(interval, number).map(Some),
+                _ => Ok(None),
+            });
+            let results: IntervalMonthDayNanoArray = results.collect::<DfResult<_>>()?;
+            Ok(Arc::new(results))
+        };
+        make_scalar_function(scale, vec![])(&args.args)
     }
 }
 
