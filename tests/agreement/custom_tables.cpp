@@ -15,11 +15,7 @@ struct World {
         const Status status = db.register_table(name, std::move(table));
         REQUIRE_MESSAGE(status.ok(), status.to_string());
     }
-    std::string plan(const std::string& sql) {
-        std::string text;
-        for (const std::string& line : run(session, "EXPLAIN " + sql).rows) text += line + "\n";
-        return text;
-    }
+    std::string plan(const std::string& sql) { return plan_of(session, sql); }
     std::string metrics(const std::string& sql) {
         std::string text;
         for (const std::string& line : run(session, "EXPLAIN ANALYZE " + sql).rows) text += line;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "clients.h"
@@ -42,6 +43,27 @@ struct Two {
     Database db = must(Database::open(folder / "db", {.threads = 2}));
     Session a = must(db.connect()), b = must(db.connect());
     void checkpoint() { CHECK(ask(b, "CHECKPOINT") == "CHECKPOINT"); }
+};
+
+// Threads that write until they are stopped, and count.
+struct Writers {
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> commits{0};
+    std::atomic<int> failures{0};
+    std::vector<std::jthread> threads;
+
+    // `write` is called with a number below `count`, and writes until `stop`.
+    Writers(int count, const std::function<void(int, Writers&)>& write) {
+        for (int i = 0; i < count; i++) threads.emplace_back([this, i, write] { write(i, *this); });
+    }
+    ~Writers() { end(); }
+    void wait_for(uint64_t commit) const {
+        while (commits < commit) std::this_thread::yield();
+    }
+    void end() {
+        stop = true;
+        threads.clear();
+    }
 };
 
 }  // namespace
@@ -257,34 +279,29 @@ TEST_CASE("statements wait for an index over an expression and do not fail") {
     auto& [folder, db, a, b] = two;
     fill(a, kRows);
     two.checkpoint();
-    std::atomic<bool> stop{false};
-    std::atomic<uint64_t> commits{0};
-    std::atomic<int> failures{0};
-    auto write = [&, &db = db](int writer) {
+    auto write = [&db = db](int writer, Writers& all) {
         Session s = must(db.connect());
-        for (int n = writer; !stop; n += 7919) {
+        for (int n = writer; !all.stop; n += 7919) {
             const std::string id = std::to_string(n % kRows + 1);
             const std::string answer = ask(s, "UPDATE t SET a = a + 1 WHERE id = " + id);
             if (answer != "UPDATE 1") {
-                failures++;
+                all.failures++;
                 MESSAGE(answer);
             }
-            commits++;
+            all.commits++;
         }
     };
-    std::vector<std::jthread> writers;
-    for (int i = 0; i < kWriters; i++) writers.emplace_back([&, i] { write(i); });
+    Writers writers(kWriters, write);
     for (int round = 0; round < kRounds; round++) {
-        const uint64_t before = commits;
+        const uint64_t before = writers.commits;
         CHECK(ask(a, "CREATE INDEX t_sum ON t ((a + id))") == "CREATE INDEX");
         CHECK(ask(a, "CREATE INDEX t_few ON t (s) WHERE a < 50") == "CREATE INDEX");
-        while (commits < before + 10) std::this_thread::yield();
+        writers.wait_for(before + 10);
         check_database(a);
         CHECK(ask(a, "DROP INDEX t_sum, t_few") == "DROP INDEX");
     }
-    stop = true;
-    writers.clear();
-    CHECK(failures == 0);
+    writers.end();
+    CHECK(writers.failures == 0);
     check_database(a);
 }
 
@@ -296,10 +313,7 @@ TEST_CASE("writers go on while indexes come and go") {
     auto& [folder, db, a, b] = two;
     fill(a, kWriters * kRowsOfOne);
     two.checkpoint();
-    std::atomic<bool> stop{false};
-    std::atomic<uint64_t> commits{0};
-    std::atomic<int> failures{0};
-    auto write = [&, &db = db](int writer) {
+    auto write = [&db = db](int writer, Writers& all) {
         Session s = must(db.connect());
         uint64_t state = static_cast<uint64_t>(writer) + 1;
         auto number = [&](uint64_t below) {
@@ -308,7 +322,7 @@ TEST_CASE("writers go on while indexes come and go") {
         };
         const std::string own = " WHERE id % " + std::to_string(kWriters) + " = " +
                                 std::to_string(writer) + " AND id BETWEEN ";
-        for (int64_t next = 0; !stop; next++) {
+        for (int64_t next = 0; !all.stop; next++) {
             const std::string from = number(kWriters * kRowsOfOne);
             const std::string range = own + from + " AND " + from + " + 40";
             const std::string id =
@@ -320,31 +334,29 @@ TEST_CASE("writers go on while indexes come and go") {
                   std::string(next % 7 == 6 ? "ROLLBACK" : "COMMIT")}) {
                 const std::string answer = ask(s, sql);
                 if (!answer.starts_with("ERROR")) continue;
-                failures++;
+                all.failures++;
                 MESSAGE(sql << ": " << answer);
                 (void)ask(s, "ROLLBACK");
                 break;
             }
-            commits++;
+            all.commits++;
         }
     };
-    std::vector<std::jthread> writers;
-    for (int i = 0; i < kWriters; i++) writers.emplace_back([&, i] { write(i); });
+    Writers writers(kWriters, write);
     for (int round = 0; round < kRounds; round++) {
-        const uint64_t before = commits;
+        const uint64_t before = writers.commits;
         CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
         CHECK(ask(a, "CREATE UNIQUE INDEX t_s ON t (s, id)") == "CREATE INDEX");
         if (round % 2) two.checkpoint();
         CHECK(ask(a, "REINDEX INDEX t_a") == "REINDEX");
         check_database(a);
-        while (commits < before + 10) std::this_thread::yield();
+        writers.wait_for(before + 10);
         CHECK(ask(a, "DROP INDEX t_a, t_s") == "DROP INDEX");
         if (round % 3 == 0) CHECK(ask(a, "VACUUM") == "VACUUM");
     }
     CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
-    stop = true;
-    writers.clear();
-    CHECK(failures == 0);
+    writers.end();
+    CHECK(writers.failures == 0);
     check_database(a);
     const std::string count = "SELECT count(*) FROM t WHERE a BETWEEN 10 AND 12";
     const std::string with = ask(a, count);
