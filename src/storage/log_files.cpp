@@ -45,10 +45,9 @@ Result<std::shared_ptr<LogFile>> LogFiles::open(FileId id) {
     return files_.emplace(id, std::move(file)).first->second;
 }
 
-Result<LogView> LogFiles::view(std::optional<Bytes> stored, uint64_t root_version) {
+Result<LogView> LogFiles::view(Bytes stored, uint64_t root_version) {
     LogView view;
-    if (!stored) return view;
-    Reader reader(*stored);
+    Reader reader(stored);
     view.first_xid = reader.u64();
     while (reader.ok() && !reader.at_end()) {
         ASSIGN_OR_RETURN(std::shared_ptr<LogFile> file, open(reader.u64()));

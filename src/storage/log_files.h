@@ -18,7 +18,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,7 +53,7 @@ public:
 
     // What a root of version `root_version` sees, of which `stored` is the value of "store.log".
     // kNotFound (58P01) if a file is gone: the writer has dropped it, and the root is out of date.
-    Result<LogView> view(std::optional<Bytes> stored, uint64_t root_version);
+    Result<LogView> view(Bytes stored, uint64_t root_version);
 
     // For the writer, at its start: makes durable what another process wrote and perhaps did not
     // sync, and removes files that the root does not name.

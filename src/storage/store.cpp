@@ -76,7 +76,7 @@ Result<LogView> Store::log_view(const ReadTransaction& txn) const {
     ASSIGN_OR_RETURN(std::optional<Bytes> stored, txn.find(Keyspace::kMeta, kLogFilesKey));
     if (!stored) return LogView();
     ASSIGN_OR_RETURN(uint64_t version, root_version(txn));
-    return log_files_->view(stored, version);
+    return log_files_->view(*stored, version);
 }
 
 Result<WriteTransaction> Store::begin_write() {
