@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "db/database_state.h"
 #include "db/session_state.h"
+#include "db/stored_columns.h"
 #include "storage/store.h"
 
 namespace trefoil {
@@ -50,6 +51,10 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
     // half of that, and wait at all of it), queries have the rest.
     table::TableStoreOptions table_options;
     table_options.flush_bytes = flush_bytes_of(memory);
+    table_options.compute = [state = db.get()](const auto& table, auto wanted, const auto& rows,
+                                               const auto* cancel) {
+        return compute_columns(*state->engine, table, wanted, rows, cancel);
+    };
     ASSIGN_OR_RETURN(auto store, open_store(*db));
     engine::EngineOptions engine_options;
     engine_options.threads = db->threads;

@@ -1,6 +1,6 @@
 // CREATE, DROP and ALTER INDEX, REINDEX: each is another definition of a table, which lists its
-// indexes; a new one is built over the rows that are there by Transaction::alter_table. One over an
-// expression has a hidden column for it, which is computed for all rows before.
+// indexes; a new one is built over the rows that are there by Transaction::alter_indexes. One over
+// an expression has a hidden column for it, which is computed for all rows before.
 
 #include <algorithm>
 #include <map>
@@ -65,18 +65,6 @@ Result<uint32_t> column_named(const engine::Name& name, const catalog::TableDef&
     if (auto position = table.find_column(name.text)) return *position;
     return Status(Code::kInvalidInput, "42703", "column \"" + name.text + "\" does not exist")
         .with_position(name.position);
-}
-
-// Another list of indexes, and the hidden columns that they have. Entries of a partial index cannot
-// follow what others do meanwhile: of a row that leaves it, there is no new one.
-Status set_indexes(table::Transaction& t, const catalog::TableDef& before, catalog::TableDef def) {
-    const bool partial = std::any_of(
-        def.indexes.begin(), def.indexes.end(),
-        [](const catalog::IndexDef& index) { return index.id == 0 && index.is_partial(); });
-    if (partial) return t.alter_table(std::move(def), /*rows_matter=*/true);
-    const bool hidden = def.columns.size() != before.columns.size();
-    if (hidden) return t.alter_table(std::move(def), /*rows_matter=*/false);
-    return t.alter_indexes(std::move(def));
 }
 
 // Every index is built, and dropped, while others write. CONCURRENTLY says no more than that no
@@ -173,17 +161,14 @@ Status Session::State::create_index_in(table::Transaction& t,
     }
     catalog::TableDef def = *table;
     ASSIGN_OR_RETURN(catalog::IndexDef index, index_of(statement, t.view(), &def));
-    std::map<uint32_t, std::string> hidden;  // that are new
-    for (size_t i = table->columns.size(); i < def.columns.size(); i++) {
-        hidden[def.columns[i].id] = def.columns[i].default_sql.value();
-    }
-    if (!hidden.empty()) {
-        RETURN_IF_ERROR(take_definition(t, *table, std::move(def), hidden, /*rows_matter=*/true));
+    if (def.columns.size() > table->columns.size()) {
+        activity->index_progress().begin(table->schema_name, table->name, index.name);
+        RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
         def = *t.view()->catalog->find(table->id);
     }
     ASSIGN_OR_RETURN(index.conditions, conditions_of(index, def, t.view()));
     def.indexes.push_back(std::move(index));
-    return set_indexes(t, *table, std::move(def));
+    return t.alter_indexes(std::move(def));
 }
 
 Result<Answer> Session::State::create_index(const engine::CreateIndex& statement) {
@@ -219,7 +204,7 @@ Result<Answer> Session::State::drop_index(const engine::DropIndex& statement) {
                 return still_needed(what, what, lost, *t.view()->catalog)
                     .with_position(name.position);
             }
-            RETURN_IF_ERROR(set_indexes(t, *place->table, std::move(def)));
+            RETURN_IF_ERROR(t.alter_indexes(std::move(def)));
         }
         return {};
     };
@@ -259,8 +244,7 @@ Result<Answer> Session::State::reindex(const engine::Reindex& statement) {
             def = *place.table;
             def.indexes[place.index].id = 0;
         }
-        const catalog::TableDef before = def;
-        return set_indexes(t, before, std::move(def));
+        return t.alter_indexes(std::move(def));
     };
     return define(work, "REINDEX");
 }

@@ -38,6 +38,8 @@ TableRows locks_rows(const Database::State& db, const table::Version& version) {
 
 const char* phase_name(table::IndexProgress::Phase phase) {
     switch (phase) {
+        case table::IndexProgress::Phase::kComputing:
+            return "computing expressions";
         case table::IndexProgress::Phase::kScanning:
             return "scanning table";
         case table::IndexProgress::Phase::kWriting:

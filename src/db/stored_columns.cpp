@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "access/given_rows.h"
+#include "arrow/compute.h"
 #include "base/check.h"
 #include "base/text_format.h"
 #include "db/constraints.h"
@@ -201,6 +203,58 @@ std::string rewriting_query(const TableDef& before, const TableDef& after,
     }
     return sql + " FROM \"" + std::string(engine::kRowsSchema) + "\"." +
            in_quotes(catalog::reference(before.schema_name, before.name), '"') + " AS " + table;
+}
+
+namespace {
+
+// Rows that were given have a name that no text can write, and nothing is beside them.
+constexpr std::string_view kGiven = "\x01computed";
+
+class NoTables final : public access::SourceCatalog {
+public:
+    Result<std::shared_ptr<access::TableSource>> find(std::string_view, bool) const override {
+        return std::shared_ptr<access::TableSource>();
+    }
+    std::vector<std::string> table_names() const override { return {}; }
+};
+
+// Of all rows that were given, in their order.
+std::string computing_query(const TableDef& table, std::span<const uint32_t> wanted) {
+    std::string sql;
+    for (uint32_t position : wanted) {
+        const ColumnDef& column = table.columns[position];
+        sql += (sql.empty() ? "SELECT CAST((" : ", CAST((") + *column.default_sql + ") AS " +
+               column.type.sql_name() + ") AS " + in_quotes("c" + std::to_string(position), '"');
+    }
+    return sql + " FROM " + in_quotes(kGiven, '"') + " AS " + in_quotes(table.name, '"');
+}
+
+}  // namespace
+
+Result<std::vector<arrow::Array>> compute_columns(engine::Engine& engine, const TableDef& table,
+                                                  std::span<const uint32_t> wanted,
+                                                  const arrow::Batch& rows,
+                                                  const access::CancelFlag* cancel) {
+    NoTables nothing;
+    access::GivenRows given(nothing);
+    given.set(std::string(kGiven), rows.schema, {rows});
+    ASSIGN_OR_RETURN(auto session, engine.open_session());
+    // Several partitions would not keep the order.
+    RETURN_IF_ERROR(session->set("target_partitions", "1"));
+    ASSIGN_OR_RETURN(engine::Statement query, session->parse(computing_query(table, wanted)));
+    ASSIGN_OR_RETURN(engine::QueryPlan plan, session->plan(query, given));
+    auto stream = session->run(plan, {}, given, cancel);
+    if (!stream.ok()) return without_place(stream.status());
+    std::vector<arrow::Batch> batches;
+    for (;;) {
+        auto batch = (*stream)->next();
+        if (!batch.ok()) return without_place(batch.status());
+        if (!*batch) break;
+        batches.push_back(std::move(**batch));
+    }
+    arrow::Batch all = arrow::concat(batches);
+    CHECK(all.rows == rows.rows);
+    return std::move(all.columns);
 }
 
 }  // namespace trefoil

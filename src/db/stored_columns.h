@@ -45,6 +45,13 @@ void drop_unused_columns(catalog::TableDef* table);
 std::string rewriting_query(const catalog::TableDef& before, const catalog::TableDef& after,
                             const std::map<uint32_t, std::string>& computed);
 
+// What these columns of the table hold in some rows, as table::ComputeColumns says.
+Result<std::vector<arrow::Array>> compute_columns(engine::Engine& engine,
+                                                  const catalog::TableDef& table,
+                                                  std::span<const uint32_t> wanted,
+                                                  const arrow::Batch& rows,
+                                                  const access::CancelFlag* cancel);
+
 // Without position and hint, which are about a statement of our own.
 Status without_place(const Status& status);
 

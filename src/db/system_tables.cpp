@@ -32,14 +32,8 @@ TableRows tables_rows(const table::Version& version) {
     TableRows rows;
     for (const auto& [id, t] : version.tables) {
         uint64_t bytes = 0, runs = 0;
-        for (size_t i = 0; i < t->part_count(); i++) {
-            const auto& file = t->part(i).chunk->file();
-            if (file) bytes += file->size();
-        }
-        for (size_t i = 0; i < t->index_count(); i++) {
-            runs += t->runs(i).size();
-            for (const table::RunPart& r : t->runs(i)) bytes += r.run->file()->size();
-        }
+        for (const auto& file : t->files()) bytes += file->size();
+        for (size_t i = 0; i < t->index_count(); i++) runs += t->runs(i).size();
         rows.push_back({t->def().name, key_name(t->def()), t->def().schema_name,
                         number(t->live_rows()), number(t->base().size()),
                         number(t->patches().size()), number(t->delta_rows()),

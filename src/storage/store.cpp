@@ -190,12 +190,16 @@ Result<std::shared_ptr<LogFile>> Store::begin_log_file(WriteTransaction& txn) {
     }
     if (!file.ok()) return stopped_by(file.status());
     if ((read_features_ & kLogFilesFeature) == 0) {
-        read_features_ |= kLogFilesFeature;
-        RETURN_IF_ERROR(txn.put(Keyspace::kMeta, kFormatKey, encode_format(uuid_, read_features_)));
+        RETURN_IF_ERROR(require(txn, kLogFilesFeature));
     }
     txn.log_.files.push_back({*file, 0});
     RETURN_IF_ERROR(txn.put_log_files());
     return *file;
+}
+
+Status Store::require(WriteTransaction& txn, uint64_t feature) {
+    read_features_ |= feature;
+    return txn.put(Keyspace::kMeta, kFormatKey, encode_format(uuid_, read_features_));
 }
 
 Status Store::stopped() const {

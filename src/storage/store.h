@@ -110,6 +110,9 @@ public:
     // Reads every value of the root against its checksum.
     Status verify_root() const;
 
+    // From the commit of `txn` on, who reads the database must know this feature (store_format.h).
+    Status require(WriteTransaction& txn, uint64_t feature);
+
     // Ok, or why this store no longer writes.
     Status stopped() const;
     // Stops writing for good; the first reason stays.

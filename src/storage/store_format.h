@@ -43,7 +43,8 @@
 //   "store.log"       0   8  records of the log files with a lower xid are erased
 //                     8      file ids of the log files, 8 bytes each, oldest first; no key: none
 //
-// Features to read: bit 0, there may be log files.
+// Features to read: bit 0, there may be log files; bit 1, a segment may have columns in files of
+// their own (table/manifest_format.h).
 //
 // Keyspace "log" belongs to CommitLog:
 //
@@ -67,7 +68,8 @@ namespace trefoil {
 inline constexpr std::string_view kStoreMagic = "TREFOILD";
 inline constexpr uint32_t kStoreFormatVersion = 1;
 inline constexpr uint64_t kLogFilesFeature = 1;
-inline constexpr uint64_t kKnownReadFeatures = kLogFilesFeature;
+inline constexpr uint64_t kColumnFilesFeature = 2;
+inline constexpr uint64_t kKnownReadFeatures = kLogFilesFeature | kColumnFilesFeature;
 inline constexpr uint64_t kKnownWriteFeatures = 0;
 
 inline constexpr std::string_view kStoreDirectories[] = {"log", "seg", "idx", "gph", "vec", "tmp"};

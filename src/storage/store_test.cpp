@@ -224,7 +224,7 @@ TEST_CASE("a database of a newer version is refused with a sentence") {
         CHECK(status.code() == Code::kUnsupported);
         CHECK(mentions(status, "was written by a newer version of Trefoil (format 2;"));
     }
-    rewrite_format(directory / "unreadable", 12, 2);
+    rewrite_format(directory / "unreadable", 12, 64);
     CHECK(open_status(directory / "unreadable", kReadOnly).code() == Code::kUnsupported);
     rewrite_format(directory / "unwritable", 20, 1);
     CHECK(mentions(open_status(directory / "unwritable", kExisting), "Open it read-only"));

@@ -8,6 +8,7 @@
 
 #include "arrow/value.h"
 #include "base/check.h"
+#include "table/segment.h"
 
 namespace trefoil::table {
 namespace {
@@ -71,6 +72,7 @@ private:
     }
 
     void check_files();
+    bool is_damaged(const Chunk& chunk) const;
     void load_parts();
     void check_rows();
     void check_order(Tally& tally) const;
@@ -108,17 +110,24 @@ void TableCheck::check_files() {
     }
 }
 
+bool TableCheck::is_damaged(const Chunk& chunk) const {
+    if (!chunk.files()) return false;
+    const auto& files = chunk.files()->all();
+    return std::any_of(files.begin(), files.end(),
+                       [&](const auto& file) { return damaged_.contains(file->path()); });
+}
+
 void TableCheck::load_parts() {
     columns_.resize(table_.part_count());
     for (size_t p = 0; p < table_.part_count(); p++) {
         const Chunk& chunk = *table_.part(p).chunk;
-        if (chunk.file() && damaged_.contains(chunk.file()->path())) continue;
+        if (is_damaged(chunk)) continue;
         for (uint32_t c = 0; c < table_.def().columns.size(); c++) {
             auto column = chunk.column(c);
             if (!column.ok()) {
-                report_->findings.push_back(
-                    {chunk.file() ? to_string(chunk.file()->name()) : "table " + table_.def().name,
-                     "column", column.status().message()});
+                report_->findings.push_back({chunk.files() ? to_string(chunk.files()->own()->name())
+                                                           : "table " + table_.def().name,
+                                             "column", column.status().message()});
                 columns_[p].clear();
                 break;
             }
@@ -195,7 +204,7 @@ void TableCheck::check_zones(size_t p) {
     std::vector<arrow::Array> columns;
     for (const arrow::Array* column : columns_[p]) columns.push_back(*column);
     const ZoneMap actual = build_zone_map(columns, chunk.rows());
-    Tally tally(report_, to_string(chunk.file()->name()));
+    Tally tally(report_, to_string(chunk.files()->own()->name()));
     for (size_t c = 0; c < columns.size(); c++) {
         const ColumnZones& stored = chunk.zones()->columns[c];
         const ColumnZones& found = actual.columns[c];

@@ -4,6 +4,7 @@
 
 #include "table/check.h"
 #include "table/keyed_rows.h"
+#include "table/segment.h"
 #include "table/table_testing.h"
 
 namespace trefoil::table {
@@ -113,7 +114,7 @@ TEST_CASE("a damaged file is named") {
     fill(*store);
     VersionPtr version = *store->current();
     const TableVersion& table = *version->find("person");
-    const auto& segment = table.base()[0].chunk->file();
+    const auto& segment = table.base()[0].chunk->files()->own();
     flip_a_bit(segment->path(), 5000);
     CHECK(has(check(*store), to_string(segment->name()), "checksum"));
     flip_a_bit(segment->path(), 5000);
@@ -169,11 +170,11 @@ TEST_CASE("bounds that do not hold, rows that live twice and NULLs are named") {
     const Part good = base[0];
     ZoneMap zones = *good.chunk->zones();
     zones.columns[0].zones[0].max = Value(int64_t{3});
-    auto chunk = Chunk::in_file(table.def_ptr(), good.chunk->row_ids(), good.chunk->file(), zones);
+    auto chunk = Chunk::in_file(table.def_ptr(), good.chunk->row_ids(), good.chunk->files(), zones);
     REQUIRE_OK(chunk.status());
     base[0].chunk = *chunk;
-    CHECK(has(check(with(table, base, runs_of(table))), to_string(good.chunk->file()->name()),
-              "zone map"));
+    CHECK(has(check(with(table, base, runs_of(table))),
+              to_string(good.chunk->files()->own()->name()), "zone map"));
 
     TableVersion twice = table;
     twice.replace_segments({good}, {good}, runs_of(table), 0);

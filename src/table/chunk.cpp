@@ -9,18 +9,6 @@
 #include "table/segment.h"
 
 namespace trefoil::table {
-namespace {
-
-// A column that the segment lacks must be younger than all that it holds.
-bool fits(const SegmentDirectory& directory, const catalog::TableDef& table) {
-    uint32_t youngest = 0;
-    for (uint32_t id : directory.column_ids) youngest = std::max(youngest, id);
-    return std::all_of(table.columns.begin(), table.columns.end(), [&](const auto& column) {
-        return directory.find(column.id) || column.id > youngest;
-    });
-}
-
-}  // namespace
 
 std::shared_ptr<const Chunk> Chunk::in_memory(catalog::TablePtr table, RowIds ids,
                                               std::vector<arrow::Array> columns, ChunkKeys keys) {
@@ -39,18 +27,16 @@ std::shared_ptr<const Chunk> Chunk::in_memory(catalog::TablePtr table, RowIds id
 }
 
 Result<std::shared_ptr<const Chunk>> Chunk::in_file(catalog::TablePtr table, RowIds ids,
-                                                    std::shared_ptr<const DataFile> file,
-                                                    ZoneMap zones, ChunkKeys keys) {
-    ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
-    if (!fits(directory, *table) || directory.rows != ids.count()) {
-        return Status::corruption("segment " + file->path() + " does not fit its table");
+                                                    SegmentFilesPtr files, ZoneMap zones,
+                                                    ChunkKeys keys) {
+    if (!files->fits(*table) || files->rows() != ids.count()) {
+        return Status::corruption("segment " + files->own()->path() + " does not fit its table");
     }
     auto chunk = std::shared_ptr<Chunk>(new Chunk);
     chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(table->columns.size());
     chunk->table_ = std::move(table);
     chunk->ids_ = std::move(ids);
-    chunk->file_ = std::move(file);
-    chunk->directory_ = std::make_shared<const SegmentDirectory>(std::move(directory));
+    chunk->files_ = std::move(files);
     chunk->zones_ = std::make_shared<const ZoneMap>(std::move(zones));
     chunk->keys_ = std::move(keys);
     return ChunkPtr(std::move(chunk));
@@ -70,21 +56,16 @@ Result<const arrow::Array*> Chunk::load_column(uint32_t position) const {
     std::lock_guard lock(mutex_);
     if (const arrow::Array* loaded = columns_[position].load()) return loaded;
     const catalog::ColumnDef& column = table_->columns[position];
-    const auto* place = directory_ ? directory_->find(column.id) : nullptr;
-    ASSIGN_OR_RETURN(
-        arrow::Array array,
-        place ? read_column(file_, *place, column.type)
-              : arrow::make_constant(column.type, column.missing, static_cast<int64_t>(rows())));
-    if (array.length != static_cast<int64_t>(rows())) {
-        return Status::corruption("segment " + file_->path() + " holds a column of another length");
-    }
+    ASSIGN_OR_RETURN(arrow::Array array, files_ && files_->has(column.id)
+                                             ? files_->read(column.id, column.type)
+                                             : arrow::make_constant(column.type, column.missing,
+                                                                    static_cast<int64_t>(rows())));
     auto* kept = new arrow::Array(std::move(array));
     columns_[position].store(kept, std::memory_order_release);
     return static_cast<const arrow::Array*>(kept);
 }
 
-std::shared_ptr<const Chunk> Chunk::with_row_ids(RowIds ids, ChunkKeys keys) const {
-    CHECK(ids.count() == rows());
+std::shared_ptr<Chunk> Chunk::copy() const {
     auto chunk = std::shared_ptr<Chunk>(new Chunk);
     chunk->columns_ = std::vector<std::atomic<const arrow::Array*>>(columns_.size());
     for (size_t i = 0; i < columns_.size(); i++) {
@@ -93,12 +74,42 @@ std::shared_ptr<const Chunk> Chunk::with_row_ids(RowIds ids, ChunkKeys keys) con
         }
     }
     chunk->table_ = table_;
+    chunk->ids_ = ids_;
+    chunk->keys_ = keys_;
+    chunk->memory_bytes_ = memory_bytes_;
+    chunk->files_ = files_;
+    chunk->zones_ = zones_;
+    return chunk;
+}
+
+std::shared_ptr<const Chunk> Chunk::with_row_ids(RowIds ids, ChunkKeys keys) const {
+    CHECK(ids.count() == rows());
+    auto chunk = copy();
     chunk->ids_ = std::move(ids);
     chunk->keys_ = std::move(keys);
-    chunk->memory_bytes_ = memory_bytes_;
-    chunk->file_ = file_;
-    chunk->directory_ = directory_;
-    chunk->zones_ = zones_;
+    return chunk;
+}
+
+std::shared_ptr<const Chunk> Chunk::with_columns(std::span<const uint32_t> positions,
+                                                 std::vector<arrow::Array> values,
+                                                 const SegmentFilesPtr& files) const {
+    CHECK((files == nullptr) == (files_ == nullptr));
+    auto chunk = copy();
+    if (files) {
+        ZoneMap all = *zones_, added = build_zone_map(values, rows());
+        for (size_t i = 0; i < positions.size(); i++) {
+            all.columns[positions[i]] = std::move(added.columns[i]);
+            delete chunk->columns_[positions[i]].exchange(nullptr);
+        }
+        chunk->zones_ = std::make_shared<const ZoneMap>(std::move(all));
+        chunk->files_ = files_->with(*files);
+        return chunk;
+    }
+    for (size_t i = 0; i < positions.size(); i++) {
+        CHECK(values[i].length == static_cast<int64_t>(rows()) && values[i].offset == 0);
+        chunk->memory_bytes_ += values[i].byte_size();
+        delete chunk->columns_[positions[i]].exchange(new arrow::Array(std::move(values[i])));
+    }
     return chunk;
 }
 
@@ -122,12 +133,11 @@ std::shared_ptr<const Chunk> Chunk::with_definition(catalog::TablePtr table) con
                                           : constant_zones(column.missing, column.type, rows()));
         }
     }
+    if (files_) chunk->files_ = files_->without_unused(*table);
     chunk->table_ = std::move(table);
     chunk->ids_ = ids_;
     chunk->keys_ = keys_;
     chunk->memory_bytes_ = memory_bytes_;
-    chunk->file_ = file_;
-    chunk->directory_ = directory_;
     if (zones_) chunk->zones_ = std::make_shared<const ZoneMap>(std::move(zones));
     return chunk;
 }

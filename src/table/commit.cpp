@@ -5,11 +5,13 @@
 
 #include "arrow/compute.h"
 #include "base/check.h"
+#include "storage/store_format.h"
 #include "table/commit_group.h"
 #include "table/index_catch_up.h"
 #include "table/keyed_rows.h"
 #include "table/manifest.h"
 #include "table/manifest_format.h"
+#include "table/segment.h"
 #include "table/table_store.h"
 #include "table/unique.h"
 
@@ -28,6 +30,21 @@ RowIds real_ids(const RowIds& ids, uint64_t first) {
     list.reserve(ids.count());
     for (uint64_t id : ids.list()) list.push_back(real(id));
     return RowIds::listed(std::move(list));
+}
+
+std::vector<uint32_t> column_ids(const catalog::TableDef& table) {
+    std::vector<uint32_t> ids;
+    for (const catalog::ColumnDef& column : table.columns) ids.push_back(column.id);
+    return ids;
+}
+
+Result<RedoTable::Rows> redo_rows(const Chunk& chunk) {
+    RedoTable::Rows rows{chunk.row_ids(), {}};
+    for (uint32_t c = 0; c < chunk.table().columns.size(); c++) {
+        ASSIGN_OR_RETURN(const arrow::Array* column, chunk.column(c));
+        rows.columns.push_back(*column);
+    }
+    return rows;
 }
 
 }  // namespace
@@ -164,7 +181,7 @@ Status CommitGroup::apply_definition(TableStore::CommitRequest& request,
     if (auto made = request.catch_ups.find(def->id); made != request.catch_ups.end()) {
         RETURN_IF_ERROR(made->second->follow(newest));
         altered = std::make_shared<TableVersion>(made->second->result());
-        add_indexes(*made->second, change);
+        RETURN_IF_ERROR(add_indexes(*made->second, change));
     } else {
         altered = std::make_shared<TableVersion>(*newest);
         RETURN_IF_ERROR(altered->set_definition(def));
@@ -174,11 +191,30 @@ Status CommitGroup::apply_definition(TableStore::CommitRequest& request,
         if (def->find_index(newest->index_def(i).id)) continue;
         for (const RunPart& r : newest->runs(i)) change.dropped_runs.push_back({def->id, r});
     }
+    refile_segments(*newest, *altered, change);
     current = std::move(altered);
     return {};
 }
 
-void CommitGroup::add_indexes(const IndexCatchUp& caught_up, Change& change) {
+// An alteration leaves segments in their places.
+void CommitGroup::refile_segments(const TableVersion& before, const TableVersion& after,
+                                  Change& change) {
+    const size_t base = after.base().size(), segments = base + after.patches().size();
+    for (size_t i = 0; i < segments; i++) {
+        const auto& then = before.part(i).chunk->files()->all();
+        const auto& now = after.part(i).chunk->files()->all();
+        if (then == now) continue;
+        change.refiled.push_back({after.def_ptr(), after.part(i), i >= base});
+        for (const auto& file : then) {
+            const bool kept = std::find(now.begin(), now.end(), file) != now.end();
+            if (!kept) change.dropped_files.push_back(file);
+        }
+    }
+}
+
+// Redo records that lack a new column stay behind rows in memory: these are written once more, as
+// if each was replaced by itself.
+Status CommitGroup::add_indexes(const IndexCatchUp& caught_up, Change& change) {
     const TableVersion& table = caught_up.result();
     RedoTable redo;
     redo.table_id = table.def().id;
@@ -190,7 +226,16 @@ void CommitGroup::add_indexes(const IndexCatchUp& caught_up, Change& change) {
         }
         if (table.keys_moved(i)) redo.keys_moved.push_back(index_id);
     }
-    if (!redo.keys_moved.empty()) change.redo.push_back(std::move(redo));
+    if (caught_up.fills_columns() && !table.delta().empty()) {
+        redo.column_ids = column_ids(table.def());
+        ASSIGN_OR_RETURN(Part rows, merge_parts(table.delta(), table));
+        const RowIds& ids = rows.chunk->row_ids();
+        for (uint64_t row = 0; row < ids.count(); row++) redo.killed.push_back(ids.at(row));
+        ASSIGN_OR_RETURN(auto logged, redo_rows(*rows.chunk));
+        if (ids.count() > 0) redo.parts.push_back(std::move(logged));
+    }
+    if (!redo.keys_moved.empty() || !redo.parts.empty()) change.redo.push_back(std::move(redo));
+    return {};
 }
 
 Status CommitGroup::apply_table(TableStore::CommitRequest& request, uint32_t table_id,
@@ -202,7 +247,7 @@ Status CommitGroup::apply_table(TableStore::CommitRequest& request, uint32_t tab
     }
     const TableVersionPtr newest = it->second;
     if (newest->def_ptr() != txn.view()->tables.at(table_id)->def_ptr()) {
-        RETURN_IF_ERROR(Transaction::follow_definition(txn.state_, table_id, *newest));
+        RETURN_IF_ERROR(txn.follow_definition(txn.state_, table_id, *newest));
         RETURN_IF_ERROR(store_.write_staged(request, table_id));
     }
     const TableWrites& writes = txn.state_.writes.at(table_id);
@@ -212,9 +257,7 @@ Status CommitGroup::apply_table(TableStore::CommitRequest& request, uint32_t tab
     TableVersion next(*newest);
     RedoTable redo;
     redo.table_id = table_id;
-    for (const catalog::ColumnDef& column : next.def().columns) {
-        redo.column_ids.push_back(column.id);
-    }
+    redo.column_ids = column_ids(next.def());
     next.set_changed_by(change.version->xid);
     RETURN_IF_ERROR(kill_rows(txn, writes, unchanged, next, redo));
     const TableVersion& view = *txn.view()->tables.at(table_id);
@@ -261,7 +304,7 @@ Status CommitGroup::kill_rows(Transaction& txn, const TableWrites& writes, bool 
 
 Status CommitGroup::add_part(const Part& part, uint64_t first_id, TableVersion& next,
                              RedoTable& redo, Change& change) {
-    if (part.chunk->file()) {
+    if (part.chunk->files()) {
         Part segment{part.chunk->with_row_ids(real_ids(part.chunk->row_ids(), first_id), {}),
                      part.dead, store_.next_part_id_++};
         next.add_segment(segment);
@@ -275,11 +318,7 @@ Status CommitGroup::add_part(const Part& part, uint64_t first_id, TableVersion& 
     if (live.chunk->rows() == 0) return {};
     live.chunk =
         live.chunk->with_row_ids(real_ids(live.chunk->row_ids(), first_id), live.chunk->keys());
-    RedoTable::Rows rows{live.chunk->row_ids(), {}};
-    for (uint32_t c = 0; c < next.def().columns.size(); c++) {
-        ASSIGN_OR_RETURN(const arrow::Array* column, live.chunk->column(c));
-        rows.columns.push_back(*column);
-    }
+    ASSIGN_OR_RETURN(auto rows, redo_rows(*live.chunk));
     redo.parts.push_back(std::move(rows));
     return next.add_delta(std::move(live), 0);
 }
@@ -325,9 +364,16 @@ Status CommitGroup::write_manifest(WriteTransaction& root, const Change& change)
     for (const auto& [table_id, run] : change.dropped_runs) {
         RETURN_IF_ERROR(erase_run(root, table_id, run.run_id));
     }
+    bool beside = false;  // whether a segment has more than its own file
     for (const auto& [def, segment] : change.segments) {
         RETURN_IF_ERROR(put_segment(root, *def, segment, /*patch=*/false));
+        beside = beside || segment.chunk->files()->all().size() > 1;
     }
+    for (const auto& [def, segment, patch] : change.refiled) {
+        RETURN_IF_ERROR(put_segment_files(root, *def, segment, patch));
+        beside = beside || segment.chunk->files()->all().size() > 1;
+    }
+    if (beside) RETURN_IF_ERROR(store_.store_->require(root, kColumnFilesFeature));
     for (const auto& [table_id, index_id, run] : change.runs) {
         RETURN_IF_ERROR(put_run(root, table_id, index_id, run));
     }
@@ -345,6 +391,7 @@ void CommitGroup::publish() {
             store_.add_garbage(table->files());
         }
         for (const auto& [id, run] : change.dropped_runs) store_.add_garbage({run.run->file()});
+        store_.add_garbage(change.dropped_files);
     }
     // Whoever begins from now on sees this commit; only transactions that began before it may
     // conflict.
@@ -364,15 +411,15 @@ Status TableStore::write_staged(CommitRequest& request, uint32_t table_id) {
     return {};
 }
 
-// New indexes follow what others commit, in rounds, until little is missing. Then no flush may come
-// between: it would not write their keys.
+// New indexes follow what others commit, in rounds, until little is missing, and little is to be
+// logged once more. Then no flush may come between: it would not write their keys.
 Status TableStore::prepare(CommitRequest& request, std::unique_lock<std::mutex>& flushing) {
     Transaction& txn = *request.txn;
     VersionPtr newest = current_.load();
     for (auto& [id, writes] : txn.state_.writes) {
         const TableVersionPtr table = newest->find(id);
         if (table && !txn.state_.altered.contains(id)) {
-            RETURN_IF_ERROR(Transaction::follow_definition(txn.state_, id, *table));
+            RETURN_IF_ERROR(txn.follow_definition(txn.state_, id, *table));
         }
         RETURN_IF_ERROR(write_staged(request, id));
     }
@@ -382,7 +429,7 @@ Status TableStore::prepare(CommitRequest& request, std::unique_lock<std::mutex>&
         ASSIGN_OR_RETURN(request.catch_ups[id], IndexCatchUp::begin(*this, txn, id));
     }
     for (int round = 1;; round++) {
-        uint64_t behind = 0;
+        uint64_t behind = 0, to_log = 0;
         newest = current_.load();
         for (const auto& [id, index] : request.catch_ups) {
             if (const TableVersionPtr table = newest->find(id)) {
@@ -392,11 +439,14 @@ Status TableStore::prepare(CommitRequest& request, std::unique_lock<std::mutex>&
         flushing.lock();
         newest = current_.load();
         for (const auto& [id, index] : request.catch_ups) {
-            if (const TableVersionPtr table = newest->find(id))
-                behind += index->rows_behind(*table);
+            const TableVersionPtr table = newest->find(id);
+            if (!table) continue;
+            behind += index->rows_behind(*table);
+            if (index->fills_columns()) to_log += table->delta_rows();
         }
-        if (behind <= kRowsBehindMax || round == kRoundsMax) return {};
+        if (std::max(behind, to_log) <= kRowsBehindMax || round == kRoundsMax) return {};
         flushing.unlock();
+        if (to_log > kRowsBehindMax) RETURN_IF_ERROR(flush_once({}));
     }
 }
 

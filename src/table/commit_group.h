@@ -40,6 +40,13 @@ private:
         std::vector<TableVersionPtr> dropped_tables;  // of those, what has files
         std::vector<catalog::TablePtr> defined;       // created or altered
         std::vector<std::pair<catalog::TablePtr, Part>> segments;
+        struct Refiled {  // a segment to which files came, or of which some went
+            catalog::TablePtr table;
+            Part part;
+            bool patch;
+        };
+        std::vector<Refiled> refiled;
+        std::vector<std::shared_ptr<const DataFile>> dropped_files;
         struct Run {
             uint32_t table_id, index_id;
             RunPart run;
@@ -54,7 +61,9 @@ private:
                                   const Version& newest);
     Status apply_definition(TableStore::CommitRequest& request, const catalog::TablePtr& def,
                             Alteration alteration, Change& change);
-    static void add_indexes(const IndexCatchUp& caught_up, Change& change);
+    static Status add_indexes(const IndexCatchUp& caught_up, Change& change);
+    static void refile_segments(const TableVersion& before, const TableVersion& after,
+                                Change& change);
     static Status check_dependencies(const Change& change, const catalog::Catalog& before,
                                      const catalog::Catalog& after);
     Status apply_table(TableStore::CommitRequest& request, uint32_t table_id, Change& change);

@@ -189,9 +189,9 @@ Status Flush::write_piece(Rewrite& rewrite, std::span<const LiveRow> rows, bool 
     ASSIGN_OR_RETURN(auto columns, gather_columns(rewrite.sources, rows, def));
     RowIds ids = ids_of(rows);
     ZoneMap zones = build_zone_map(columns, rows.size());
-    ASSIGN_OR_RETURN(auto file, write_segment(*store_.store_, def, ids, columns));
+    ASSIGN_OR_RETURN(auto files, write_segment(*store_.store_, def, ids, columns));
     ASSIGN_OR_RETURN(ChunkPtr chunk, Chunk::in_file(rewrite.frozen->def_ptr(), std::move(ids),
-                                                    std::move(file), std::move(zones)));
+                                                    std::move(files), std::move(zones)));
     Part part{std::move(chunk), nullptr, store_.next_part_id_++};
     (patch ? rewrite.new_patches : rewrite.new_base).push_back(std::move(part));
     return {};
@@ -365,10 +365,11 @@ std::shared_ptr<const TableVersion> Flush::swap_in(const Rewrite& rewrite,
 void Flush::add_garbage(const Rewrite& rewrite) {
     std::vector<std::shared_ptr<const DataFile>> files;
     for (const Part& p : rewrite.sources) {
-        if (!p.chunk->file()) continue;
+        if (!p.chunk->files()) continue;
         store_.stored_dead_rows_.erase(p.segment_id);
         store_.counters_.compacted_segments++;
-        files.push_back(p.chunk->file());
+        const auto& all = p.chunk->files()->all();
+        files.insert(files.end(), all.begin(), all.end());
     }
     for (size_t i = 0; i < rewrite.runs.size(); i++) {
         for (const RunPart& r : rewrite.frozen->runs(i).subspan(rewrite.runs[i].kept)) {
@@ -380,7 +381,7 @@ void Flush::add_garbage(const Rewrite& rewrite) {
 
 void Flush::discard_new_files(const Rewrite& rewrite) {
     for (const auto* parts : {&rewrite.new_base, &rewrite.new_patches}) {
-        for (const Part& p : *parts) p.chunk->file()->discard();
+        for (const Part& p : *parts) p.chunk->files()->own()->discard();
     }
     for (const Rewrite::Runs& runs : rewrite.runs) {
         for (const RunPart& r : runs.added) r.run->file()->discard();

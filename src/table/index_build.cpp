@@ -166,7 +166,7 @@ index::KeyRunPtr staged_entries(const TableVersion& table, size_t index) {
     std::vector<index::RunSource> sources = {
         {index::KeyRunBuilder(table.encoder(index).shape()).finish(), 0}};
     for (const Part& p : table.delta()) {
-        if (!p.chunk->file()) continue;
+        if (!p.chunk->files()) continue;
         sources.push_back({p.chunk->keys()[index], p.chunk->row_ids().first() - kPrivateRowId});
     }
     return index::merge_in_memory(sources, [](uint64_t) { return true; });

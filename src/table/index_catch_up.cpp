@@ -1,4 +1,4 @@
-// IndexCatchUp: finding what is fresh, and giving it keys.
+// IndexCatchUp: finding what is fresh, and giving it columns and keys.
 
 #include "table/index_catch_up.h"
 
@@ -6,8 +6,10 @@
 #include <set>
 
 #include "base/check.h"
+#include "table/column_fill.h"
 #include "table/duplicates.h"
 #include "table/index_build.h"
+#include "table/keyed_rows.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
@@ -15,10 +17,17 @@ namespace {
 
 constexpr uint64_t kNoRow = UINT64_MAX;  // of an entry that is dead
 
-}  // namespace
+// Of a row's entry in the keys of a chunk in memory.
+RowIdOf row_ids_of(const Part& part, const index::KeyRun& keys) {
+    return [&part, &keys](uint64_t at) {
+        const uint64_t row = keys.row_id(at);
+        return part.is_dead(row) ? kNoRow : part.chunk->row_ids().at(row);
+    };
+}
 
-Result<bool> moves_keys(const TableVersion& before, size_t index, const index::KeyRun& keys,
-                        const RowIdOf& row_id_of) {
+// True if a row of these entries had another key before.
+Result<bool> moves_entries(const TableVersion& before, size_t index, const index::KeyRun& keys,
+                           const RowIdOf& row_id_of) {
     for (uint64_t i = 0; i < keys.size(); i++) {
         const auto at = before.locate(row_id_of(i));
         if (!at) continue;
@@ -26,6 +35,30 @@ Result<bool> moves_keys(const TableVersion& before, size_t index, const index::K
         if (!same) return true;
     }
     return false;
+}
+
+// True if a row of the part was in a partial index before, and is not now.
+Result<bool> leaves_index(const TableVersion& before, size_t index, const Part& part) {
+    const catalog::IndexDef& def = before.index_def(index);
+    if (!def.is_partial()) return false;
+    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(def, *part.chunk));
+    for (uint64_t row = 0; row < part.chunk->rows(); row++) {
+        if (part.is_dead(row) || filter.takes(static_cast<int64_t>(row))) continue;
+        const auto at = before.locate(part.chunk->row_ids().at(row));
+        if (!at) continue;
+        ASSIGN_OR_RETURN(bool left, before.has_entry(index, *at));
+        if (left) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Result<bool> moves_keys(const TableVersion& before, size_t index, const Part& part) {
+    ASSIGN_OR_RETURN(bool left, leaves_index(before, index, part));
+    if (left) return true;
+    const index::KeyRun& keys = *part.chunk->keys()[index];
+    return moves_entries(before, index, keys, row_ids_of(part, keys));
 }
 
 bool IndexCatchUp::is_needed(const Transaction& txn, uint32_t table_id) {
@@ -46,6 +79,8 @@ Result<std::unique_ptr<IndexCatchUp>> IndexCatchUp::begin(TableStore& store, Tra
     for (size_t i = 0; i < view->index_count(); i++) {
         if (!up->seen_->def().find_index(view->index_def(i).id)) up->indexes_.push_back(i);
     }
+    up->fills_columns_ = ColumnFill(store, view->def_ptr(), txn.index_work_, &txn.staged_)
+                             .is_needed(up->seen_->def());
     auto writes = txn.state_.writes.find(table_id);
     if (writes == txn.state_.writes.end()) {
         up->result_ = view;
@@ -54,7 +89,12 @@ Result<std::unique_ptr<IndexCatchUp>> IndexCatchUp::begin(TableStore& store, Tra
     up->leaving_ = writes->second.killed;
     std::sort(up->leaving_.begin(), up->leaving_.end());
     auto result = std::make_shared<TableVersion>(*up->seen_);
-    RETURN_IF_ERROR(result->set_definition(view->def_ptr()));
+    // In the view, parts of its own follow those of the snapshot.
+    AlteredChunks known;
+    for (size_t i = 0; i < up->seen_->part_count(); i++) {
+        known[up->seen_->part(i).chunk.get()] = view->part(i).chunk;
+    }
+    RETURN_IF_ERROR(result->set_definition(view->def_ptr(), known));
     for (size_t i : up->indexes_) {
         for (const RunPart& run : view->runs(i)) result->add_run(i, run);
         if (view->keys_moved(i)) result->set_keys_moved(i);
@@ -82,6 +122,8 @@ Status IndexCatchUp::follow(const TableVersionPtr& newest) {
         known[seen_->part(i).chunk.get()] = result_->part(i).chunk;
     }
     auto next = std::make_shared<TableVersion>(*newest);
+    ColumnFill columns(store_, result_->def_ptr(), txn_.index_work_, &txn_.staged_);
+    RETURN_IF_ERROR(columns.fill(*next, known));
     RETURN_IF_ERROR(next->set_definition(result_->def_ptr(), known));
     std::vector<Part> segments;
     std::vector<size_t> fresh;  // parts of the delta
@@ -102,48 +144,51 @@ Status IndexCatchUp::follow(const TableVersionPtr& newest) {
 
 Status IndexCatchUp::follow_index(size_t index, std::span<const Part> segments,
                                   std::span<const size_t> fresh, TableVersion& next) {
-    struct Entries {
-        index::KeyRunPtr keys;
-        RowIdOf row_id_of;
-    };
-    std::vector<Entries> entries;
-    bool moved = result_->keys_moved(index);
     for (const RunPart& run : result_->runs(index)) next.add_run(index, run);
     ASSIGN_OR_RETURN(auto run, build_run(store_.store(), next, index, segments, txn_.index_work_));
     if (run) {
-        files_.push_back(run->file());
         txn_.staged_.add(run->file());
         next.add_run(index, {run, 0, store_.next_part_id_++});
-        entries.push_back({run, [keys = run.get()](uint64_t i) { return keys->row_id(i); }});
-        // It may hold rows that the transaction itself gives other keys.
-        moved = moved || !leaving_.empty();
     }
-    for (size_t i : fresh) {
-        const Part& part = next.part(i);
-        const index::KeyRunPtr& keys = part.chunk->keys()[index];
-        entries.push_back({keys, [&part, &keys](uint64_t at) {
-                               const uint64_t row = keys->row_id(at);
-                               return part.is_dead(row) ? kNoRow : part.chunk->row_ids().at(row);
-                           }});
-    }
-    uint64_t rows = 0;
-    for (const Entries& e : entries) rows += e.keys->size();
-    txn_.index_work_.enter(IndexProgress::Phase::kCatchingUp, rows);
-    for (const Entries& e : entries) {
-        if (moved) break;
-        ASSIGN_OR_RETURN(moved, moves_keys(*result_, index, *e.keys, e.row_id_of));
-    }
+    ASSIGN_OR_RETURN(bool moved, has_moved(index, run.get(), segments, fresh, next));
     if (moved) next.set_keys_moved(index);
     if (!next.index_def(index).unique) return {};
-    for (const Entries& e : entries) {
-        RETURN_IF_ERROR(
-            check_entries(next, index, *e.keys, e.row_id_of, leaving_, txn_.index_work_));
+    auto check = [&](const index::KeyRun& keys, const RowIdOf& row_id_of) {
+        return check_entries(next, index, keys, row_id_of, leaving_, txn_.index_work_);
+    };
+    if (run) RETURN_IF_ERROR(check(*run, [&](uint64_t i) { return run->row_id(i); }));
+    for (size_t i : fresh) {
+        const index::KeyRun& keys = *next.part(i).chunk->keys()[index];
+        RETURN_IF_ERROR(check(keys, row_ids_of(next.part(i), keys)));
     }
     return {};
 }
 
+Result<bool> IndexCatchUp::has_moved(size_t index, const index::KeyRun* run,
+                                     std::span<const Part> segments, std::span<const size_t> fresh,
+                                     const TableVersion& next) const {
+    // A run may hold rows that the transaction itself gives other keys.
+    if (result_->keys_moved(index) || (run && !leaving_.empty())) return true;
+    uint64_t entries = run ? run->size() : 0;
+    for (size_t i : fresh) entries += next.part(i).chunk->keys()[index]->size();
+    txn_.index_work_.enter(IndexProgress::Phase::kCatchingUp, entries);
+    for (const Part& part : segments) {
+        ASSIGN_OR_RETURN(bool left, leaves_index(*result_, index, part));
+        if (left) return true;
+    }
+    for (size_t i : fresh) {
+        ASSIGN_OR_RETURN(bool moved, moves_keys(*result_, index, next.part(i)));
+        if (moved) return true;
+    }
+    if (run == nullptr) return false;
+    return moves_entries(*result_, index, *run, [&](uint64_t i) { return run->row_id(i); });
+}
+
 void IndexCatchUp::keep_files() {
-    for (const auto& file : files_) txn_.staged_.keep(*file);
+    for (size_t i = 0; i < result_->part_count(); i++) txn_.staged_.keep(*result_->part(i).chunk);
+    for (size_t i : indexes_) {
+        for (const RunPart& run : result_->runs(i)) txn_.staged_.keep(*run.run->file());
+    }
 }
 
 }  // namespace trefoil::table

@@ -18,7 +18,7 @@ namespace trefoil::table {
 // Threads: everything may be called by many at once; one index at a time is built.
 class IndexProgress {
 public:
-    enum class Phase : uint8_t { kScanning, kWriting, kChecking, kCatchingUp };
+    enum class Phase : uint8_t { kComputing, kScanning, kWriting, kChecking, kCatchingUp };
     struct Report {
         std::string schema, table, index;
         Phase phase = Phase::kScanning;

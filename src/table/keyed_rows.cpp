@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "arrow/compute.h"
+#include "arrow/nan_signs.h"
 #include "arrow/value.h"
 #include "base/check.h"
 
@@ -27,6 +28,10 @@ bool RowFilter::takes(int64_t row) const {
     return std::all_of(columns_.begin(), columns_.end(), [&](const arrow::Array* column) {
         return column->is_valid(row) && column->bool_at(row);
     });
+}
+
+arrow::Array to_store(const arrow::Array& values) {
+    return arrow::without_nan_signs(arrow::compact(values));
 }
 
 std::vector<LiveRow> live_rows(std::span<const Part> parts) {

@@ -33,6 +33,9 @@ private:
     std::vector<const arrow::Array*> columns_;  // all true
 };
 
+// Values as they are stored: compact, and with one form of NaN.
+arrow::Array to_store(const arrow::Array& values);
+
 // A live row of a list of parts.
 struct LiveRow {
     uint64_t row_id;

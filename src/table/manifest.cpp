@@ -28,8 +28,9 @@ constexpr size_t kTableKeyBytes = 1 + 4;
 constexpr size_t kPartKeyBytes = kTableKeyBytes + 8;
 
 struct SegmentEntry {
-    uint64_t segment_id, file_id, first_row_id, rows;
-    uint8_t flags;
+    uint64_t segment_id = 0, first_row_id = 0, rows = 0;
+    uint8_t flags = 0;
+    std::vector<FileId> files;  // its own first
 };
 
 Result<std::vector<SegmentEntry>> read_entries(const ReadTransaction& root, uint32_t table) {
@@ -37,17 +38,18 @@ Result<std::vector<SegmentEntry>> read_entries(const ReadTransaction& root, uint
     RETURN_IF_ERROR(root.for_each(Keyspace::kManifest, KeyRange::prefix(manifest_key('s', table)),
                                   [&](Bytes key, Bytes value) -> Result<Visit> {
                                       Reader in(value);
-                                      SegmentEntry e{};
-                                      e.file_id = in.u64();
+                                      SegmentEntry e;
+                                      e.files.push_back(in.u64());
                                       e.first_row_id = in.u64();
                                       e.rows = in.u64();
                                       e.flags = in.u8();
+                                      while (in.ok() && !in.at_end()) e.files.push_back(in.u64());
                                       if (!in.ok() || key.size() != kPartKeyBytes) {
                                           return Status::corruption(
                                               "a segment entry of the manifest is malformed");
                                       }
                                       e.segment_id = big_endian(key, kTableKeyBytes, 8);
-                                      entries.push_back(e);
+                                      entries.push_back(std::move(e));
                                       return Visit::kNext;
                                   }));
     return entries;
@@ -67,10 +69,10 @@ Result<DeadRowsPtr> read_dead_rows(const ReadTransaction& root, uint32_t table,
 }
 
 Result<ZoneMap> read_zones(const ReadTransaction& root, const catalog::TableDef& table,
-                           const SegmentEntry& e, const SegmentDirectory& directory) {
+                           const SegmentEntry& e, const SegmentFiles& files) {
     ZoneMap map;
     for (const catalog::ColumnDef& c : table.columns) {
-        if (!directory.find(c.id)) {
+        if (!files.has(c.id)) {
             map.columns.push_back(constant_zones(c.missing, c.type, e.rows));
             continue;
         }
@@ -91,7 +93,7 @@ struct KnownFiles {
         if (known == nullptr || catalog::encode(known->def()) != catalog::encode(def)) return;
         for (size_t i = 0; i < known->part_count(); i++) {
             const ChunkPtr& chunk = known->part(i).chunk;
-            if (chunk->file()) chunks[chunk->file()->name().id] = chunk;
+            if (chunk->files()) chunks[chunk->files()->own()->name().id] = chunk;
         }
         for (size_t i = 0; i < known->index_count(); i++) {
             for (const RunPart& r : known->runs(i)) runs[r.run->file()->name().id] = r.run;
@@ -102,20 +104,24 @@ struct KnownFiles {
 Result<Part> load_segment(const Store& store, const ReadTransaction& root,
                           const catalog::TablePtr& table, const SegmentEntry& e,
                           const KnownFiles& known) {
-    if (auto chunk = known.chunks.find(e.file_id); chunk != known.chunks.end()) {
+    if (auto chunk = known.chunks.find(e.files.front()); chunk != known.chunks.end()) {
         ASSIGN_OR_RETURN(DeadRowsPtr dead, read_dead_rows(root, table->id, e));
         return Part{chunk->second, std::move(dead), e.segment_id};
     }
-    ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, e.file_id));
-    ASSIGN_OR_RETURN(SegmentDirectory directory, read_segment_directory(*file));
+    std::vector<std::shared_ptr<const DataFile>> opened;
+    for (FileId id : e.files) {
+        ASSIGN_OR_RETURN(auto file, store.open_file(FileKind::kSegment, id));
+        opened.push_back(std::move(file));
+    }
+    ASSIGN_OR_RETURN(SegmentFilesPtr files, SegmentFiles::open(std::move(opened)));
     RowIds ids = RowIds::dense(e.first_row_id, e.rows);
     if (e.flags & kIdsListed) {
-        ASSIGN_OR_RETURN(ids, read_row_ids(file, directory));
+        ASSIGN_OR_RETURN(ids, files->row_ids());
     }
     ASSIGN_OR_RETURN(DeadRowsPtr dead, read_dead_rows(root, table->id, e));
-    ASSIGN_OR_RETURN(ZoneMap zones, read_zones(root, *table, e, directory));
+    ASSIGN_OR_RETURN(ZoneMap zones, read_zones(root, *table, e, *files));
     ASSIGN_OR_RETURN(ChunkPtr chunk,
-                     Chunk::in_file(table, std::move(ids), std::move(file), std::move(zones)));
+                     Chunk::in_file(table, std::move(ids), std::move(files), std::move(zones)));
     return Part{std::move(chunk), std::move(dead), e.segment_id};
 }
 
@@ -181,18 +187,45 @@ std::string manifest_key(char tag, uint32_t table, uint64_t part, uint32_t colum
     return key;
 }
 
-Status put_segment(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
-                   bool patch) {
+namespace {
+
+Status put_entry(WriteTransaction& root, uint32_t table, const Part& part, bool patch) {
     const RowIds& ids = part.chunk->row_ids();
+    const auto& files = part.chunk->files()->all();
     Writer out;
-    out.u64(part.chunk->file()->name().id);
+    out.u64(files.front()->name().id);
     out.u64(ids.first());
     out.u64(ids.count());
     out.u8(static_cast<uint8_t>((ids.is_dense() ? 0 : kIdsListed) | (patch ? kPatch : 0)));
-    RETURN_IF_ERROR(
-        root.put(Keyspace::kManifest, manifest_key('s', table.id, part.segment_id), out.data()));
-    RETURN_IF_ERROR(put_zones(root, table, part));
+    for (size_t i = 1; i < files.size(); i++) out.u64(files[i]->name().id);
+    return root.put(Keyspace::kManifest, manifest_key('s', table, part.segment_id), out.data());
+}
+
+Status put_zones(WriteTransaction& root, uint32_t table, const Part& part, size_t column) {
+    const catalog::ColumnDef& def = part.chunk->table().columns[column];
+    return root.put(Keyspace::kStats, manifest_key('z', table, part.segment_id, def.id),
+                    encode_zones(part.chunk->zones()->columns[column], def.type));
+}
+
+}  // namespace
+
+Status put_segment(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
+                   bool patch) {
+    RETURN_IF_ERROR(put_entry(root, table.id, part, patch));
+    for (size_t i = 0; i < table.columns.size(); i++) {
+        RETURN_IF_ERROR(put_zones(root, table.id, part, i));
+    }
     return put_dead_rows(root, table.id, part);
+}
+
+Status put_segment_files(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
+                         bool patch) {
+    RETURN_IF_ERROR(put_entry(root, table.id, part, patch));
+    for (size_t i = 0; i < table.columns.size(); i++) {
+        if (!part.chunk->files()->has_beside(table.columns[i].id)) continue;
+        RETURN_IF_ERROR(put_zones(root, table.id, part, i));
+    }
+    return {};
 }
 
 Status put_dead_rows(WriteTransaction& root, uint32_t table, const Part& part) {
@@ -200,17 +233,6 @@ Status put_dead_rows(WriteTransaction& root, uint32_t table, const Part& part) {
     auto words = part.dead->words();
     Bytes bytes(reinterpret_cast<const char*>(words.data()), words.size_bytes());
     return root.put(Keyspace::kManifest, manifest_key('d', table, part.segment_id), bytes);
-}
-
-Status put_zones(WriteTransaction& root, const catalog::TableDef& table, const Part& part) {
-    const ZoneMap& zones = *part.chunk->zones();
-    for (size_t i = 0; i < table.columns.size(); i++) {
-        const catalog::ColumnDef& column = table.columns[i];
-        RETURN_IF_ERROR(root.put(Keyspace::kStats,
-                                 manifest_key('z', table.id, part.segment_id, column.id),
-                                 encode_zones(zones.columns[i], column.type)));
-    }
-    return {};
 }
 
 Status put_run(WriteTransaction& root, uint32_t table, uint32_t index_id, const RunPart& run) {
@@ -286,7 +308,7 @@ Result<TableVersion> load_table(const Store& store, const ReadTransaction& root,
     ASSIGN_OR_RETURN(auto entries, read_entries(root, def->id));
     for (const SegmentEntry& e : entries) {
         ASSIGN_OR_RETURN(Part part, load_segment(store, root, def, e, known));
-        files->insert({FileKind::kSegment, e.file_id});
+        for (FileId id : e.files) files->insert({FileKind::kSegment, id});
         *part_id_max = std::max(*part_id_max, e.segment_id);
         (e.flags & kPatch ? patches : base).push_back(std::move(part));
     }

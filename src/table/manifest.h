@@ -15,8 +15,11 @@ namespace trefoil::table {
 // Writing, inside a transaction of the root.
 Status put_segment(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
                    bool patch);
+// What put_segment() says of its files, after one came or went beside the first: neither its dead
+// rows nor the columns of the first are written anew.
+Status put_segment_files(WriteTransaction& root, const catalog::TableDef& table, const Part& part,
+                         bool patch);
 Status put_dead_rows(WriteTransaction& root, uint32_t table, const Part& part);
-Status put_zones(WriteTransaction& root, const catalog::TableDef& table, const Part& part);
 Status put_run(WriteTransaction& root, uint32_t table, uint32_t index_id, const RunPart& run);
 Status put_table_state(WriteTransaction& root, const TableVersion& table);
 Status erase_segment(WriteTransaction& root, uint32_t table, uint64_t segment_id);

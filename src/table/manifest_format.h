@@ -19,7 +19,9 @@
 //   table state     u64 next row id, u8 flags (1: keys of index 1 moved; 2: a list follows), if
 //                   listed: u32 number of indexes whose keys moved, then their ids, u32 each
 //   place           i64 number, u8 is_called: 1 the last that may have been given, 0 the next
-//   segment entry   u64 file id, u64 first row id, u64 rows, u8 flags (1: ids listed, 2: patch)
+//   segment entry   u64 file id, u64 first row id, u64 rows, u8 flags (1: ids listed, 2: patch),
+//                   then the ids of files with more of its columns, u64 each (feature to read: bit
+//                   1 in storage/store_format.h)
 //   run entry       u64 file id, u64 row id base, u64 order (runs are searched from the highest
 //                   order down), u32 index id (absent: 1)
 //   zone map        u32 zones; zones+1 times: u64 null count, u8 known (the last one is the

@@ -17,6 +17,9 @@
 //           u32 number of buffers, then for each: u64 offset, u64 bytes  (bytes 0: absent)
 //           u32 number of children, then for each: array
 //
+// A file of columns that were computed later for the rows of a segment looks the same: a dense
+// segment of those columns alone, and of as many rows.
+//
 // Little-endian; str is a u32 length and that many bytes. The row ids of a dense chunk are not in
 // the file: the manifest holds the first one, because it is given out only when the transaction
 // that staged the file commits.

@@ -252,13 +252,7 @@ Status TableStore::verify() {
     RETURN_IF_ERROR(store_->verify_root());
     ASSIGN_OR_RETURN(VersionPtr version, current());
     for (const auto& [id, table] : version->tables) {
-        for (size_t i = 0; i < table->part_count(); i++) {
-            const auto& file = table->part(i).chunk->file();
-            if (file) RETURN_IF_ERROR(file->verify_all());
-        }
-        for (size_t i = 0; i < table->index_count(); i++) {
-            for (const RunPart& r : table->runs(i)) RETURN_IF_ERROR(r.run->file()->verify_all());
-        }
+        for (const auto& file : table->files()) RETURN_IF_ERROR(file->verify_all());
     }
     return {};
 }

@@ -37,6 +37,7 @@
 #include "storage/backup.h"
 #include "storage/commit_log.h"
 #include "storage/store.h"
+#include "table/compute_columns.h"
 #include "table/lock_manager.h"
 #include "table/recent_changes.h"
 #include "table/sequences.h"
@@ -56,6 +57,8 @@ struct TableStoreOptions {
     uint64_t flush_rows = 4 * kSegmentRows;
     uint64_t flush_bytes = 64 << 20;
     bool background_flush = true;
+    // For indexes over expressions; without it they cannot be made.
+    ComputeColumns compute = nullptr;
     // How long after a change the background thread looks for segments that are worth compacting.
     std::chrono::milliseconds compaction_delay{1000};
 };
@@ -117,6 +120,7 @@ private:
     friend class CommitGroup;
     friend class Flush;
     friend class IndexCatchUp;
+    friend class ColumnFill;
 
     // A thread that waits for its commit.
     struct CommitRequest {

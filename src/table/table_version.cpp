@@ -8,6 +8,7 @@
 #include "arrow/compute.h"
 #include "base/check.h"
 #include "table/keyed_rows.h"
+#include "table/segment.h"
 
 namespace trefoil::table {
 namespace {
@@ -19,7 +20,8 @@ size_t merge_begin(std::span<const Part> delta, size_t floor) {
     uint64_t rows = delta[begin].chunk->rows();
     while (begin > floor) {
         const Chunk& before = *delta[begin - 1].chunk;
-        if (before.file() || before.rows() > 2 * rows || before.rows() + rows > kSegmentRows) break;
+        if (before.files() || before.rows() > 2 * rows || before.rows() + rows > kSegmentRows)
+            break;
         rows += before.rows();
         begin--;
     }
@@ -96,7 +98,8 @@ const Part& TableVersion::part(size_t i) const {
 std::vector<std::shared_ptr<const DataFile>> TableVersion::files() const {
     std::vector<std::shared_ptr<const DataFile>> files;
     for (size_t i = 0; i < part_count(); i++) {
-        if (const auto& file = part(i).chunk->file()) files.push_back(file);
+        const SegmentFilesPtr& of_part = part(i).chunk->files();
+        if (of_part) files.insert(files.end(), of_part->all().begin(), of_part->all().end());
     }
     for (const TableIndex& index : indexes_) {
         for (const RunPart& r : *index.runs) files.push_back(r.run->file());
@@ -162,6 +165,11 @@ Result<bool> TableVersion::has_key(size_t index, Location at, const index::Key& 
     if (!filter.takes(at.row)) return false;
     const index::Key actual = indexes_[index].keys->encode(columns, at.row);
     return def.included > 0 ? actual.bytes.starts_with(key.bytes) : actual == key;
+}
+
+Result<bool> TableVersion::has_entry(size_t index, Location at) const {
+    ASSIGN_OR_RETURN(RowFilter filter, RowFilter::make(def_->indexes[index], *part(at.part).chunk));
+    return filter.takes(at.row);
 }
 
 Result<std::optional<Location>> TableVersion::find_key(size_t index, const index::Key& key,
@@ -343,6 +351,20 @@ void TableVersion::add_segment(Part part) {
     base_ = std::move(base);
 }
 
+void TableVersion::replace_chunks(const AlteredChunks& by) {
+    auto replace = [&](std::vector<Part>& parts) {
+        for (Part& p : parts) {
+            if (auto chunk = by.find(p.chunk.get()); chunk != by.end()) p.chunk = chunk->second;
+        }
+    };
+    std::vector<Part> base = *base_, patches = *patches_;
+    replace(base);
+    replace(patches);
+    replace(delta_);
+    base_ = std::make_shared<const std::vector<Part>>(std::move(base));
+    patches_ = std::make_shared<const std::vector<Part>>(std::move(patches));
+}
+
 Status TableVersion::set_definition(catalog::TablePtr def, const AlteredChunks& known) {
     const catalog::TablePtr before = std::exchange(def_, std::move(def));
     std::vector<TableIndex> indexes;
@@ -411,7 +433,7 @@ Status TableVersion::add_delta(Part part, size_t merge_floor) {
     live_rows_ += part.live_rows();
     delta_.push_back(std::move(part));
     size_t floor = std::max(merge_floor, frozen_);
-    if (delta_.back().chunk->file() || delta_.size() - 1 <= floor) return {};
+    if (delta_.back().chunk->files() || delta_.size() - 1 <= floor) return {};
     size_t begin = merge_begin(delta_, floor);
     if (begin == delta_.size() - 1) return {};
     ASSIGN_OR_RETURN(Part merged, merge_parts(std::span(delta_).subspan(begin), *this));

@@ -73,7 +73,7 @@ struct RowSpan {
     auto operator<=>(const RowSpan&) const = default;
 };
 
-// Chunks of a table before it was altered -> the same ones under its new definition.
+// Chunks of a table before it was altered -> the same rows under its new definition.
 using AlteredChunks = std::map<const Chunk*, ChunkPtr>;
 
 // Private rows of a transaction have ids from here on until it commits.
@@ -128,6 +128,9 @@ public:
     // Whether the row is in the index, under this key; if not `or_null`, also without a NULL in it.
     Result<bool> has_key(size_t index, Location at, const index::Key& key, bool or_null) const;
 
+    // Whether the row is in the index under whatever key: always, unless it is partial.
+    Result<bool> has_entry(size_t index, Location at) const;
+
     // Appends the live rows with keys in the range. The spans come in no order, and a row may be in
     // two of them; normalise() puts that right once all ranges are found.
     Status find_range(size_t index, const index::KeyRange& range, std::vector<RowSpan>* rows,
@@ -146,6 +149,8 @@ public:
     void add_segment(Part part);
     void add_run(size_t index, RunPart run);
     void set_next_row_id(uint64_t id) { next_row_id_ = id; }
+    // The same rows in other chunks.
+    void replace_chunks(const AlteredChunks& by);
     // The table was altered. Indexes are told by their ids; a new one has the keys of rows in
     // memory, but those of segments must be added as a run. Chunks that are `known` under the new
     // definition are not made again. Errors: kCorruption.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "arrow/compute.h"
-#include "arrow/nan_signs.h"
 #include "base/check.h"
 #include "table/keyed_rows.h"
 #include "table/segment.h"
@@ -43,10 +42,6 @@ Status check_length(const catalog::ColumnDef& column, const arrow::Array& values
                           column.sql_type() + ": '" + std::string(text.substr(0, 100)) + "'");
     }
     return {};
-}
-
-arrow::Array to_store(const arrow::Array& values) {
-    return arrow::without_nan_signs(arrow::compact(values));
 }
 
 std::vector<uint32_t> sorted(std::vector<uint32_t> places) {
@@ -134,9 +129,9 @@ Status TableWriter::stage(std::vector<arrow::Array> columns, uint64_t rows) {
         return {};
     }
     ZoneMap zones = build_zone_map(columns, rows);
-    ASSIGN_OR_RETURN(auto file, write_segment(txn_.store_->store(), *table_, ids, columns));
-    txn_.staged_.add(file);
-    ASSIGN_OR_RETURN(auto chunk, Chunk::in_file(table_, ids, std::move(file), std::move(zones),
+    ASSIGN_OR_RETURN(auto files, write_segment(txn_.store_->store(), *table_, ids, columns));
+    txn_.staged_.add(files->own());
+    ASSIGN_OR_RETURN(auto chunk, Chunk::in_file(table_, ids, std::move(files), std::move(zones),
                                                 std::move(keys)));
     added_.push_back({std::move(chunk), nullptr, 0});
     return {};
@@ -288,7 +283,7 @@ Result<uint64_t> TableWriter::finish() {
     RETURN_IF_ERROR(flush_pending(true));
     if (count_ == 0) return uint64_t{0};
     const bool bulk = std::any_of(added_.begin(), added_.end(),
-                                  [](const Part& p) { return p.chunk->file() != nullptr; });
+                                  [](const Part& p) { return p.chunk->files() != nullptr; });
     if (bulk) {
         ASSIGN_OR_RETURN(ChunkKeys keys, check_unique_bulk(*next_, added_));
         // Also without an index: one that this transaction makes later will have them.

@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "table/column_fill.h"
 #include "table/duplicates.h"
 #include "table/index_build.h"
 #include "table/index_catch_up.h"
+#include "table/segment.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
@@ -71,11 +73,16 @@ Status Transaction::check_writable() const {
     return store_->store().stopped();
 }
 
+void StagedFiles::keep(const Chunk& chunk) {
+    if (!chunk.files()) return;
+    for (const auto& file : chunk.files()->all()) keep(*file);
+}
+
 void Transaction::keep_named_files() {
     for (const auto& [table_id, writes] : state_.writes) {
         const TableVersion& table = *state_.view->tables.at(table_id);
         for (const Part& part : table.delta().subspan(writes.private_floor)) {
-            if (part.chunk->file()) staged_.keep(*part.chunk->file());
+            staged_.keep(*part.chunk);
         }
     }
     for (const auto& [table_id, alteration] : state_.altered) {
@@ -214,7 +221,9 @@ Status Transaction::follow_definition(State& state, uint32_t table_id, const Tab
     const catalog::TableDef& before = view->def();
     TableWrites& writes = state.writes.at(table_id);
     auto own = std::make_shared<TableVersion>(newest.def_ptr());
+    ColumnFill columns(*store_, newest.def_ptr(), index_work_, &staged_);
     for (Part part : view->delta().subspan(writes.private_floor)) {
+        ASSIGN_OR_RETURN(part.chunk, columns.fill(part));
         ASSIGN_OR_RETURN(part.chunk, newest.adopt(part.chunk, before));
         RETURN_IF_ERROR(own->add_delta(std::move(part), /*merge_floor=*/SIZE_MAX));
     }
@@ -223,9 +232,7 @@ Status Transaction::follow_definition(State& state, uint32_t table_id, const Tab
         bool moved = old && view->keys_moved(*old);
         for (const Part& part : own->delta()) {
             if (old || moved) break;
-            const index::KeyRun& keys = *part.chunk->keys()[i];
-            auto row_id = [&](uint64_t at) { return part.chunk->row_ids().at(keys.row_id(at)); };
-            ASSIGN_OR_RETURN(moved, moves_keys(newest, i, keys, row_id));
+            ASSIGN_OR_RETURN(moved, moves_keys(newest, i, part));
         }
         if (moved) own->set_keys_moved(i);
     }
@@ -343,6 +350,9 @@ Status Transaction::alter(catalog::TableDef table, Alteration alteration) {
     if (def->kind == catalog::RelationKind::kTable) {
         const TableVersion& before = *next->tables.at(def->id);
         auto altered = std::make_shared<TableVersion>(before);
+        if (alteration == Alteration::kIndexes) {
+            RETURN_IF_ERROR(ColumnFill(*store_, def, index_work_, &staged_).fill(*altered));
+        }
         RETURN_IF_ERROR(altered->set_definition(def));
         RETURN_IF_ERROR(build_indexes(before.def(), *altered));
         next->tables[def->id] = std::move(altered);

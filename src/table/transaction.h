@@ -47,8 +47,8 @@ Status already_exists(const catalog::TableDef& relation);
 Status name_taken(const std::string& index);
 
 // How a definition is altered, each more than the one before: who writes the table at the same time
-// does not notice a change of its indexes; others do not commit if they knew it otherwise; with
-// kRows it is right only for the rows that the transaction sees.
+// does not notice a change of its indexes and their hidden columns; others do not commit if they
+// knew it otherwise; with kRows it is right only for the rows that the transaction sees.
 enum class Alteration : uint8_t { kIndexes, kDefinition, kRows };
 
 // What a transaction did to one table.
@@ -101,6 +101,7 @@ public:
     }
     void add(std::shared_ptr<const DataFile> file) { files_[file->name().id] = std::move(file); }
     void keep(const DataFile& file) { files_.erase(file.name().id); }
+    void keep(const Chunk& chunk);  // the files of its segment, if it is in one
 
 private:
     std::map<FileId, std::shared_ptr<const DataFile>> files_;
@@ -134,7 +135,8 @@ public:
     // it. Errors: 42P07 if the name is another's, 23505 (a unique index over duplicates), and those
     // of catalog::validate. REQUIRES: a table of that id is in view().
     Status alter_table(catalog::TableDef table, bool rows_matter);
-    // The same where nothing but the indexes is another.
+    // The same where nothing is another but the indexes and the hidden columns that they have; what
+    // a new one of these holds is computed. Errors also: those of its expression.
     Status alter_indexes(catalog::TableDef table);
     // What indexes are built with from now on.
     void set_index_work(const IndexWork& work) { index_work_ = work; }
@@ -227,8 +229,9 @@ private:
                                   TableWrites& writes);
     // If others have altered the indexes of a table that this transaction writes: turns its own
     // rows in `state` into such of the newest definition; nothing else of the view's table is left.
-    // Errors: 40001 if more than the indexes was altered; kCorruption.
-    static Status follow_definition(State& state, uint32_t table_id, const TableVersion& newest);
+    // Errors: 40001 if more than the indexes was altered; kCorruption; those of the expression of a
+    // new index.
+    Status follow_definition(State& state, uint32_t table_id, const TableVersion& newest);
 
     TableStore* store_;
     bool read_only_;

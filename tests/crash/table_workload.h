@@ -5,9 +5,10 @@
 //     problem_at(path, acknowledged)         "" if nothing is lost and nothing came from nowhere
 //
 // Table a (id BIGINT, name TEXT, key id) is inserted into, updated (also its keys), deleted from,
-// flushed, compacted; table b (id BIGINT, key id) takes one insert of more rows than fit a segment,
-// which is staged in files before its commit, and is dropped again. The state after step n is known
-// beforehand, so a store that was interrupted in step n + 1 must hold state n or n + 1.
+// flushed, compacted; it gets an index over an expression, and loses it; table b (id BIGINT, key
+// id) takes one insert of more rows than fit a segment, which is staged in files before its commit,
+// and is dropped again. The state after step n is known beforehand, so a store that was interrupted
+// in step n + 1 must hold state n or n + 1.
 
 #pragma once
 
@@ -21,6 +22,7 @@
 #include "arrow/builder.h"
 #include "base/hash.h"
 #include "storage/storage_testing.h"
+#include "table/check.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
@@ -41,12 +43,15 @@ class Model {
 public:
     std::map<int64_t, std::string> a;
     std::set<int64_t> b;
-    bool has_a = false, has_b = false;
+    bool has_a = false, has_b = false, has_index = false;
 
     Contents contents() const {
         Contents out;
         if (has_a) {
-            for (const auto& [id, name] : a) out["a"].add(id, name);
+            for (const auto& [id, name] : a) {
+                out["a"].add(id, name);
+                if (has_index) out["a, computed"].add(id % 7, "");
+            }
             out["a"];
         }
         if (has_b) {
@@ -82,14 +87,21 @@ inline std::string name_of(int64_t id, int generation) {
     return "row " + std::to_string(id) + ", written for the time " + std::to_string(generation);
 }
 
+// What the expression (id % 7) is for these ids.
+inline arrow::Array remainders(const arrow::Array& ids) {
+    arrow::ColumnBuilder out(arrow::int64());
+    for (int64_t i = 0; i < ids.length; i++) out.append_int64(ids.values<int64_t>()[i] % 7);
+    return out.finish();
+}
+
 // One step: changes the model, and the database in the same way. A null store means: model alone.
 class Stepper {
 public:
     // `model` and, if there is one, `store` must outlive this.
     Stepper(Model& model, TableStore* store) : model_(model), store_(store) {}
-    static constexpr int kSteps = 12;
+    static constexpr int kSteps = 14;
     // The step that stages rows in files, and the first after which table b is gone again.
-    static constexpr int kStagingStep = 5, kDropStep = 9;
+    static constexpr int kStagingStep = 6, kDropStep = 10;
 
     Status run(int step) {
         switch (step) {
@@ -103,20 +115,24 @@ public:
                 return flush();
             case 4:
                 return change_a(sequence(0, 10), sequence(40, 7), 2);
+            case 5:
+                return index_a();
             case kStagingStep:
                 return bulk_insert_b();
-            case 6:
-                return move_keys_a();
             case 7:
-                return flush();
+                return move_keys_a();
             case 8:
+                return flush();
+            case 9:
                 return insert_a(sequence(-50, 30), 3);
             case kDropStep:
                 return drop_b();
-            case 10:
+            case 11:
                 return flush();
-            default:
+            case 12:
                 return change_a(sequence(50, 5), sequence(-50, 5), 4);
+            default:
+                return unindex_a();
         }
     }
 
@@ -155,6 +171,7 @@ private:
         }
         batch.columns.push_back(id.finish());
         if (table->columns.size() > 1) batch.columns.push_back(name.finish());
+        if (table->columns.size() > 2) batch.columns.push_back(remainders(batch.columns[0]));
         return batch;
     }
 
@@ -222,6 +239,35 @@ private:
         });
     }
 
+    Status index_a() {
+        model_.has_index = true;
+        return commit([](Transaction& txn) {
+            catalog::TableDef def = *txn.view()->catalog->find("a");
+            catalog::ColumnDef column;
+            column.id = def.next_column_id++;
+            column.name = "\1(id % 7)";
+            column.type = arrow::int64();
+            column.generated = catalog::ColumnDef::Generated::kStored;
+            column.default_sql = "(id % 7)";
+            column.uses = {def.columns[0].id};
+            def.columns.push_back(column);
+            RETURN_IF_ERROR(txn.alter_indexes(def));
+            def = *txn.view()->catalog->find("a");
+            def.indexes.push_back({0, "", {2}, false, false, false});
+            return txn.alter_indexes(def);
+        });
+    }
+
+    Status unindex_a() {
+        model_.has_index = false;
+        return commit([](Transaction& txn) {
+            catalog::TableDef def = *txn.view()->catalog->find("a");
+            def.indexes.pop_back();
+            def.columns.pop_back();
+            return txn.alter_indexes(def);
+        });
+    }
+
     // A little more than a segment, of which some rows are deleted before the commit.
     Status bulk_insert_b() {
         const std::vector<int64_t> ids = sequence(-1000000, kSegmentRows + 50, 17);
@@ -272,11 +318,29 @@ inline Result<Digest> digest_of(const TableVersion& table) {
     return digest;
 }
 
+// What live rows hold in the third column.
+inline Result<Digest> computed_of(const TableVersion& table) {
+    Digest digest;
+    for (size_t p = 0; p < table.part_count(); p++) {
+        const Part& part = table.part(p);
+        ASSIGN_OR_RETURN(const arrow::Array* values, part.chunk->column(2));
+        for (uint64_t row = 0; row < part.chunk->rows(); row++) {
+            if (part.is_dead(row)) continue;
+            const bool null = !values->is_valid(static_cast<int64_t>(row));
+            digest.add(null ? -1 : values->values<int64_t>()[row], "");
+        }
+    }
+    return digest;
+}
+
 inline Result<Contents> contents_of(TableStore& store) {
     ASSIGN_OR_RETURN(VersionPtr version, store.current());
     Contents contents;
     for (const catalog::TablePtr& def : version->catalog->tables()) {
-        ASSIGN_OR_RETURN(contents[def->name], digest_of(*version->tables.at(def->id)));
+        const TableVersion& table = *version->tables.at(def->id);
+        ASSIGN_OR_RETURN(contents[def->name], digest_of(table));
+        if (def->columns.size() < 3) continue;
+        ASSIGN_OR_RETURN(contents[def->name + ", computed"], computed_of(table));
     }
     return contents;
 }
@@ -304,15 +368,7 @@ inline std::string problem_of_index(const TableVersion& table, uint64_t stride) 
 inline std::set<std::string> named_files(const Version& version) {
     std::set<std::string> names;
     for (const auto& [id, table] : version.tables) {
-        for (size_t p = 0; p < table->part_count(); p++) {
-            const auto& file = table->part(p).chunk->file();
-            if (file) names.insert(to_string(file->name()));
-        }
-        for (size_t i = 0; i < table->index_count(); i++) {
-            for (const RunPart& run : table->runs(i)) {
-                names.insert(to_string(run.run->file()->name()));
-            }
-        }
+        for (const auto& file : table->files()) names.insert(to_string(file->name()));
     }
     return names;
 }
@@ -330,8 +386,13 @@ inline std::set<std::string> files_on_disk(const std::string& path) {
 
 inline constexpr StoreOptions kStoreOptions = {
     .create_if_missing = true, .map_bytes = 1 << 26, .check_root = false};
-inline constexpr TableStoreOptions kTableOptions = {
-    .flush_rows = uint64_t{1} << 40, .flush_bytes = uint64_t{1} << 40, .background_flush = false};
+inline const TableStoreOptions kTableOptions = {
+    .flush_rows = uint64_t{1} << 40,
+    .flush_bytes = uint64_t{1} << 40,
+    .background_flush = false,
+    .compute = [](const auto&, auto, const arrow::Batch& rows, const auto*) {
+        return Result(std::vector<arrow::Array>{remainders(rows.columns[0])});
+    }};
 
 inline Result<std::unique_ptr<TableStore>> open_tables(Vfs& vfs, const std::string& path) {
     ASSIGN_OR_RETURN(auto store, Store::open(vfs, path, kStoreOptions));
@@ -388,6 +449,10 @@ inline std::string problem_at(const std::string& path, int acknowledged, uint64_
         for (const auto& [id, table] : version->tables) {
             std::string problem = problem_of_index(*table, table->def().name == "b" ? 997 : stride);
             if (!problem.empty()) return problem;
+            CheckReport report;
+            if (table->def().name == "b") continue;
+            if (Status s = check_table(*table, nullptr, &report); !s.ok()) return s.to_string();
+            for (const Finding& f : report.findings) return f.object + ": " + f.detail;
         }
         // It must also go on from here.
         catalog::TableDef extra = table_b();
