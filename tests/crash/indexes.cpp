@@ -102,12 +102,11 @@ void inspect(const std::string& path, const Say& say) {
     const Answer check = ask(session, "CHECK DATABASE");
     if (!check.first().starts_with("database|ok|")) say("failed: " + check.first());
     PosixVfs disk;
-    const std::string found = std::to_string(must(disk.list(path + "/seg")).size()) + "|" +
-                              std::to_string(must(disk.list(path + "/idx")).size()) + "|";
-    const Answer named = ask(session,
-                             "SELECT coalesce(sum(segments + patches), 0), "
-                             "coalesce(sum(index_runs), 0) FROM trefoil_tables");
-    if (named.first() != found) say("failed: files are " + found + ", named " + named.first());
+    const size_t files =
+        must(disk.list(path + "/seg")).size() + must(disk.list(path + "/idx")).size();
+    if (check.first().find(" " + std::to_string(files) + " files,") == std::string::npos) {
+        say("failed: there are " + std::to_string(files) + " files, of which " + check.first());
+    }
     for (const std::string& name : must(disk.list(path + "/tmp"))) {
         if (!must(disk.list(path + "/tmp/" + name)).empty()) say("failed: tmp/ holds " + name);
     }
@@ -172,26 +171,29 @@ TEST_CASE("kill -9 while an index is built: all of it or nothing, and no files l
                 "FROM generate_series(1, 400000) g(i)");
         execute(session, say, "INSERT INTO t VALUES (400001, 'in memory')");
     }));
-    auto build = [&](const Say& say) {
-        Database db = open_database(path);
-        Session session = must(db.connect());
-        execute(session, say, "DROP INDEX IF EXISTS t_s");
-        say("start");
-        execute(session, say, "CREATE UNIQUE INDEX t_s ON t (s)");
-        say("done");
-    };
-    const Heard whole = in_child(build);
-    check_heard(whole);
-    REQUIRE(whole.has("done"));
     std::mt19937_64 random(4711);
-    for (int cut = 0; cut < kCuts; cut++) {
-        CAPTURE(cut);
-        const Heard killed = in_child(build, whole.took * (cut + random() % 2) / kCuts);
-        check_heard(killed);
-        const Heard after = in_child([&](const Say& say) { inspect(path, say); });
-        check_heard(after);
-        CHECK(after.has("index t_pkey|"));
-        if (killed.has("done")) CHECK(after.has("index t_s|"));
+    for (const std::string keys : {"(s)", "(lower(s)) WHERE id % 3 > 0"}) {
+        CAPTURE(keys);
+        auto build = [&](const Say& say) {
+            Database db = open_database(path);
+            Session session = must(db.connect());
+            execute(session, say, "DROP INDEX IF EXISTS t_s");
+            say("start");
+            execute(session, say, "CREATE UNIQUE INDEX t_s ON t " + keys);
+            say("done");
+        };
+        const Heard whole = in_child(build);
+        check_heard(whole);
+        REQUIRE(whole.has("done"));
+        for (int cut = 0; cut < kCuts; cut++) {
+            CAPTURE(cut);
+            const Heard killed = in_child(build, whole.took * (cut + random() % 2) / kCuts);
+            check_heard(killed);
+            const Heard after = in_child([&](const Say& say) { inspect(path, say); });
+            check_heard(after);
+            CHECK(after.has("index t_pkey|"));
+            if (killed.has("done")) CHECK(after.has("index t_s|"));
+        }
     }
 }
 
