@@ -57,6 +57,29 @@ void sort_ids(std::vector<uint64_t>* ids) {
     }
 }
 
+// Sorts by merging neighbouring sorted stretches, of which there are few.
+void sort_stretches(std::vector<RowSpan>* rows) {
+    std::vector<size_t> ends;  // of stretches
+    for (auto at = rows->begin(); at != rows->end();) {
+        at = std::is_sorted_until(at, rows->end());
+        ends.push_back(static_cast<size_t>(at - rows->begin()));
+    }
+    std::vector<RowSpan> merged(ends.size() > 1 ? rows->size() : 0);
+    while (ends.size() > 1) {
+        std::vector<size_t> fewer;
+        size_t begin = 0;
+        for (size_t i = 0; i < ends.size(); i += 2) {
+            const size_t middle = ends[i], end = ends[std::min(i + 1, ends.size() - 1)];
+            auto place = [&](size_t n) { return rows->begin() + static_cast<ptrdiff_t>(n); };
+            std::merge(place(begin), place(middle), place(middle), place(end),
+                       merged.begin() + static_cast<ptrdiff_t>(begin));
+            fewer.push_back(begin = end);
+        }
+        rows->swap(merged);
+        ends = std::move(fewer);
+    }
+}
+
 // Where the first column descends, keys are those of the same index read backwards: so numbers and
 // texts stay as they are in (a DESC, b DESC).
 std::shared_ptr<const index::KeyEncoder> make_encoder(const catalog::TableDef& table,
@@ -289,7 +312,7 @@ void TableVersion::add_segment_rows(uint64_t first_id, uint64_t last_id,
 }
 
 void normalise(std::vector<RowSpan>* rows) {
-    if (!std::is_sorted(rows->begin(), rows->end())) std::sort(rows->begin(), rows->end());
+    sort_stretches(rows);
     size_t kept = 0;
     for (const RowSpan& next : *rows) {
         if (kept > 0 && (*rows)[kept - 1].part == next.part &&

@@ -192,7 +192,8 @@ private:
     uint64_t altered_by_ = 0;
 };
 
-// Sorts spans by part and row, and joins those that overlap or meet.
+// Sorts spans by part and row, and joins those that overlap or meet. Quick where they come as a few
+// sorted stretches, one after the other.
 void normalise(std::vector<RowSpan>* rows);
 
 using TableVersionPtr = std::shared_ptr<const TableVersion>;
