@@ -95,12 +95,15 @@ struct Inference {
     condition: Option<Range<usize>>,
 }
 
+/// Whether this token is there, and the word outside of double quotes.
+fn is_word(solid: &[&TokenWithSpan], n: usize, word: &str) -> bool {
+    let token = solid.get(n).map(|t| &t.token);
+    matches!(token, Some(Token::Word(w))
+        if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
 fn inference(solid: &[&TokenWithSpan], conflict: usize) -> Option<Inference> {
-    let is = |n: usize, word: &str| {
-        let token = solid.get(n).map(|t| &t.token);
-        matches!(token, Some(Token::Word(w))
-            if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
-    };
+    let is = |n: usize, word: &str| is_word(solid, n, word);
     let opens = |n: usize| solid.get(n).is_some_and(|t| t.token == Token::LParen);
     if !(is(conflict, "on") && is(conflict + 1, "conflict") && opens(conflict + 2)) {
         return None;
@@ -127,8 +130,33 @@ fn inference(solid: &[&TokenWithSpan], conflict: usize) -> Option<Inference> {
     Some(Inference { keys, condition })
 }
 
-/// Takes out of the tokens what sqlparser does not read of ON CONFLICT (...): the condition goes,
-/// an expression becomes the name of the hidden column that an index over it has.
+/// Whether ON CONFLICT is here, behind a SELECT without FROM: there sqlparser takes ON for the name
+/// of the last column, unless a WHERE comes between.
+fn ends_bare_select(solid: &[&TokenWithSpan], on: usize) -> bool {
+    const LATER: [&str; 10] = [
+        "from", "where", "group", "having", "window", "order", "limit", "offset", "fetch", "values",
+    ];
+    if !(is_word(solid, on, "on") && is_word(solid, on + 1, "conflict")) {
+        return false;
+    }
+    let mut depth = 0;
+    for n in (0..on).rev() {
+        match solid[n].token {
+            Token::RParen => depth += 1,
+            Token::LParen if depth == 0 => return false,
+            Token::LParen => depth -= 1,
+            _ if depth > 0 => {}
+            _ if is_word(solid, n, "select") => return true,
+            _ if LATER.iter().any(|word| is_word(solid, n, word)) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Makes of the tokens what sqlparser reads of ON CONFLICT: the condition behind its keys goes, an
+/// expression becomes the name of the hidden column that an index over it has, and WHERE TRUE ends
+/// a SELECT before it.
 pub fn rewrite_inference(text: &Text, tokens: Vec<TokenWithSpan>) -> Res<Vec<TokenWithSpan>> {
     let says = |word: &str| {
         tokens.iter().any(|t| {
@@ -144,6 +172,10 @@ pub fn rewrite_inference(text: &Text, tokens: Vec<TokenWithSpan>) -> Res<Vec<Tok
         .collect();
     let solid: Vec<&TokenWithSpan> = places.iter().map(|i| &tokens[*i]).collect();
     let mut gone = vec![false; tokens.len()];
+    let mut bare = gone.clone();
+    for n in (0..solid.len()).filter(|n| ends_bare_select(&solid, *n)) {
+        bare[places[n]] = true;
+    }
     let mut named: HashMap<usize, String> = HashMap::new();
     for found in (0..solid.len()).filter_map(|n| inference(&solid, n)) {
         for key in found.keys.into_iter().filter(|key| key.len() > 1) {
@@ -160,6 +192,12 @@ pub fn rewrite_inference(text: &Text, tokens: Vec<TokenWithSpan>) -> Res<Vec<Tok
     }
     let mut out = Vec::with_capacity(tokens.len());
     for (i, token) in tokens.into_iter().enumerate() {
+        if bare[i] {
+            out.extend(["WHERE", "TRUE"].map(|word| TokenWithSpan {
+                token: Token::make_keyword(word),
+                span: token.span,
+            }));
+        }
         match named.remove(&i) {
             Some(value) => out.push(TokenWithSpan {
                 token: Token::Word(Word {
