@@ -21,7 +21,7 @@
 //!     probe, options, sum                filters found while running; switches; SUM of BIGINT
 //!     ordered, merge_join, first_rows    sorts that an index spares; joins of what it orders
 //!     fetch, one_input                   columns of the winners alone
-//!     spill                              sorts that spill where others cannot
+//!     spill, sizes                       sorts in place of large top-k's, and that spill
 //!     dependent, domain, only_row        correlated subqueries as joins
 //!     files                              Parquet, and rows streamed in
 //!
@@ -99,6 +99,7 @@ mod sequence_functions;
 mod serial;
 mod session;
 mod session_functions;
+mod sizes;
 mod spill;
 mod statement_format;
 mod suggest;

@@ -37,14 +37,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use crate::canonical;
 use crate::error::BridgeError;
 use crate::fence::Fence;
 use crate::options::{Switch, is_on};
 use crate::ordered::{self, Asked};
-use crate::types::row_bytes;
+use crate::sizes::{estimated_rows, row_bytes};
 
 /// Keys of which every order is tried.
 const KEYS_MAX: usize = 3;
@@ -83,7 +82,7 @@ pub fn in_order(join: &HashJoinExec, asked: &Asked) -> DfResult<Option<Plan>> {
     let read = |rows: f64| asked.wanted.map(|_| (rows * share).ceil() as usize);
     let side = |left: bool| {
         let (plan, order) = (merge.input(left), merge.order_of_side(left, &order));
-        let wanted = rows_of(plan).and_then(|rows| read(rows as f64));
+        let wanted = estimated_rows(plan.as_ref()).and_then(|rows| read(rows as f64));
         ordered::in_order(
             plan,
             &Asked {
@@ -136,7 +135,7 @@ impl MergeJoins {
         let MemoryLimit::Finite(memory) = self.memory.memory_limit() else {
             return false;
         };
-        let rows = rows_of(join.left()).unwrap_or(0);
+        let rows = estimated_rows(join.left().as_ref()).unwrap_or(0);
         rows.saturating_mul(row_bytes(&join.left().schema()) + ENTRY_BYTES) > memory
     }
 
@@ -340,9 +339,12 @@ impl Merge {
     /// The share of both sides that is read by merging until `wanted` rows are out; None if a hash
     /// join and a sort are cheaper, or nothing is known.
     fn share_read(&self, join: &HashJoinExec, wanted: Option<usize>) -> Option<f64> {
-        let (left, right) = (rows_of(&self.left)? as f64, rows_of(&self.right)? as f64);
+        let (left, right) = (
+            estimated_rows(self.left.as_ref())? as f64,
+            estimated_rows(self.right.as_ref())? as f64,
+        );
         let streamed = if self.streams_right() { right } else { left };
-        let out = context_rows(join)
+        let out = estimated_rows(join)
             .map_or(streamed, |rows| rows as f64)
             .max(1.0);
         let share = wanted.map_or(1.0, |n| (n as f64 / out).min(1.0));
@@ -496,15 +498,6 @@ fn projected(merged: Plan, join: &HashJoinExec) -> DfResult<Plan> {
     });
     let columns: Vec<ProjectionExpr> = columns.collect();
     Ok(Arc::new(ProjectionExec::try_new(columns, merged)?))
-}
-
-fn rows_of(plan: &Plan) -> Option<usize> {
-    context_rows(plan.as_ref())
-}
-
-fn context_rows(plan: &dyn ExecutionPlan) -> Option<usize> {
-    let known = StatisticsContext::new().compute(plan, &StatisticsArgs::new());
-    known.ok()?.num_rows.get_value().copied()
 }
 
 /// The orders of `n` things: all of a few, else the one that they have.

@@ -1,11 +1,15 @@
-//! Sorts that can spill in place of those that cannot.
+//! Sorts in place of a top-k that is too large, and sorts that can spill in place of those that
+//! cannot.
 //!
 //!     Limit(k)                         Projection without the key
 //!       Sort by x                        Sort by key
 //!         ...                              Projection with repeat(x, 9) AS key
 //!
 //! A top-k holds k rows in memory and no disk helps it: where these rows would fill half of all
-//! memory, all rows are sorted, which spills, and the first k taken.
+//! memory, all rows are sorted, which spills, and the first k taken. The same is done where it would
+//! keep many of the rows and all fit into memory, because a sort is quicker then: of a million rows
+//! with three columns the first 10,000 take a top-k 46 ms, the first 20,000 117 ms and the first
+//! 100,000 800 ms, and a sort of all takes 35 ms (2 cores).
 //!
 //! A sort reckons with what its rows take, not with the keys that it computes from them, and finds
 //! out too late that those do not fit. So a query that ran out of memory is planned once more
@@ -30,10 +34,12 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 
 use crate::error::BridgeError;
 use crate::options::is_frugal;
-use crate::types::row_bytes;
+use crate::sizes::{estimated_rows, row_bytes};
 
-/// Rows that a top-k may keep where memory is short.
+/// Rows that a top-k may keep where memory is short, or of however few.
 const FEW: usize = 1000;
+/// So many times as long as a sort takes for each row, a top-k takes for one that it keeps.
+const KEEPING: usize = 100;
 
 type Plan = Arc<dyn ExecutionPlan>;
 
@@ -47,12 +53,21 @@ impl SpillingSorts {
         SpillingSorts { memory }
     }
 
-    /// True if a top-k of so many rows leaves too little memory.
+    /// True if a top-k of so many rows leaves too little memory, or takes longer than a sort of all,
+    /// which needs no disk.
     fn is_large(&self, sort: &SortExec, fetch: usize) -> bool {
         let MemoryLimit::Finite(memory) = self.memory.memory_limit() else {
             return false;
         };
-        fetch.saturating_mul(row_bytes(&sort.input().schema())) > memory / 2
+        let bytes_of = |rows: usize| rows.saturating_mul(row_bytes(&sort.input().schema()));
+        if bytes_of(fetch) > memory / 2 {
+            return true;
+        }
+        let Some(rows) = estimated_rows(sort.input().as_ref()) else {
+            return false;
+        };
+        let keeps_many = fetch > FEW && fetch.saturating_mul(KEEPING) > rows;
+        keeps_many && bytes_of(rows) <= memory / 4
     }
 
     fn rewritten(&self, sort: &SortExec, frugal: bool) -> DfResult<Option<Plan>> {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use arrow::ffi::FFI_ArrowSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::planner::TypePlanner;
@@ -330,13 +330,4 @@ pub fn sql_name_of_arrow_text(text: &str) -> String {
         return format!("{}[]", sql_name_of_arrow_text(inside));
     }
     text.to_string()
-}
-
-/// About how many bytes a row takes in memory.
-pub fn row_bytes(schema: &Schema) -> usize {
-    const TEXT_BYTES: usize = 32;
-    let types = schema.fields().iter().map(|f| f.data_type());
-    types
-        .map(|t| t.primitive_width().unwrap_or(TEXT_BYTES))
-        .sum()
 }
