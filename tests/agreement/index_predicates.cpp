@@ -141,13 +141,20 @@ struct Town {
                 ") AS s(i)");
     }
 
+    // Rows that a round adds stay for so many rounds.
+    static constexpr int kRoundsKept = 20;
+
     // Changes some rows, by way of the indexes.
     void change(Trees& trees, int round) {
         run(*session, "UPDATE t SET age = age + 1 WHERE " + trees.tree(1) + " AND id % 5 = 0");
         run(*session, "UPDATE t SET city = concat('c', id % 25), age = NULL WHERE id % 50 = " +
                           std::to_string(round % 50));
         run(*session, "DELETE FROM t WHERE " + trees.tree(2) + " AND id % 17 = 3");
-        add(10000 + round * 100, 10000 + round * 100 + 60);
+        const int first = 10000 + round * 100;
+        add(first, first + 60);
+        // A long run goes on with a table of this size.
+        run(*session, "DELETE FROM t WHERE id >= 10000 AND id < " +
+                          std::to_string(first - kRoundsKept * 100));
         if (round % 3 == 0) must(db->checkpoint());
         if (round % 4 == 1) open();
     }
