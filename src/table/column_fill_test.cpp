@@ -187,16 +187,41 @@ TEST_CASE("an expression that fails for a row leaves nothing") {
     CHECK(add_index(*store).code() == Code::kUnsupported);
 }
 
-TEST_CASE("several threads fill as one does") {
-    Directory dir;
-    auto store = dir.open(options());
-    create_person(*store);
+TEST_CASE("several threads fill as one does, and say how far they are") {
     constexpr int64_t kRows = 3 * kSegmentRows + 17;
-    insert_and_commit(*store, sequence(100, kRows));
+    Directory dir;
     IndexProgress progress;
     progress.begin("public", "person", "person_mod");
+    std::atomic<bool> told{true};
+    auto compute = [&](const auto& table, auto wanted, const auto& rows, const auto* cancel) {
+        const IndexProgress::Report report = progress.report().value();
+        if (report.phase != IndexProgress::Phase::kComputing) told = false;
+        if (report.rows_total != kRows || report.rows_done >= kRows) told = false;
+        return remainders(table, wanted, rows, cancel);
+    };
+    auto store = dir.open({.background_flush = false, .compute = compute});
+    create_person(*store);
+    insert_and_commit(*store, sequence(100, kRows));
     REQUIRE_OK(add_index(*store, {.threads = 4, .progress = &progress}));
+    CHECK(told);
     CHECK(rows_with_remainders(*store) == kRows);
+}
+
+TEST_CASE("filling can be cancelled, and leaves nothing") {
+    Directory dir;
+    std::atomic<bool> cancel{false};
+    std::atomic<int> calls{0};
+    auto compute = [&](const auto& table, auto wanted, const auto& rows, const auto* cancelled) {
+        CHECK(cancelled == &cancel);
+        if (++calls == 2) cancel = true;
+        return remainders(table, wanted, rows, cancelled);
+    };
+    auto store = dir.open({.background_flush = false, .compute = compute});
+    create_person(*store);
+    insert_and_commit(*store, sequence(100, 4 * kSegmentRows));
+    CHECK(add_index(*store, {.cancel = &cancel}).sqlstate() == "57014");
+    CHECK(calls == 2);
+    CHECK(segment_files(dir) == 4);
 }
 
 // They would all be logged once more, while others wait.
