@@ -64,6 +64,8 @@ pub enum Key {
 #[derive(Debug)]
 pub struct OrderedKey {
     pub key: Key,
+    /// One of TEXT_CLASSES.
+    pub text_class: Option<Name>,
     pub descending: bool,
     pub nulls_first: bool,
 }
@@ -74,6 +76,7 @@ pub fn write_key(w: &mut Writer, key: &OrderedKey) {
     statement_format::name(w, name);
     w.bool(key.descending);
     w.bool(key.nulls_first);
+    w.opt(&key.text_class, statement_format::name);
 }
 
 /// Reads the statement if it is one of these.
@@ -205,13 +208,13 @@ fn keys(r: &mut Reader, table: &str, hash: bool) -> Res<Vec<OrderedKey>> {
     r.expect(Token::LParen, "an opening parenthesis")?;
     let mut keys = Vec::new();
     loop {
-        let key = key(r, table)?;
+        let (key, text_class) = key(r, table)?;
         for (word, what) in ORDER_OPTIONS {
             if hash && r.word_is(word) {
                 return Err(hash_has_no(what).at(r.offset(&r.peek())));
             }
         }
-        keys.push(ordered(r, key)?);
+        keys.push(ordered(r, key, text_class)?);
         match &r.peek().token {
             Token::Comma => {
                 r.parser.next_token();
@@ -231,7 +234,7 @@ fn keys(r: &mut Reader, table: &str, hash: bool) -> Res<Vec<OrderedKey>> {
     Ok(keys)
 }
 
-fn ordered(r: &mut Reader, key: Key) -> Res<OrderedKey> {
+fn ordered(r: &mut Reader, key: Key, text_class: Option<Name>) -> Res<OrderedKey> {
     let descending = !take(r, "ASC") && take(r, "DESC");
     let mut nulls_first = descending;
     if take(r, "NULLS") {
@@ -242,6 +245,7 @@ fn ordered(r: &mut Reader, key: Key) -> Res<OrderedKey> {
     }
     Ok(OrderedKey {
         key,
+        text_class,
         descending,
         nulls_first,
     })
@@ -256,10 +260,13 @@ const TEXT_CLASSES: [&str; 5] = [
     "bpchar_pattern_ops",
 ];
 
-fn key(r: &mut Reader, table: &str) -> Res<Key> {
+fn key(r: &mut Reader, table: &str) -> Res<(Key, Option<Name>)> {
     let key = keyed_by(r, table)?;
-    TEXT_CLASSES.iter().any(|class| take(r, class));
-    Ok(key)
+    let text_class = match TEXT_CLASSES.iter().any(|class| r.word_is(class)) {
+        true => Some(name(r)?),
+        false => None,
+    };
+    Ok((key, text_class))
 }
 
 /// A column, a call, or an expression in parentheses.
@@ -297,7 +304,7 @@ fn keyed_by(r: &mut Reader, table: &str) -> Res<Key> {
 
 /// What ON CONFLICT names where an index has this: a column, or the hidden one of an expression.
 pub fn column_of_key(r: &mut Reader) -> Res<String> {
-    let key = key(r, "")?;
+    let (key, _) = key(r, "")?;
     if r.peek().token != Token::EOF {
         return Err(r.unexpected("a comma or a closing parenthesis"));
     }

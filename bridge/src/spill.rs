@@ -53,8 +53,8 @@ impl SpillingSorts {
         SpillingSorts { memory }
     }
 
-    /// True if a top-k of so many rows leaves too little memory, or takes longer than a sort of all,
-    /// which needs no disk.
+    /// True if a top-k of so many rows leaves too little memory, or takes longer than a sort of
+    /// all, which needs no disk.
     fn is_large(&self, sort: &SortExec, fetch: usize) -> bool {
         let MemoryLimit::Finite(memory) = self.memory.memory_limit() else {
             return false;

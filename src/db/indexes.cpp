@@ -61,6 +61,20 @@ Status name_is_taken(const engine::Name& name) {
         .with_position(name.position);
 }
 
+std::string lower_name(const arrow::Type& type) {
+    std::string name = type.sql_name();
+    for (char& c : name) c = to_lower(c);
+    return name;
+}
+
+Status check_class(const std::optional<engine::Name>& text_class, const arrow::Type& type) {
+    if (!text_class || type.is_string()) return {};
+    return Status(Code::kInvalidInput, "42804",
+                  "operator class \"" + text_class->text + "\" does not accept data type " +
+                      lower_name(type))
+        .with_position(text_class->position);
+}
+
 Result<uint32_t> column_named(const engine::Name& name, const catalog::TableDef& table) {
     if (auto position = table.find_column(name.text)) return *position;
     return Status(Code::kInvalidInput, "42703", "column \"" + name.text + "\" does not exist")
@@ -85,16 +99,14 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
     if (statement.name) index.name = statement.name->text;
     index.unique = statement.unique;
     index.is_hash = statement.hash;
-    for (const auto& [is_expression, name, descending, nulls_first] : statement.keys) {
-        index.orders.push_back({descending, nulls_first});
-        if (is_expression) {
-            ASSIGN_OR_RETURN(uint32_t column,
-                             hidden_column(*engine, *catalog_of(version), name, table));
-            index.columns.push_back(column);
-            continue;
-        }
-        ASSIGN_OR_RETURN(uint32_t column, column_named(name, *table));
-        index.columns.push_back(column);
+    for (const engine::CreateIndex::Key& key : statement.keys) {
+        index.orders.push_back({key.descending, key.nulls_first});
+        auto column = key.is_expression
+                          ? hidden_column(*engine, *catalog_of(version), key.name, table)
+                          : column_named(key.name, *table);
+        RETURN_IF_ERROR(column.status());
+        RETURN_IF_ERROR(check_class(key.text_class, table->columns[*column].type));
+        index.columns.push_back(*column);
     }
     for (const engine::Name& name : statement.included) {
         ASSIGN_OR_RETURN(uint32_t column, column_named(name, *table));
@@ -106,10 +118,8 @@ Result<catalog::IndexDef> Session::State::index_of(const engine::CreateIndex& st
         if (!column.ok()) return of_predicate(column.status());
         const arrow::Type& type = table->columns[*column].type;
         if (type != arrow::boolean()) {
-            std::string name = type.sql_name();
-            for (char& c : name) c = to_lower(c);
             return Status(Code::kInvalidInput, "42804",
-                          "argument of WHERE must be type boolean, not type " + name)
+                          "argument of WHERE must be type boolean, not type " + lower_name(type))
                 .with_position(condition.position);
         }
         index.filters.push_back(*column);

@@ -315,6 +315,7 @@ CreateIndex::Key read_index_key(Reader& in) {
     key.name = read_name(in);
     key.descending = in.u8() != 0;
     key.nulls_first = in.u8() != 0;
+    key.text_class = read_optional(in, read_name);
     return key;
 }
 

@@ -142,6 +142,7 @@ struct CreateIndex {
         bool is_expression = false;
         Name name;  // of the column; or the text of the expression as SQL, and its place
         bool descending = false, nulls_first = false;
+        std::optional<Name> text_class;  // an operator class that is for texts alone
     };
     std::vector<Key> keys;
     std::vector<Name> included;    // columns of INCLUDE
