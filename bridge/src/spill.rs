@@ -6,10 +6,10 @@
 //!         ...                              Projection with repeat(x, 9) AS key
 //!
 //! A top-k holds k rows in memory and no disk helps it: where these rows would fill half of all
-//! memory, all rows are sorted, which spills, and the first k taken. The same is done where it would
-//! keep many of the rows and all fit into memory, because a sort is quicker then: of a million rows
-//! with three columns the first 10,000 take a top-k 46 ms, the first 20,000 117 ms and the first
-//! 100,000 800 ms, and a sort of all takes 35 ms (2 cores).
+//! memory, all rows are sorted, which spills, and the first k taken. The same is done where it
+//! would keep many of the rows and all fit into memory, because a sort is quicker then: of a
+//! million rows with three columns the first 10,000 take a top-k 46 ms, the first 20,000 117 ms
+//! and the first 100,000 800 ms, and a sort of all takes 35 ms (2 cores).
 //!
 //! A sort reckons with what its rows take, not with the keys that it computes from them, and finds
 //! out too late that those do not fit. So a query that ran out of memory is planned once more
