@@ -6,6 +6,7 @@
 #include "storage/storage_testing.h"
 #include "storage/store_format.h"
 #include "table/check.h"
+#include "table/remainders_testing.h"
 #include "table/segment.h"
 #include "table/table_testing.h"
 
@@ -15,53 +16,36 @@ namespace {
 constexpr int64_t kUnfit = 13;  // the id of a row for which the expression fails
 
 // A stand-in for SQL: "(id % 7)" over the column id.
-Result<std::vector<arrow::Array>> remainders(const catalog::TableDef& table,
-                                             std::span<const uint32_t> wanted,
-                                             const arrow::Batch& rows, const std::atomic<bool>*) {
+Result<std::vector<arrow::Array>> compute(const catalog::TableDef& table,
+                                          std::span<const uint32_t> wanted,
+                                          const arrow::Batch& rows, const std::atomic<bool>*) {
     CHECK(wanted.size() == 1);
     CHECK(table.columns[wanted[0]].name == "\1(id % 7)");
     CHECK(rows.columns.size() == 1);
     CHECK(rows.rows > 0);
-    arrow::ColumnBuilder out(arrow::int64());
     for (int64_t row = 0; row < rows.rows; row++) {
-        const int64_t id = rows.columns[0].values<int64_t>()[row];
-        if (id == kUnfit) return Status(Code::kInvalidInput, "22012", "13 is not fit");
-        out.append_int64(id % 7);
+        if (rows.columns[0].values<int64_t>()[row] != kUnfit) continue;
+        return Status(Code::kInvalidInput, "22012", "13 is not fit");
     }
-    return std::vector<arrow::Array>{out.finish()};
+    return std::vector<arrow::Array>{remainders(rows.columns[0])};
 }
 
 TableStoreOptions options() {
-    return {.background_flush = false, .compute = remainders};
+    return {.background_flush = false, .compute = compute};
 }
 
 Status add_index(TableStore& store, const IndexWork& work = {}) {
     auto txn = store.begin();
     RETURN_IF_ERROR(txn.status());
     txn->set_index_work(work);
-    catalog::TableDef def = *txn->view()->catalog->find("person");
-    catalog::ColumnDef column;
-    column.id = def.next_column_id++;
-    column.name = "\1(id % 7)";
-    column.type = arrow::int64();
-    column.generated = catalog::ColumnDef::Generated::kStored;
-    column.default_sql = "(id % 7)";
-    column.uses = {def.columns[0].id};
-    def.columns.push_back(column);
-    RETURN_IF_ERROR(txn->alter_indexes(def));
-    def = *txn->view()->catalog->find("person");
-    def.indexes.push_back({0, "person_mod", {2}, false, false, false});
-    RETURN_IF_ERROR(txn->alter_indexes(def));
+    RETURN_IF_ERROR(add_remainders(*txn, "person"));
     return store.commit(*txn);
 }
 
 void drop_index(TableStore& store) {
     auto txn = store.begin();
     REQUIRE_OK(txn.status());
-    catalog::TableDef def = *txn->view()->catalog->find("person");
-    def.indexes.pop_back();
-    def.columns.pop_back();
-    REQUIRE_OK(txn->alter_indexes(def));
+    REQUIRE_OK(drop_remainders(*txn, "person"));
     REQUIRE_OK(store.commit(*txn));
 }
 
@@ -193,13 +177,13 @@ TEST_CASE("several threads fill as one does, and say how far they are") {
     IndexProgress progress;
     progress.begin("public", "person", "person_mod");
     std::atomic<bool> told{true};
-    auto compute = [&](const auto& table, auto wanted, const auto& rows, const auto* cancel) {
+    auto watched = [&](const auto& table, auto wanted, const auto& rows, const auto* cancel) {
         const IndexProgress::Report report = progress.report().value();
         if (report.phase != IndexProgress::Phase::kComputing) told = false;
         if (report.rows_total != kRows || report.rows_done >= kRows) told = false;
-        return remainders(table, wanted, rows, cancel);
+        return compute(table, wanted, rows, cancel);
     };
-    auto store = dir.open({.background_flush = false, .compute = compute});
+    auto store = dir.open({.background_flush = false, .compute = watched});
     create_person(*store);
     insert_and_commit(*store, sequence(100, kRows));
     REQUIRE_OK(add_index(*store, {.threads = 4, .progress = &progress}));
@@ -211,12 +195,12 @@ TEST_CASE("filling can be cancelled, and leaves nothing") {
     Directory dir;
     std::atomic<bool> cancel{false};
     std::atomic<int> calls{0};
-    auto compute = [&](const auto& table, auto wanted, const auto& rows, const auto* cancelled) {
+    auto watched = [&](const auto& table, auto wanted, const auto& rows, const auto* cancelled) {
         CHECK(cancelled == &cancel);
         if (++calls == 2) cancel = true;
-        return remainders(table, wanted, rows, cancelled);
+        return compute(table, wanted, rows, cancelled);
     };
-    auto store = dir.open({.background_flush = false, .compute = compute});
+    auto store = dir.open({.background_flush = false, .compute = watched});
     create_person(*store);
     insert_and_commit(*store, sequence(100, 4 * kSegmentRows));
     CHECK(add_index(*store, {.cancel = &cancel}).sqlstate() == "57014");

@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "storage/storage_testing.h"
 #include "table/check.h"
+#include "table/remainders_testing.h"
 #include "table/table_store.h"
 
 namespace trefoil::table {
@@ -85,13 +86,6 @@ inline std::vector<int64_t> sequence(int64_t first, int64_t count, int64_t step 
 }
 inline std::string name_of(int64_t id, int generation) {
     return "row " + std::to_string(id) + ", written for the time " + std::to_string(generation);
-}
-
-// What the expression (id % 7) is for these ids.
-inline arrow::Array remainders(const arrow::Array& ids) {
-    arrow::ColumnBuilder out(arrow::int64());
-    for (int64_t i = 0; i < ids.length; i++) out.append_int64(ids.values<int64_t>()[i] % 7);
-    return out.finish();
 }
 
 // One step: changes the model, and the database in the same way. A null store means: model alone.
@@ -241,31 +235,12 @@ private:
 
     Status index_a() {
         model_.has_index = true;
-        return commit([](Transaction& txn) {
-            catalog::TableDef def = *txn.view()->catalog->find("a");
-            catalog::ColumnDef column;
-            column.id = def.next_column_id++;
-            column.name = "\1(id % 7)";
-            column.type = arrow::int64();
-            column.generated = catalog::ColumnDef::Generated::kStored;
-            column.default_sql = "(id % 7)";
-            column.uses = {def.columns[0].id};
-            def.columns.push_back(column);
-            RETURN_IF_ERROR(txn.alter_indexes(def));
-            def = *txn.view()->catalog->find("a");
-            def.indexes.push_back({0, "", {2}, false, false, false});
-            return txn.alter_indexes(def);
-        });
+        return commit([](Transaction& txn) { return add_remainders(txn, "a"); });
     }
 
     Status unindex_a() {
         model_.has_index = false;
-        return commit([](Transaction& txn) {
-            catalog::TableDef def = *txn.view()->catalog->find("a");
-            def.indexes.pop_back();
-            def.columns.pop_back();
-            return txn.alter_indexes(def);
-        });
+        return commit([](Transaction& txn) { return drop_remainders(txn, "a"); });
     }
 
     // A little more than a segment, of which some rows are deleted before the commit.
