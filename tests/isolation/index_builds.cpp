@@ -44,6 +44,20 @@ struct Two {
     Database db = must(Database::open(folder / "db", {.threads = 2}));
     Session a = must(db.connect()), b = must(db.connect());
     void checkpoint() { CHECK(ask(b, "CHECKPOINT") == "CHECKPOINT"); }
+
+    // How many files are in a folder of the database.
+    int64_t files(const char* in) const {
+        const std::filesystem::directory_iterator all(folder / in);
+        return std::distance(begin(all), end(all));
+    }
+    // The background thread may look at the version before for a moment: it is waited for.
+    bool has_files(const char* in, int64_t wanted) const {
+        for (int attempt = 0; files(in) != wanted; attempt++) {
+            if (attempt == 1000) return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        return true;
+    }
 };
 
 // Threads that write until they are stopped, and count.
@@ -169,16 +183,12 @@ TEST_CASE("a large insert that was staged in files gets the keys of an index tha
     CHECK(ask(b, "SELECT count(*) FROM t WHERE a + id = 2000000 AND s = 'n'") == "150000");
     check_database(b);
     // Two columns of a file beside each segment, until it is written anew.
-    auto segments = [&, &folder = folder] {
-        const std::filesystem::directory_iterator files(folder / "db/seg");
-        return std::distance(begin(files), end(files));
-    };
     two.checkpoint();
     const std::string count = "SELECT segments FROM trefoil_tables WHERE name = 't'";
-    CHECK(segments() == std::stoi(ask(b, count)) + 2);
+    CHECK(two.files("db/seg") == std::stoi(ask(b, count)) + 2);
     CHECK(ask(b, "DELETE FROM t WHERE a = -1") == "DELETE 2");
     CHECK(ask(b, "VACUUM t") == "VACUUM");
-    CHECK(segments() == std::stoi(ask(b, count)));
+    CHECK(two.files("db/seg") == std::stoi(ask(b, count)));
     check_database(b);
 }
 
@@ -289,8 +299,7 @@ TEST_CASE("rows that become equal while a unique index is made undo it") {
         CHECK(ask(b, "SELECT name FROM trefoil_indexes") == "t_pkey");
         CHECK(ask(b, "UPDATE t SET s = 'name 18' WHERE id = 900") == "UPDATE 1");
         two.checkpoint();
-        const std::filesystem::directory_iterator files(folder / "db/idx");
-        CHECK(std::to_string(std::distance(begin(files), end(files))) ==
+        CHECK(std::to_string(two.files("db/idx")) ==
               ask(b, "SELECT index_runs FROM trefoil_tables WHERE name = 't'"));
         check_database(b);
     }
@@ -302,15 +311,7 @@ TEST_CASE("the files of a dropped index go at once, or with the last who may rea
     fill(a, 1000);
     CHECK(ask(a, "CREATE INDEX t_a ON t (a)") == "CREATE INDEX");
     two.checkpoint();
-    // The background thread may look at the version before for a moment: it is waited for.
-    auto has_runs = [&, &folder = folder](int64_t wanted) {
-        for (int attempt = 0;; attempt++) {
-            const std::filesystem::directory_iterator files(folder / "db/idx");
-            const bool found = std::distance(begin(files), end(files)) == wanted;
-            if (found || attempt == 1000) return found;
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-    };
+    auto has_runs = [&](int64_t wanted) { return two.has_files("db/idx", wanted); };
     CHECK(has_runs(2));
     CHECK(ask(a, "DROP INDEX t_a") == "DROP INDEX");
     CHECK(has_runs(1));
@@ -333,14 +334,7 @@ TEST_CASE("the columns of an index over an expression go with it") {
     auto& [folder, db, a, b] = two;
     fill(a, 1000);
     two.checkpoint();
-    auto has_files = [&, &folder = folder](int64_t wanted) {
-        for (int attempt = 0;; attempt++) {
-            const std::filesystem::directory_iterator files(folder / "db/seg");
-            const bool found = std::distance(begin(files), end(files)) == wanted;
-            if (found || attempt == 1000) return found;
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-    };
+    auto has_files = [&](int64_t wanted) { return two.has_files("db/seg", wanted); };
     CHECK(has_files(1));
     CHECK(ask(a, "CREATE INDEX t_sum ON t ((a + id))") == "CREATE INDEX");
     CHECK(has_files(2));
@@ -404,6 +398,39 @@ TEST_CASE("CONCURRENTLY is what always happens, but for a block") {
     CHECK(ask(a, "ROLLBACK") == "ROLLBACK");
     CHECK(ask(a, "DROP INDEX CONCURRENTLY IF EXISTS i") == "DROP INDEX");
     CHECK(ask(a, "SELECT count(*) FROM trefoil_progress_create_index") == "0");
+}
+
+// Writers of the same rows, each statement by itself.
+TEST_CASE("statements do not fail for an index over an expression") {
+    constexpr int kWriters = 2, kRounds = 5, kRows = 20000;
+    Two two;
+    auto& [folder, db, a, b] = two;
+    fill(a, kRows);
+    two.checkpoint();
+    auto write = [&db = db](int writer, Writers& all) {
+        Session s = must(db.connect());
+        for (int n = writer; !all.stop; n += 7919) {
+            const std::string id = std::to_string(n % kRows + 1);
+            const std::string answer = ask(s, "UPDATE t SET a = a + 1 WHERE id = " + id);
+            if (answer != "UPDATE 1") {
+                all.failures++;
+                MESSAGE(answer);
+            }
+            all.commits++;
+        }
+    };
+    Writers writers(kWriters, write);
+    for (int round = 0; round < kRounds; round++) {
+        const uint64_t before = writers.commits;
+        CHECK(ask(a, "CREATE INDEX t_sum ON t ((a + id))") == "CREATE INDEX");
+        CHECK(ask(a, "CREATE INDEX t_few ON t (s) WHERE a < 50") == "CREATE INDEX");
+        writers.wait_for(before + 10);
+        check_database(a);
+        CHECK(ask(a, "DROP INDEX t_sum, t_few") == "DROP INDEX");
+    }
+    writers.end();
+    CHECK(writers.failures == 0);
+    check_database(a);
 }
 
 // Writers have rows of their own, so that nothing but an index could stand in their way; they write
