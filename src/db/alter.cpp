@@ -578,15 +578,12 @@ namespace {
 // Errors: 23502 if one of these columns, given by their ids, holds NULL.
 Status check_no_nulls(const table::TableVersion& table, const std::vector<uint32_t>& columns) {
     for (uint32_t id : columns) {
-        const auto& all = table.def().columns;
-        const auto column =
-            std::find_if(all.begin(), all.end(), [&](const ColumnDef& c) { return c.id == id; });
-        const auto position = static_cast<uint32_t>(column - all.begin());
+        const uint32_t position = table.def().find_column_id(id).value();
         ASSIGN_OR_RETURN(bool null, table.has_null(position));
         if (null) {
             return Status(Code::kInvalidInput, "23502",
-                          "column \"" + column->name + "\" of table \"" + table.def().name +
-                              "\" contains null values");
+                          "column \"" + table.def().columns[position].name + "\" of table \"" +
+                              table.def().name + "\" contains null values");
         }
     }
     return {};

@@ -3,7 +3,6 @@
 // an expression has a hidden column for it, which is computed for all rows before.
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "access/key_conditions.h"

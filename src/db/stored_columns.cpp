@@ -186,17 +186,16 @@ std::string rewriting_query(const TableDef& before, const TableDef& after,
     std::string sql = "SELECT " + table + ".\"" + std::string(access::kRowIdColumn) + "\"";
     for (const ColumnDef& column : after.columns) {
         auto expression = computed.find(column.id);
-        const auto old = std::find_if(before.columns.begin(), before.columns.end(),
-                                      [&](const ColumnDef& c) { return c.id == column.id; });
+        const auto old = before.find_column_id(column.id);
         const std::string name = in_quotes(column.name, '"');
         std::string value;
         if (expression != computed.end()) {
             value = "(" + expression->second + ")";
-        } else if (old != before.columns.end() && !column.is_hidden()) {
-            value = table + "." + in_quotes(old->name, '"');
+        } else if (old && !column.is_hidden()) {
+            value = table + "." + in_quotes(before.columns[*old].name, '"');
         } else {
             // In terms of the table as it was.
-            const ColumnDef& c = old != before.columns.end() ? *old : column;
+            const ColumnDef& c = old ? before.columns[*old] : column;
             value = c.default_sql ? "(" + *c.default_sql + ")" : "NULL";
         }
         sql += ", CAST(" + value + " AS " + column.type.sql_name() + ") AS " + name;

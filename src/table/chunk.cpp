@@ -2,8 +2,6 @@
 
 #include "table/chunk.h"
 
-#include <algorithm>
-
 #include "arrow/compute.h"
 #include "base/check.h"
 #include "table/segment.h"
@@ -119,18 +117,15 @@ std::shared_ptr<const Chunk> Chunk::with_definition(catalog::TablePtr table) con
     ZoneMap zones;
     for (size_t i = 0; i < table->columns.size(); i++) {
         const catalog::ColumnDef& column = table->columns[i];
-        auto before = std::find_if(table_->columns.begin(), table_->columns.end(),
-                                   [&](const auto& old) { return old.id == column.id; });
-        const bool known = before != table_->columns.end();
-        const auto position = static_cast<size_t>(before - table_->columns.begin());
-        if (known) {
-            if (const arrow::Array* array = columns_[position].load()) {
+        const auto before = table_->find_column_id(column.id);
+        if (before) {
+            if (const arrow::Array* array = columns_[*before].load()) {
                 chunk->columns_[i] = new arrow::Array(*array);
             }
         }
         if (zones_) {
-            zones.columns.push_back(known ? zones_->columns[position]
-                                          : constant_zones(column.missing, column.type, rows()));
+            zones.columns.push_back(before ? zones_->columns[*before]
+                                           : constant_zones(column.missing, column.type, rows()));
         }
     }
     if (files_) chunk->files_ = files_->without_unused(*table);

@@ -55,14 +55,12 @@ arrow::Array spread(const arrow::Array& values, std::span<const uint32_t> live, 
 
 }  // namespace
 
-std::vector<uint32_t> ColumnFill::lacking(const catalog::TableDef& before) const {
+std::vector<uint32_t> ColumnFill::lacking(const catalog::TableDef& before,
+                                          const catalog::TableDef& after) {
     std::vector<uint32_t> positions;
-    for (uint32_t i = 0; i < def_->columns.size(); i++) {
-        const catalog::ColumnDef& column = def_->columns[i];
-        if (!column.is_hidden()) continue;
-        const bool known = std::any_of(before.columns.begin(), before.columns.end(),
-                                       [&](const auto& c) { return c.id == column.id; });
-        if (!known) positions.push_back(i);
+    for (uint32_t i = 0; i < after.columns.size(); i++) {
+        const catalog::ColumnDef& column = after.columns[i];
+        if (column.is_hidden() && !before.find_column_id(column.id)) positions.push_back(i);
     }
     return positions;
 }
@@ -91,7 +89,7 @@ Result<std::vector<arrow::Array>> ColumnFill::compute(const Part& part, const Ch
 }
 
 Result<ChunkPtr> ColumnFill::fill(const Part& part) {
-    const std::vector<uint32_t> wanted = lacking(part.chunk->table());
+    const std::vector<uint32_t> wanted = lacking(part.chunk->table(), *def_);
     if (wanted.empty()) return part.chunk;
     if (!store_.options_.compute) return Status::unsupported("computing columns of rows");
     const ChunkPtr chunk = part.chunk->with_definition(def_);
@@ -107,7 +105,7 @@ Result<ChunkPtr> ColumnFill::fill(const Part& part) {
 }
 
 Status ColumnFill::fill(TableVersion& table, const AlteredChunks& known) {
-    if (!is_needed(table.def())) return {};
+    if (!is_needed(table.def(), *def_)) return {};
     std::vector<Part> parts;
     uint64_t rows = 0;
     for (size_t i = 0; i < table.part_count(); i++) {

@@ -39,11 +39,14 @@ public:
     // Does so with all parts of a table but those that are `known`, on several threads.
     Status fill(TableVersion& table, const AlteredChunks& known = {});
 
-    // Whether a table of this definition lacks columns of the new one.
-    bool is_needed(const catalog::TableDef& before) const { return !lacking(before).empty(); }
+    // Whether a table of the one definition lacks columns of the other.
+    static bool is_needed(const catalog::TableDef& before, const catalog::TableDef& after) {
+        return !lacking(before, after).empty();
+    }
 
 private:
-    std::vector<uint32_t> lacking(const catalog::TableDef& before) const;
+    static std::vector<uint32_t> lacking(const catalog::TableDef& before,
+                                         const catalog::TableDef& after);
     Result<std::vector<arrow::Array>> compute(const Part& part, const Chunk& chunk,
                                               std::span<const uint32_t> wanted) const;
 

@@ -32,12 +32,6 @@ RowIds real_ids(const RowIds& ids, uint64_t first) {
     return RowIds::listed(std::move(list));
 }
 
-std::vector<uint32_t> column_ids(const catalog::TableDef& table) {
-    std::vector<uint32_t> ids;
-    for (const catalog::ColumnDef& column : table.columns) ids.push_back(column.id);
-    return ids;
-}
-
 Result<RedoTable::Rows> redo_rows(const Chunk& chunk) {
     RedoTable::Rows rows{chunk.row_ids(), {}};
     for (uint32_t c = 0; c < chunk.table().columns.size(); c++) {

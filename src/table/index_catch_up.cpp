@@ -79,8 +79,7 @@ Result<std::unique_ptr<IndexCatchUp>> IndexCatchUp::begin(TableStore& store, Tra
     for (size_t i = 0; i < view->index_count(); i++) {
         if (!up->seen_->def().find_index(view->index_def(i).id)) up->indexes_.push_back(i);
     }
-    up->fills_columns_ = ColumnFill(store, view->def_ptr(), txn.index_work_, &txn.staged_)
-                             .is_needed(up->seen_->def());
+    up->fills_columns_ = ColumnFill::is_needed(up->seen_->def(), view->def());
     auto writes = txn.state_.writes.find(table_id);
     if (writes == txn.state_.writes.end()) {
         up->result_ = view;

@@ -9,6 +9,7 @@
 #include "arrow/serialize.h"
 #include "base/check.h"
 #include "table/manifest_format.h"
+#include "table/segment.h"
 
 namespace trefoil::table {
 namespace {
@@ -150,10 +151,8 @@ Result<std::vector<RedoTable>> decode_redo(
         catalog::TablePtr def = find(t.table_id);
         if (format > kRedoFormatAllColumns) {
             t.column_ids = decode_list(in);
-        } else {
-            for (size_t c = 0; def && c < def->columns.size(); c++) {
-                t.column_ids.push_back(def->columns[c].id);
-            }
+        } else if (def) {
+            t.column_ids = column_ids(*def);
         }
         uint32_t killed = in.u32();
         for (uint32_t k = 0; k < killed && in.ok(); k++) t.killed.push_back(in.u64());

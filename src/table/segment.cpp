@@ -202,20 +202,24 @@ SegmentFilesPtr SegmentFiles::without_unused(const catalog::TableDef& table) con
     return fewer;
 }
 
+std::vector<uint32_t> column_ids(const catalog::TableDef& table) {
+    std::vector<uint32_t> ids;
+    for (const catalog::ColumnDef& column : table.columns) ids.push_back(column.id);
+    return ids;
+}
+
 Result<SegmentFilesPtr> write_segment(Store& store, const catalog::TableDef& table,
                                       const RowIds& ids, const std::vector<arrow::Array>& columns) {
-    std::vector<uint32_t> column_ids;
-    for (const catalog::ColumnDef& column : table.columns) column_ids.push_back(column.id);
-    return write_file(store, column_ids, ids, columns);
+    return write_file(store, column_ids(table), ids, columns);
 }
 
 Result<SegmentFilesPtr> write_columns(Store& store, const catalog::TableDef& table,
                                       std::span<const uint32_t> positions,
                                       const std::vector<arrow::Array>& columns) {
-    std::vector<uint32_t> column_ids;
-    for (uint32_t position : positions) column_ids.push_back(table.columns[position].id);
+    std::vector<uint32_t> of_columns;
+    for (uint32_t position : positions) of_columns.push_back(table.columns[position].id);
     const auto rows = static_cast<uint64_t>(columns.at(0).length);
-    return write_file(store, column_ids, RowIds::dense(0, rows), columns);
+    return write_file(store, of_columns, RowIds::dense(0, rows), columns);
 }
 
 }  // namespace trefoil::table

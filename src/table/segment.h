@@ -69,6 +69,9 @@ private:
     std::vector<SegmentDirectory> directories_;
 };
 
+// Of all columns, in the table's order.
+std::vector<uint32_t> column_ids(const catalog::TableDef& table);
+
 // Writes a durable segment file of these columns of the table; `ids` is written too if it is
 // listed. REQUIRES: compact arrays of storage types (arrow::compact), at most kSegmentRows rows.
 Result<SegmentFilesPtr> write_segment(Store& store, const catalog::TableDef& table,
